@@ -1,0 +1,27 @@
+import type { ConfigOf, FieldProblem, Fields } from './fields.ts'
+
+/** Everything about a node type that is not behaviour. Form, help, locale keys and README come from it. */
+export interface NodeDeclaration<F extends Fields = Fields> {
+  readonly type: string
+  readonly kind: 'config' | 'source' | 'transform' | 'sink'
+  /** Palette label, and the heading of its README section. */
+  readonly label: string
+  /** One sentence: the palette tooltip and the README's first line. */
+  readonly summary: string
+  /** Background colour; config nodes have none. */
+  readonly color?: string
+  /** Font Awesome 4 name or a file in nodes/icons. */
+  readonly icon?: string
+  /** Labels of the outputs, in order. */
+  readonly outputs: readonly string[]
+  readonly fields: F
+  /** What no field can see alone. Called with a parsed configuration. */
+  readonly check?: (config: ConfigOf<F>) => readonly FieldProblem[]
+  /** The field whose value is shown as the node's label when it has no name. */
+  readonly labelField?: keyof F & string
+}
+
+/** Gives the fields' types to `check` without naming them. */
+export function declareNode<F extends Fields>(declaration: NodeDeclaration<F>): NodeDeclaration<F> {
+  return declaration
+}

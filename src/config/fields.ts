@@ -1,0 +1,229 @@
+import { parseAmount, units } from './amounts.ts'
+
+/** Why a value cannot be used: a sentence without its subject ("must be a whole number from 1 to 10"). */
+export class Problem {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+export type FieldKind =
+  | 'text'
+  | 'code'
+  | 'secret'
+  | 'integer'
+  | 'duration'
+  | 'bytes'
+  | 'choice'
+  | 'flag'
+  | 'node'
+  | 'table'
+
+/**
+ * One option, said once. Static type, parsing, editor defaults, validators, credentials, form, help, locale keys and
+ * README tables all come from this. Everything here also runs in the browser.
+ */
+export interface Field<T> {
+  readonly kind: FieldKind
+  readonly label: string
+  /** One or two plain sentences: what it does, and when to change it. Becomes help text and README row. */
+  readonly note: string
+  /** Folded away in the form. */
+  readonly advanced: boolean
+  /** What an absent or empty value means; `undefined` together with `required` asks the user for one. */
+  readonly default: T | undefined
+  readonly required: boolean
+  readonly placeholder?: string
+  readonly min?: number
+  readonly max?: number
+  /** choice: what may be chosen. */
+  readonly values?: readonly string[]
+  /** table: its columns. */
+  readonly columns?: Fields
+  /** node: the type of the config node referred to. */
+  readonly nodeType?: string
+  /** Shown in the form only while another field has one of these values. */
+  readonly when?: { readonly field: string; readonly values: readonly (string | boolean)[] }
+  /** Never called with undefined, null or ''. */
+  readonly parse: (raw: unknown) => T | Problem
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the one place where fields of every type meet; ConfigOf gives the types back
+export type Fields = { readonly [name: string]: Field<any> }
+
+/** The parsed configuration that a record of fields describes. */
+export type ConfigOf<F extends Fields> = {
+  readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never
+}
+
+interface Common {
+  readonly label: string
+  readonly note: string
+  readonly advanced?: boolean
+  readonly placeholder?: string
+  readonly when?: { readonly field: string; readonly values: readonly (string | boolean)[] }
+}
+
+interface TextOptions extends Common {
+  /** Leave out to make the field required; '' makes it optional. */
+  readonly default?: string
+  /** A sentence without subject when the text is wrong. */
+  readonly check?: (value: string) => string | undefined
+}
+
+function base(options: Common): Pick<Field<never>, 'label' | 'note' | 'advanced'> & Partial<Field<never>> {
+  return {
+    label: options.label,
+    note: options.note,
+    advanced: options.advanced ?? false,
+    ...(options.placeholder === undefined ? {} : { placeholder: options.placeholder }),
+    ...(options.when === undefined ? {} : { when: options.when }),
+  }
+}
+
+function textual(kind: 'text' | 'code' | 'secret', options: TextOptions): Field<string> {
+  return {
+    ...base(options),
+    kind,
+    default: options.default,
+    required: options.default === undefined,
+    parse: (raw) => {
+      if (typeof raw !== 'string' && typeof raw !== 'number') return new Problem('must be text')
+      const wrong = options.check?.(String(raw))
+      return wrong === undefined ? String(raw) : new Problem(wrong)
+    },
+  }
+}
+
+export const text = (options: TextOptions): Field<string> => textual('text', options)
+/** Several lines, shown in a code editor. */
+export const code = (options: TextOptions): Field<string> => textual('code', options)
+/** Kept in Node-RED's encrypted credentials, never in the flow. Optional unless `required`. */
+export const secret = (options: Common & { readonly required?: boolean }): Field<string> => ({
+  ...textual('secret', { ...options, default: '' }),
+  required: options.required ?? false,
+})
+
+interface NumberOptions extends Common {
+  readonly default?: number
+  readonly min: number
+  readonly max: number
+}
+
+function numeric(kind: 'integer' | 'duration' | 'bytes', options: NumberOptions): Field<number> {
+  const range = `must be ${units[kind].what} from ${options.min} to ${options.max}${units[kind].base}`
+  return {
+    ...base(options),
+    kind,
+    default: options.default,
+    required: options.default === undefined,
+    min: options.min,
+    max: options.max,
+    parse: (raw) => {
+      const value = parseAmount(raw, kind)
+      if (value === undefined || value < options.min || value > options.max) return new Problem(range)
+      return value
+    },
+  }
+}
+
+export const integer = (options: NumberOptions): Field<number> => numeric('integer', options)
+/** Milliseconds; the form also takes `30 s`, `2 min`, `1 h`. */
+export const duration = (options: NumberOptions): Field<number> => numeric('duration', options)
+/** Bytes; the form also takes `512 KiB`, `10 MiB`. */
+export const bytes = (options: NumberOptions): Field<number> => numeric('bytes', options)
+
+export function choice<const V extends string>(
+  options: Common & { readonly values: readonly V[]; readonly default: V },
+): Field<V> {
+  return {
+    ...base(options),
+    kind: 'choice',
+    default: options.default,
+    required: false,
+    values: options.values,
+    parse: (raw) =>
+      options.values.includes(String(raw) as V)
+        ? (String(raw) as V)
+        : new Problem(`must be one of ${options.values.join(', ')}`),
+  }
+}
+
+export function flag(options: Common & { readonly default: boolean }): Field<boolean> {
+  return {
+    ...base(options),
+    kind: 'flag',
+    default: options.default,
+    required: false,
+    parse: (raw) => {
+      if (raw === true || raw === 'true') return true
+      if (raw === false || raw === 'false') return false
+      return new Problem('must be true or false')
+    },
+  }
+}
+
+/** The id of a config node of the given type. */
+export function node(options: Common & { readonly nodeType: string; readonly optional?: boolean }): Field<string> {
+  const optional = options.optional ?? false
+  return {
+    ...base(options),
+    kind: 'node',
+    nodeType: options.nodeType,
+    default: optional ? '' : undefined,
+    required: !optional,
+    parse: (raw) => (typeof raw === 'string' ? raw : new Problem('must be a reference to a node')),
+  }
+}
+
+/** Rows of fields. A problem names the row (from 1) and the column. */
+export function table<F extends Fields>(
+  options: Common & { readonly columns: F; readonly required?: boolean },
+): Field<readonly ConfigOf<F>[]> {
+  const required = options.required ?? false
+  return {
+    ...base(options),
+    kind: 'table',
+    default: required ? undefined : [],
+    required,
+    columns: options.columns,
+    parse: (raw) => {
+      if (!Array.isArray(raw)) return new Problem('must be a list of rows')
+      if (required && raw.length === 0) return new Problem('needs at least one row')
+      const rows = raw.map((row) => parseFields(options.columns, row as { readonly [name: string]: unknown }))
+      const wrong = rows.flatMap((row, i) =>
+        row.problems.map((problem) => `row ${i + 1}: ${problem.field} ${problem.text}`),
+      )
+      return wrong.length > 0 ? new Problem(wrong.join('; ')) : rows.map((row) => row.config as ConfigOf<F>)
+    },
+  }
+}
+
+export interface FieldProblem {
+  readonly field: string
+  readonly text: string
+}
+
+export type Parsed<F extends Fields> =
+  | { readonly config: ConfigOf<F>; readonly problems: readonly [] }
+  | { readonly config?: undefined; readonly problems: readonly FieldProblem[] }
+
+/** Reads every field and reports all problems at once. Names that are not declared are left alone. */
+export function parseFields<F extends Fields>(fields: F, raw: { readonly [name: string]: unknown }): Parsed<F> {
+  const config: { [name: string]: unknown } = {}
+  const problems: FieldProblem[] = []
+  for (const [name, field] of Object.entries(fields)) {
+    const value = parseField(field, raw[name])
+    if (value instanceof Problem) problems.push({ field: name, text: value.text })
+    else config[name] = value
+  }
+  return problems.length > 0 ? { problems } : { config: config as ConfigOf<F>, problems: [] }
+}
+
+/** One value: absent means the default, absent and required is a problem. */
+export function parseField<T>(field: Field<T>, raw: unknown): T | Problem {
+  if (raw !== undefined && raw !== null && raw !== '') return field.parse(raw)
+  if (field.required || field.default === undefined) return new Problem('is required')
+  return field.default
+}

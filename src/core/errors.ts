@@ -1,0 +1,144 @@
+/**
+ * What the pipeline does with a failure.
+ * `retry`: try again, for ever by default. `reject`: only this record is at fault, it goes to output 2 or the dead letter.
+ * `config`: an operator has to change something outside (password, topic, rights): hold, show red, retry slowly.
+ * `fatal`: this process cannot go on with it: hold, show red, no retry until a redeploy.
+ */
+export type Disposition = 'retry' | 'reject' | 'config' | 'fatal'
+
+interface Entry {
+  readonly disposition: Disposition
+  /** What `msg.reason` says (kebab-case) where the record itself is at fault. */
+  readonly reason?: string
+  /** `{name}` is replaced by the detail of that name. It tells a plant engineer what to do. */
+  readonly message: string
+}
+
+/** Every code of the product. The README's error list is generated from it. */
+export const errorTable = {
+  CONFIG_INVALID: { disposition: 'fatal', message: '{field}: {problem}' },
+  DEPENDENCY_MISSING: {
+    disposition: 'fatal',
+    message: 'The package {name} is not installed. Run "npm install {name}" in the Node-RED user directory.',
+  },
+  UNKNOWN: { disposition: 'retry', message: '{problem}' },
+
+  JSON_INVALID: { disposition: 'reject', reason: 'json', message: 'The payload is not valid JSON: {problem}' },
+  ROW_TYPE: {
+    disposition: 'reject',
+    reason: 'type',
+    message: 'At {pointer}: expected {expected}, found {found}',
+  },
+  ROW_MISSING: { disposition: 'reject', reason: 'missing', message: 'At {pointer}: the field is missing' },
+  UNROUTED: {
+    disposition: 'reject',
+    reason: 'unrouted',
+    message: 'No row of the subscriptions table with a route matches the topic {topic}',
+  },
+  NO_TOPIC: {
+    disposition: 'reject',
+    reason: 'no-topic',
+    message: 'The message names no target: set the topic in the sink, "to" in the source, or msg.topic',
+  },
+  INVALID_KAFKA_TOPIC: {
+    disposition: 'reject',
+    reason: 'invalid-kafka-topic',
+    message: '"{topic}" cannot be a Kafka topic name (1 to 249 characters of A-Z a-z 0-9 . _ -, not "." or "..")',
+  },
+  RECORD_TOO_LARGE: {
+    disposition: 'reject',
+    reason: 'too-large',
+    message: 'A record of {bytes} bytes is over the limit of {limit} bytes of {target}',
+  },
+  RECORD_INVALID: { disposition: 'reject', reason: 'invalid', message: '{target} refuses this record: {problem}' },
+  PAYLOAD_UNSUPPORTED: {
+    disposition: 'reject',
+    reason: 'type',
+    message: 'msg.payload cannot be written: {problem}',
+  },
+  PACKET_TOO_LARGE: {
+    disposition: 'reject',
+    reason: 'packet-too-large',
+    message: 'An MQTT packet of {bytes} bytes is over maxPacketSize ({limit}); its first 64 KiB are kept',
+  },
+  RETRIES_EXHAUSTED: {
+    disposition: 'reject',
+    reason: 'retries-exhausted',
+    message: 'Not written after {attempts} attempts: {problem}',
+  },
+  FLOW_FAILED: { disposition: 'reject', reason: 'flow-failed', message: 'The flow failed at {node}: {problem}' },
+  DELIVERY_ABANDONED: {
+    disposition: 'reject',
+    reason: 'abandoned',
+    message: 'The flow did not finish with this message within {timeout} ms; it was last seen at {node}',
+  },
+  DELIVERY_RELEASED: { disposition: 'retry', message: 'The flow was stopped before it had finished with the message' },
+
+  TARGET_UNREACHABLE: { disposition: 'retry', message: '{target} cannot be reached: {problem}' },
+  TARGET_TIMEOUT: { disposition: 'retry', message: '{target} did not answer in time: {problem}' },
+  TARGET_THROTTLED: { disposition: 'retry', message: '{target} asks to slow down: {problem}' },
+  TARGET_AUTHENTICATION: {
+    disposition: 'config',
+    message: '{target} refuses the user name or password: {problem}. Correct the credentials.',
+  },
+  TARGET_AUTHORIZATION: {
+    disposition: 'config',
+    message: '{target} does not allow this: {problem}. Ask for the right to write there.',
+  },
+  TARGET_MISSING: {
+    disposition: 'config',
+    message: '{target} does not exist. Create it, or switch on its creation in the sink.',
+  },
+  TARGET_UNSUPPORTED: { disposition: 'config', message: '{target} does not support this: {problem}' },
+  TARGET_TLS: { disposition: 'config', message: 'No secure connection to {target}: {problem}' },
+
+  FILE_FAILED: { disposition: 'retry', message: 'Writing {path} failed: {problem}' },
+  FILE_FULL: {
+    disposition: 'config',
+    message: '{path} has reached its size limit of {limit} bytes. Move the finished files away or raise maxTotalBytes.',
+  },
+
+  BROKER_UNREACHABLE: { disposition: 'retry', message: 'The MQTT broker {broker} cannot be reached: {problem}' },
+  BROKER_REFUSED: { disposition: 'config', message: 'The MQTT broker {broker} refuses the connection: {problem}' },
+  BROKER_TLS: { disposition: 'config', message: 'No secure connection to the MQTT broker {broker}: {problem}' },
+  BROKER_TAKEN_OVER: {
+    disposition: 'config',
+    message: 'Another client connects to {broker} with the client id "{clientId}". Give each one an id of its own.',
+  },
+  SUBSCRIPTION_REFUSED: { disposition: 'config', message: 'The broker refuses the subscription {filter}' },
+  PROTOCOL_VIOLATION: { disposition: 'retry', message: 'The broker broke the MQTT protocol: {problem}' },
+} as const satisfies { readonly [code: string]: Entry }
+
+export type ErrorCode = keyof typeof errorTable
+
+/** The only error class that leaves our modules. `cause` keeps the library's own error. */
+export class PipelineError extends Error {
+  readonly code: ErrorCode
+  readonly disposition: Disposition
+  /** What `msg.reason` says. */
+  readonly reason: string
+  constructor(code: ErrorCode, details: Details = {}, cause?: unknown) {
+    const entry: Entry = errorTable[code]
+    super(fill(entry.message, details), cause === undefined ? undefined : { cause })
+    this.name = 'PipelineError'
+    this.code = code
+    this.disposition = entry.disposition
+    this.reason = entry.reason ?? code.toLowerCase().replaceAll('_', '-')
+  }
+}
+
+type Details = { readonly [name: string]: string | number }
+
+function fill(message: string, details: Details): string {
+  return message.replace(/\{(\w+)\}/g, (hole, name: string) => String(details[name] ?? hole))
+}
+
+/** Anything thrown as a PipelineError; what is not understood is retried. */
+export function toPipelineError(error: unknown): PipelineError {
+  if (error instanceof PipelineError) return error
+  return new PipelineError('UNKNOWN', { problem: messageOf(error) }, error)
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error)
+}

@@ -1,0 +1,69 @@
+/** A value decoded from a payload. Integers beyond 2^53 are BigInt, everything else is what JSON gives. */
+export type Value = null | boolean | number | bigint | string | Uint8Array | readonly Value[] | Row
+export interface Row {
+  readonly [column: string]: Value
+}
+
+/** What travels in a record: the bytes as they arrived, or what a decoder made of them. */
+export type Payload = Uint8Array | Value
+
+export type Qos = 0 | 1 | 2
+
+/**
+ * One reading on its way from the source to the sinks. `receivedAt` is wall-clock milliseconds.
+ * `route`, `to` and `partitions` come from the first matching row of the subscriptions table.
+ * `original` is the payload as it arrived, kept so that a rejected record can be stored byte for byte.
+ */
+export interface Record {
+  readonly topic: string
+  readonly payload: Payload
+  readonly qos: Qos
+  readonly retain: boolean
+  readonly dup: boolean
+  readonly receivedAt: number
+  readonly filter?: string
+  readonly route?: string
+  readonly to?: string
+  readonly partitions?: number
+  readonly original?: Uint8Array
+}
+
+/** The payload as it arrived if it is still known, else the bytes of what it has become. */
+export function originalBytes(record: Record): Uint8Array {
+  return record.original ?? encodePayload(record.payload)
+}
+
+/** Bytes as they are, text as UTF-8, everything else as JSON in which integers of any size are exact. */
+export function encodePayload(payload: Payload): Uint8Array {
+  if (payload instanceof Uint8Array) return payload
+  return Buffer.from(typeof payload === 'string' ? payload : toJson(payload))
+}
+
+/** JSON text of a value; BigInt as a plain number, bytes as base64. `undefined` and functions are not values. */
+export function toJson(value: Value): string {
+  try {
+    return JSON.stringify(value, needsReplacer(value) ? exact : undefined)
+  } catch (error) {
+    if (error instanceof TypeError) return JSON.stringify(value, exact)
+    throw error
+  }
+}
+
+/** JSON.stringify throws on BigInt, so only bytes (which it would spell out index by index) have to be looked for. */
+function needsReplacer(value: Value): boolean {
+  if (value === null || typeof value !== 'object') return false
+  if (value instanceof Uint8Array) return true
+  for (const key in value) {
+    const inner = (value as Row)[key]
+    if (inner !== null && typeof inner === 'object' && needsReplacer(inner)) return true
+  }
+  return false
+}
+
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
+
+function exact(this: unknown, key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return rawJSON(value.toString())
+  const held = (this as { [key: string]: unknown })[key]
+  return held instanceof Uint8Array ? Buffer.from(held).toString('base64') : value
+}

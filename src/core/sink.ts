@@ -1,0 +1,35 @@
+import type { PipelineError } from './errors.ts'
+import type { Record } from './record.ts'
+
+export interface Rejection {
+  /** Position in the batch that was written. */
+  readonly index: number
+  readonly error: PipelineError
+}
+
+export interface WriteResult {
+  readonly rejected: readonly Rejection[]
+}
+
+/** A record made ready for its target. It shares nothing mutable with the flow that the record came from. */
+export interface Prepared<Request> {
+  readonly request: Request
+  readonly bytes: number
+}
+
+/**
+ * A target. `open` connects and checks, and is called again after it has thrown. `prepare` is called once per record
+ * as soon as the record reaches the sink, so that nothing the flow does to the message later can change what is
+ * written. `write` is never called while another write is under way. `close` may be called twice.
+ */
+export interface Sink<Request = unknown> {
+  open(signal: AbortSignal): Promise<void>
+  /** Pure and synchronous. Throws a PipelineError with disposition `reject` when the record itself cannot be written. */
+  prepare(record: Record): Prepared<Request>
+  /**
+   * Resolves only when the target has confirmed every record not listed as rejected.
+   * Throws when nothing in the batch is known to be stored; the caller will write the same batch again.
+   */
+  write(batch: readonly Request[], signal: AbortSignal): Promise<WriteResult>
+  close(): Promise<void>
+}

@@ -1,0 +1,21 @@
+import type { ConfigOf, Fields } from '../config/fields.ts'
+import type { Sink } from '../core/sink.ts'
+
+/** What a sink may know about the place it runs in. */
+export interface SinkContext {
+  /** The parsed configuration of the config node that the field of this name refers to. */
+  connection<C>(field: string): C
+  /** Directory that relative paths are relative to (Node-RED's user directory). */
+  readonly directory: string
+  /** Stable, unique name of this sink in this installation: for client ids. */
+  readonly name: string
+  /** Something an operator should know although writing goes on. */
+  warn(message: string): void
+}
+
+/** One exported constant per sink folder, listed in `src/sinks/index.ts`. */
+export interface SinkDefinition<F extends Fields = Fields, Request = unknown> {
+  readonly type: string
+  readonly fields: F
+  create(config: ConfigOf<F>, context: SinkContext): Sink<Request>
+}
