@@ -35,6 +35,8 @@ export interface Field<T> {
   readonly default: T | undefined
   readonly required: boolean
   readonly placeholder?: string
+  /** secret: hidden while it is typed. */
+  readonly masked?: boolean
   readonly min?: number
   readonly max?: number
   /** choice: what may be chosen. */
@@ -99,10 +101,10 @@ function textual(kind: 'text' | 'code' | 'secret', options: TextOptions): Field<
 export const text = (options: TextOptions): Field<string> => textual('text', options)
 /** Several lines, shown in a code editor. */
 export const code = (options: TextOptions): Field<string> => textual('code', options)
-/** Kept in Node-RED's encrypted credentials, never in the flow. Optional unless `required`. */
-export const secret = (options: Common & { readonly required?: boolean }): Field<string> => ({
+/** Kept in Node-RED's encrypted credentials, never in the flow. `masked: false` for what may be read, as a user name. */
+export const secret = (options: Common & { readonly masked?: boolean }): Field<string> => ({
   ...textual('secret', { ...options, default: '' }),
-  required: options.required ?? false,
+  masked: options.masked ?? true,
 })
 
 interface NumberOptions extends Common {
@@ -129,6 +131,11 @@ function numeric(kind: 'integer' | 'duration' | 'bytes', options: NumberOptions)
 }
 
 export const integer = (options: NumberOptions): Field<number> => numeric('integer', options)
+/** May be left empty; the note says what that means. */
+export const optionalInteger = (options: Omit<NumberOptions, 'default'>): Field<number | undefined> => ({
+  ...numeric('integer', options),
+  required: false,
+})
 /** Milliseconds; the form also takes `30 s`, `2 min`, `1 h`. */
 export const duration = (options: NumberOptions): Field<number> => numeric('duration', options)
 /** Bytes; the form also takes `512 KiB`, `10 MiB`. */
@@ -224,6 +231,5 @@ export function parseFields<F extends Fields>(fields: F, raw: { readonly [name: 
 /** One value: absent means the default, absent and required is a problem. */
 export function parseField<T>(field: Field<T>, raw: unknown): T | Problem {
   if (raw !== undefined && raw !== null && raw !== '') return field.parse(raw)
-  if (field.required || field.default === undefined) return new Problem('is required')
-  return field.default
+  return field.required ? new Problem('is required') : (field.default as T)
 }

@@ -1,0 +1,13 @@
+import { declareNode } from '../../src/config/declaration.ts'
+import { inFields } from '../../src/mqtt/config.ts'
+
+export const declaration = declareNode({
+  type: 'mqtt-v3-in',
+  kind: 'source',
+  label: 'mqtt v3 in',
+  summary: 'Reads MQTT topics and acknowledges a reading only when the flow has finished with it.',
+  color: '#C0DEED',
+  icon: 'font-awesome/fa-sign-in',
+  outputs: ['readings', 'rejected'],
+  fields: inFields,
+})

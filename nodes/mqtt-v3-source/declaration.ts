@@ -1,0 +1,16 @@
+import { declareNode } from '../../src/config/declaration.ts'
+import { sourceFields } from '../../src/mqtt/config.ts'
+
+export const declaration = declareNode({
+  type: 'mqtt-v3-source',
+  kind: 'config',
+  label: 'mqtt v3 source',
+  summary: 'An MQTT broker and the session kept there.',
+  outputs: [],
+  fields: sourceFields,
+  labelField: 'host',
+  check: ({ user, password, useTls, cert, key }) => [
+    ...(password !== '' && user === '' ? [{ field: 'user', text: 'is needed with a password (MQTT 3.1.1)' }] : []),
+    ...(useTls && cert !== '' && key === '' ? [{ field: 'key', text: 'is needed with a client certificate' }] : []),
+  ],
+})

@@ -1,0 +1,227 @@
+import {
+  bytes,
+  type ConfigOf,
+  choice,
+  duration,
+  flag,
+  integer,
+  node,
+  optionalInteger,
+  secret,
+  table,
+  text,
+} from '../config/fields.ts'
+import { filterProblem } from './topic-filter.ts'
+
+const tls = { field: 'useTls', values: [true] } as const
+
+/** `mqtt-v3-source`: one broker and one session. */
+export const sourceFields = {
+  host: text({ label: 'Broker', note: 'Host name or IP address of the MQTT broker.', placeholder: '192.168.1.10' }),
+  port: optionalInteger({
+    label: 'Port',
+    note: 'Left empty: 1883, or 8883 with TLS.',
+    placeholder: '1883',
+    min: 1,
+    max: 65_535,
+  }),
+  user: secret({ label: 'User', note: 'Left empty: the broker is asked for anonymous access.', masked: false }),
+  password: secret({ label: 'Password', note: 'Stored encrypted, never in the flow file.' }),
+  useTls: flag({ label: 'Use TLS', note: 'Encrypt the connection and check who the broker is.', default: false }),
+  ca: text({
+    label: 'CA certificate',
+    note: 'PEM text or the path of a PEM file with the authority that signed the broker certificate. Left empty: those the system trusts.',
+    default: '',
+    when: tls,
+  }),
+  cert: text({
+    label: 'Client certificate',
+    note: 'PEM text or file path, where the broker asks for one.',
+    default: '',
+    when: tls,
+  }),
+  key: text({ label: 'Client key', note: 'PEM text or file path of its private key.', default: '', when: tls }),
+  passphrase: secret({ label: 'Key passphrase', note: 'Where the private key is encrypted.', when: tls }),
+  rejectUnauthorized: flag({
+    label: 'Verify certificate',
+    note: 'Switch off only to try something out: anybody could then pose as the broker.',
+    default: true,
+    when: tls,
+  }),
+  clientId: text({
+    label: 'Client id',
+    note: 'Left empty: an id that stays the same over restarts and differs between installations. Two clients with one id throw each other out.',
+    default: '',
+    advanced: true,
+  }),
+  clean: flag({
+    label: 'Clean session',
+    note: 'On: the broker forgets this client when the connection ends, and what is published meanwhile is lost.',
+    default: false,
+    advanced: true,
+  }),
+  keepalive: integer({
+    label: 'Keepalive (s)',
+    note: 'Seconds between signs of life; 0 sends none.',
+    default: 60,
+    min: 0,
+    max: 65_535,
+    advanced: true,
+  }),
+  connectTimeoutMs: duration({
+    label: 'Connect timeout',
+    note: 'How long the broker may take to answer.',
+    default: 30_000,
+    min: 100,
+    max: 600_000,
+    advanced: true,
+  }),
+  reconnectPeriodMs: duration({
+    label: 'First reconnect after',
+    note: 'Upper bound of the first wait; it doubles with every failure. The wait is drawn at random below it, so that many gateways do not come back at the same moment.',
+    default: 1000,
+    min: 1,
+    max: 600_000,
+    advanced: true,
+  }),
+  maxReconnectDelayMs: duration({
+    label: 'Longest reconnect wait',
+    note: 'The wait before a new attempt never grows over this.',
+    default: 120_000,
+    min: 1,
+    max: 3_600_000,
+    advanced: true,
+  }),
+  willTopic: text({
+    label: 'Will topic',
+    note: 'Where the broker says that this client has gone. Left empty: no will.',
+    default: '',
+    advanced: true,
+  }),
+  willPayload: text({
+    label: 'Will message',
+    note: 'Left empty: a message of zero length, which with retain deletes the retained one.',
+    default: '',
+    advanced: true,
+  }),
+  willQos: choice({
+    label: 'Will QoS',
+    note: 'Quality of service of the will.',
+    values: ['0', '1', '2'],
+    default: '1',
+    advanced: true,
+  }),
+  willRetain: flag({
+    label: 'Retain will',
+    note: 'Keep the will for later subscribers.',
+    default: false,
+    advanced: true,
+  }),
+}
+
+export type SourceConfig = ConfigOf<typeof sourceFields>
+
+const subscriptionColumns = {
+  filter: text({
+    label: 'Topic filter',
+    note: 'With + for one level and # for the rest.',
+    placeholder: 'factory/+/line1/#',
+    check: filterProblem,
+  }),
+  qos: choice({ label: 'QoS', note: 'Highest quality of service asked for.', values: ['0', '1', '2'], default: '1' }),
+  route: text({ label: 'Route', note: 'A name for these readings: msg.route.', default: '' }),
+  to: text({
+    label: 'Target',
+    note: 'Where a sink writes them: msg.to. Takes {topic}, {filter} and {route}.',
+    default: '',
+  }),
+  partitions: optionalInteger({
+    label: 'Partitions',
+    note: 'Of the target, where a sink creates it.',
+    min: 1,
+    max: 10_000,
+  }),
+}
+
+export type Subscription = ConfigOf<typeof subscriptionColumns>
+
+/** `mqtt-v3-in`: what is subscribed to and how it enters the flow. */
+export const inFields = {
+  source: node({ label: 'Source', note: 'The broker connection.', nodeType: 'mqtt-v3-source' }),
+  subscriptions: table({
+    label: 'Topics',
+    note: 'What to subscribe to. The first row that matches a reading gives it its route and target.',
+    columns: subscriptionColumns,
+    required: true,
+  }),
+  output: choice({
+    label: 'Output',
+    note: '"reading" sends one message per reading. "batches" sends lists of readings, which costs a tenth of the CPU time; decoder and sinks take both.',
+    values: ['reading', 'batches'],
+    default: 'reading',
+  }),
+  batchRecords: integer({
+    label: 'Batch records',
+    note: 'Most readings in one batch.',
+    default: 500,
+    min: 1,
+    max: 10_000,
+    advanced: true,
+    when: { field: 'output', values: ['batches'] },
+  }),
+  lingerMs: duration({
+    label: 'Linger',
+    note: 'How long a batch that is not full waits for more readings.',
+    default: 5,
+    min: 0,
+    max: 60_000,
+    advanced: true,
+    when: { field: 'output', values: ['batches'] },
+  }),
+  acknowledge: choice({
+    label: 'Acknowledge',
+    note: '"afterFlow" tells the broker only when every branch of the flow has finished with a reading. "onReceipt" tells it at once, and loses what is in the flow when Node-RED stops.',
+    values: ['afterFlow', 'onReceipt'],
+    default: 'afterFlow',
+    advanced: true,
+  }),
+  defaultRoute: text({
+    label: 'Default route',
+    note: 'Route of readings that match no row with a route or target. Left empty: they are rejected as "unrouted".',
+    default: '',
+    advanced: true,
+  }),
+  windowRecords: integer({
+    label: 'Window records',
+    note: 'Most readings in the flow that are not yet acknowledged. When it is full the connection is not read, and the broker keeps the rest.',
+    default: 5000,
+    min: 1,
+    max: 65_535,
+    advanced: true,
+  }),
+  windowBytes: bytes({
+    label: 'Window bytes',
+    note: 'The same limit in bytes.',
+    default: 64 << 20,
+    min: 1024,
+    max: 1 << 30,
+    advanced: true,
+  }),
+  settleTimeoutMs: duration({
+    label: 'Settle timeout',
+    note: 'How long the flow may take to finish with a reading. The time in which a Rowline sink holds it does not count.',
+    default: 60_000,
+    min: 100,
+    max: 86_400_000,
+    advanced: true,
+  }),
+  onFailure: choice({
+    label: 'When the flow fails',
+    note: 'What becomes of a reading that the flow fails on or does not finish with: "dead-letter" stores it on disk and acknowledges it, "redeliver" takes the connection down so that the broker sends it again.',
+    values: ['dead-letter', 'redeliver'],
+    default: 'dead-letter',
+    advanced: true,
+  }),
+}
+
+export type InConfig = ConfigOf<typeof inFields>

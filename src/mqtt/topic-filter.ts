@@ -1,0 +1,38 @@
+/** Why a text is not a topic filter (MQTT 3.1.1 section 4.7), or undefined when it is one. */
+export function filterProblem(filter: string): string | undefined {
+  if (filter === '') return 'must not be empty'
+  if (filter.includes('\0')) return 'must not contain the null character'
+  if (Buffer.byteLength(filter) > 65_535) return 'must not be longer than 65535 bytes'
+  const levels = filter.split('/')
+  for (const [i, level] of levels.entries()) {
+    if (level.includes('+') && level !== '+') return `has "${level}": + must stand alone between slashes`
+    if (level.includes('#') && (level !== '#' || i < levels.length - 1)) return 'may have # only as its last level'
+  }
+  if (levels[0] === '$share' && (levels.length < 3 || !levels[1] || /[+#]/.test(levels[1]) || levels[2] === ''))
+    return 'is a shared subscription without group or filter ($share/group/filter)'
+  return undefined
+}
+
+/** The part of a shared subscription that topics are matched with; any other filter as it is. */
+export function sharedFilter(filter: string): string {
+  return filter.startsWith('$share/') ? filter.slice(filter.indexOf('/', 7) + 1) : filter
+}
+
+/**
+ * Whether a topic matches a filter [MQTT-4.7.1]. `#` includes the parent level; wildcards at the first level do not
+ * match topics that begin with `$` [MQTT-4.7.2-1].
+ */
+export function createTopicMatcher(filter: string): (topic: string) => boolean {
+  const plain = sharedFilter(filter)
+  if (!/[+#]/.test(plain)) return (topic) => topic === plain
+  const levels = plain.split('/')
+  const open = levels.at(-1) === '#'
+  if (open) levels.pop()
+  const hidesDollar = plain.startsWith('+') || plain.startsWith('#')
+  return (topic) => {
+    if (hidesDollar && topic.startsWith('$')) return false
+    const parts = topic.split('/')
+    if (open ? parts.length < levels.length : parts.length !== levels.length) return false
+    return levels.every((level, i) => level === '+' || level === parts[i])
+  }
+}
