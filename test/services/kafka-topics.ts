@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import kafkajs, { type Admin, type EachBatchPayload } from 'kafkajs'
+
+/** A record as a consumer sees it. Read with a client that no sink uses. */
+export interface StoredRecord {
+  readonly partition: number
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: string | null
+  readonly value: Buffer | null
+  readonly headers: { readonly [name: string]: string }
+}
+
+export interface ReadOptions {
+  /** Wait until the topic holds this many records; without it, read what is there now. */
+  readonly count?: number
+  readonly timeoutMs?: number
+}
+
+/** All records of a topic so far, by partition and offset. Rejects when `count` is not reached in time. */
+export async function readTopic(brokers: string, topic: string, options: ReadOptions = {}): Promise<StoredRecord[]> {
+  const ends = await waitForRecords(brokers, topic, options)
+  const total = ends.reduce((sum, end) => sum + end.records, 0)
+  if (total === 0) return []
+  const records: StoredRecord[] = []
+  const open = new Map(ends.filter((end) => end.records > 0).map((end) => [end.partition, end.last]))
+  const consumer = client(brokers).consumer({ groupId: `reader-${randomUUID()}`, maxWaitTimeInMs: 100 })
+  await consumer.connect()
+  try {
+    await consumer.subscribe({ topic, fromBeginning: true })
+    await new Promise<void>((resolve, reject) => {
+      const late = setTimeout(
+        () => reject(new Error(`${records.length} of ${total} records of ${topic} read`)),
+        options.timeoutMs ?? 30_000,
+      )
+      const eachBatch = async ({ batch }: EachBatchPayload) => {
+        for (const message of batch.messages) records.push(stored(batch.partition, message))
+        if (Number(batch.lastOffset()) >= (open.get(batch.partition) ?? Infinity)) open.delete(batch.partition)
+        if (open.size > 0) return
+        clearTimeout(late)
+        resolve()
+      }
+      consumer.run({ autoCommit: false, eachBatch }).catch(reject)
+    })
+  } finally {
+    await consumer.disconnect()
+  }
+  return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
+}
+
+function stored(partition: number, message: EachBatchPayload['batch']['messages'][number]): StoredRecord {
+  const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)])
+  return {
+    partition,
+    offset: Number(message.offset),
+    timestamp: Number(message.timestamp),
+    key: message.key?.toString() ?? null,
+    value: message.value,
+    headers: Object.fromEntries(headers),
+  }
+}
+
+interface End {
+  readonly partition: number
+  readonly last: number
+  readonly records: number
+}
+
+async function waitForRecords(brokers: string, topic: string, options: ReadOptions): Promise<readonly End[]> {
+  const deadline = Date.now() + (options.timeoutMs ?? 30_000)
+  return withAdmin(brokers, async (admin) => {
+    for (;;) {
+      const ends = (await topicExists(admin, topic)) ? await topicEnds(admin, topic) : []
+      const found = ends.reduce((sum, end) => sum + end.records, 0)
+      if (found >= (options.count ?? 0)) return ends
+      if (Date.now() > deadline) throw new Error(`${topic} holds ${found} of ${options.count} records`)
+      await sleep(50)
+    }
+  })
+}
+
+const topicExists = async (admin: Admin, topic: string) => (await admin.listTopics()).includes(topic)
+
+const topicEnds = async (admin: Admin, topic: string): Promise<readonly End[]> =>
+  (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => ({
+    partition,
+    last: Number(high) - 1,
+    records: Number(high) - Number(low),
+  }))
+
+/** `configuration` are topic settings such as `max.message.bytes`. */
+export async function createTopic(
+  brokers: string,
+  topic: string,
+  partitions = 1,
+  configuration: { readonly [name: string]: string } = {},
+): Promise<void> {
+  const configEntries = Object.entries(configuration).map(([name, value]) => ({ name, value }))
+  await withAdmin(brokers, async (admin) => {
+    await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: partitions, configEntries }] })
+  })
+}
+
+export async function partitionsOf(brokers: string, topic: string): Promise<number> {
+  return withAdmin(brokers, async (admin) => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+    return topics[0]?.partitions.length ?? 0
+  })
+}
+
+/** From now on only `user` may use the topic (brokers started with `secure`). */
+export async function reserveTopic(brokers: string, topic: string, user: string): Promise<void> {
+  const { AclResourceTypes, ResourcePatternTypes, AclOperationTypes, AclPermissionTypes } = kafkajs
+  const entry = {
+    resourceType: AclResourceTypes.TOPIC,
+    resourceName: topic,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: `User:${user}`,
+    host: '*',
+    operation: AclOperationTypes.ALL,
+    permissionType: AclPermissionTypes.ALLOW,
+  }
+  await withAdmin(brokers, async (admin) => {
+    await admin.createAcls({ acl: [entry] })
+  })
+}
+
+function client(brokers: string): InstanceType<typeof kafkajs.Kafka> {
+  return new kafkajs.Kafka({ clientId: 'reader', brokers: brokers.split(','), logLevel: kafkajs.logLevel.NOTHING })
+}
+
+async function withAdmin<T>(brokers: string, use: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = client(brokers).admin()
+  await admin.connect()
+  try {
+    return await use(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
