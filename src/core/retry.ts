@@ -1,0 +1,33 @@
+export interface Backoff {
+  readonly baseMs: number
+  readonly maxMs: number
+}
+
+/** Upper bound of the wait before attempt `n` (from 0): doubling, capped. */
+export function backoffCeilingMs(n: number, { baseMs, maxMs }: Backoff): number {
+  return Math.min(maxMs, baseMs * 2 ** Math.min(n, 30))
+}
+
+/** The wait before retry `n` (from 0): the ceiling, varied by half up and down so that many senders spread out. */
+export function retryDelayMs(n: number, backoff: Backoff, random: () => number = Math.random): number {
+  return backoffCeilingMs(n, backoff) * (0.5 + random())
+}
+
+/** The wait before reconnect `n` (from 0): anything below the ceiling, so that a plant of gateways does not come back at once. */
+export function reconnectDelayMs(n: number, backoff: Backoff, random: () => number = Math.random): number {
+  return backoffCeilingMs(n, backoff) * random()
+}
+
+/** Resolves after `ms`, or at once when the signal is aborted: the caller asks the signal what to do next. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    signal.addEventListener('abort', end)
+  })
+}

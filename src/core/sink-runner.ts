@@ -1,0 +1,241 @@
+import { Batcher, type BatchLimits } from './batcher.ts'
+import { PipelineError, toPipelineError } from './errors.ts'
+import type { Record } from './record.ts'
+import { pause, retryDelayMs } from './retry.ts'
+import type { Rejection, Sink, WriteResult } from './sink.ts'
+
+export interface RunnerOptions extends BatchLimits {
+  /** 0 = for ever. */
+  readonly maxRetries: number
+  readonly retryBackoffMs: number
+  readonly maxRetryBackoffMs: number
+}
+
+/** `released`: the runner was closed before the target had every record; nobody may acknowledge them. */
+export type Settled =
+  | { readonly status: 'written'; readonly rejected: readonly Rejection[] }
+  | { readonly status: 'released' }
+
+export interface RunnerSnapshot {
+  readonly phase: 'opening' | 'ready' | 'failing' | 'closed'
+  readonly error: PipelineError | undefined
+  /** Wall-clock ms since when writes have failed without a success; undefined while all is well. */
+  readonly failingSince: number | undefined
+  readonly pendingRecords: number
+  readonly confirmed: number
+  readonly rejected: number
+  readonly retries: number
+}
+
+interface Submission {
+  open: number
+  readonly rejected: Rejection[]
+  readonly onSettled: (settled: Settled) => void
+}
+
+interface Pending<Request> {
+  readonly request: Request
+  readonly index: number
+  readonly submission: Submission
+}
+
+/**
+ * Batches, writes, retries and settles for every sink, in the order of submission, one write at a time.
+ * A submission is settled when the target has confirmed or refused each of its records.
+ */
+export class SinkRunner<Request> {
+  readonly #sink: Sink<Request>
+  readonly #options: RunnerOptions
+  readonly #batcher: Batcher<Pending<Request>>
+  readonly #abort = new AbortController()
+  readonly #submissions = new Set<Submission>()
+  #wake: (() => void) | undefined
+  #opened = false
+  #closing = false
+  #running: Promise<void> | undefined
+  #state: { phase: RunnerSnapshot['phase']; error?: PipelineError; failingSince?: number } = { phase: 'opening' }
+  #pendingRecords = 0
+  #confirmed = 0
+  #rejected = 0
+  #retries = 0
+
+  constructor(sink: Sink<Request>, options: RunnerOptions) {
+    this.#sink = sink
+    this.#options = options
+    this.#batcher = new Batcher(options, () => this.#wake?.())
+  }
+
+  /** Opens the sink in the background, for as long as it takes. */
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** Never throws: a record that cannot be prepared is one of the rejected. */
+  submit(records: readonly Record[], onSettled: (settled: Settled) => void): void {
+    const submission: Submission = { open: records.length, rejected: [], onSettled }
+    if (this.#closing || records.length === 0) {
+      onSettled(this.#closing ? { status: 'released' } : { status: 'written', rejected: [] })
+      return
+    }
+    this.#submissions.add(submission)
+    this.#pendingRecords += records.length
+    for (const [index, record] of records.entries()) {
+      try {
+        const { request, bytes } = this.#sink.prepare(record)
+        this.#batcher.add({ request, index, submission }, bytes)
+      } catch (error) {
+        this.#finish(submission, { index, error: toPipelineError(error) })
+      }
+    }
+  }
+
+  snapshot(): RunnerSnapshot {
+    const { phase, error, failingSince } = this.#state
+    return {
+      phase,
+      error,
+      failingSince,
+      pendingRecords: this.#pendingRecords,
+      confirmed: this.#confirmed,
+      rejected: this.#rejected,
+      retries: this.#retries,
+    }
+  }
+
+  /** Writes what it has for up to `graceMs`, then gives up; what is not confirmed by then is released. */
+  async close(graceMs: number): Promise<void> {
+    this.#closing = true
+    this.#batcher.close()
+    this.#wake?.()
+    const deadline = setTimeout(() => this.#abort.abort(), graceMs)
+    if (this.#state.phase !== 'ready') this.#abort.abort()
+    await Promise.race([this.#running, afterAbort(this.#abort.signal, 1000)])
+    clearTimeout(deadline)
+    this.#abort.abort()
+    this.#state = { phase: 'closed' }
+    for (const { onSettled } of this.#submissions) onSettled({ status: 'released' })
+    this.#submissions.clear()
+    this.#pendingRecords = 0
+    await this.#sink.close()
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort
+    await this.#untilDone(() => this.#open())
+    while (!signal.aborted && (!this.#closing || this.#batcher.records > 0)) {
+      if (this.#batcher.ready) await this.#write(this.#batcher.take().items)
+      else await this.#nextBatch()
+    }
+  }
+
+  async #open(): Promise<void> {
+    if (this.#opened) return
+    await this.#sink.open(this.#abort.signal)
+    this.#opened = true
+  }
+
+  #nextBatch(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined
+        resolve()
+      }
+      if (this.#closing || this.#abort.signal.aborted) this.#wake()
+    })
+  }
+
+  /** Confirms or rejects every record of the batch; leaves records open only when the runner is closed. */
+  async #write(batch: readonly Pending<Request>[]): Promise<void> {
+    const { signal } = this.#abort
+    const requests = batch.map(({ request }) => request)
+    const result = await this.#untilDone(async () => {
+      await this.#open()
+      return checked(await this.#sink.write(requests, signal), batch.length)
+    })
+    if (result === undefined) return
+    if (result instanceof PipelineError) return this.#isolate(batch, result)
+    const rejected = new Map(result.rejected.map(({ index, error }) => [index, error]))
+    for (const [i, { index, submission }] of batch.entries()) {
+      const error = rejected.get(i)
+      this.#finish(submission, error && { index, error })
+    }
+  }
+
+  /** The target refuses the batch as a whole: halve it until the record at fault is alone. */
+  async #isolate(batch: readonly Pending<Request>[], error: PipelineError): Promise<void> {
+    const [only] = batch
+    if (batch.length === 1 && only) return this.#finish(only.submission, { index: only.index, error })
+    if (error.code === 'RETRIES_EXHAUSTED') {
+      for (const { submission, index } of batch) this.#finish(submission, { index, error })
+      return
+    }
+    const middle = batch.length >> 1
+    await this.#write(batch.slice(0, middle))
+    await this.#write(batch.slice(middle))
+  }
+
+  /** Repeats until success. Returns the error when the records are at fault, undefined when the runner is closed. */
+  async #untilDone<T>(attempt: () => Promise<T>): Promise<T | PipelineError | undefined> {
+    const { signal } = this.#abort
+    for (let failures = 0; !signal.aborted; failures++) {
+      try {
+        const result = await attempt()
+        if (signal.aborted) return undefined
+        this.#state = { phase: 'ready' }
+        return result
+      } catch (thrown) {
+        const error = toPipelineError(thrown)
+        if (error.disposition === 'reject') return error
+        if (signal.aborted) return undefined
+        this.#fail(error)
+        const { maxRetries } = this.#options
+        if (maxRetries > 0 && failures >= maxRetries && this.#pendingRecords > 0)
+          return new PipelineError('RETRIES_EXHAUSTED', { attempts: failures + 1, problem: error.message }, error)
+        await this.#waitAfter(error, failures)
+      }
+    }
+    return undefined
+  }
+
+  #fail(error: PipelineError): void {
+    this.#retries++
+    this.#state = { phase: 'failing', error, failingSince: this.#state.failingSince ?? Date.now() }
+  }
+
+  async #waitAfter(error: PipelineError, failures: number): Promise<void> {
+    const { signal } = this.#abort
+    const { retryBackoffMs, maxRetryBackoffMs } = this.#options
+    if (this.#closing) return this.#abort.abort()
+    if (error.disposition === 'fatal') return untilAborted(signal)
+    await pause(retryDelayMs(failures, { baseMs: retryBackoffMs, maxMs: maxRetryBackoffMs }), signal)
+  }
+
+  #finish(submission: Submission, rejection: Rejection | undefined): void {
+    if (rejection) {
+      submission.rejected.push(rejection)
+      this.#rejected++
+    } else this.#confirmed++
+    this.#pendingRecords--
+    if (--submission.open > 0) return
+    this.#submissions.delete(submission)
+    submission.onSettled({ status: 'written', rejected: submission.rejected })
+  }
+}
+
+/** accepted + rejected = batch, always: a sink that names other records would have some confirmed that are not. */
+function checked(result: WriteResult, records: number): WriteResult {
+  const named = new Set(result.rejected.map(({ index }) => index))
+  if (named.size !== result.rejected.length || [...named].some((i) => !(i >= 0 && i < records)))
+    throw new Error(`the sink rejected records that are not in its batch of ${records}`)
+  return result
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+async function afterAbort(signal: AbortSignal, ms: number): Promise<void> {
+  await untilAborted(signal)
+  await pause(ms, AbortSignal.timeout(ms + 1000))
+}
