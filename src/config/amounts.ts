@@ -1,10 +1,14 @@
 export const units = {
-  integer: { what: 'a whole number', base: '', scale: {} },
-  duration: { what: 'a time', base: ' ms', scale: { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 } },
+  integer: { what: 'a whole number', scale: {}, names: {} },
+  duration: {
+    what: 'a time',
+    scale: { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 },
+    names: { ms: 'ms', s: 's', min: 'min', h: 'h', d: 'd' },
+  },
   bytes: {
     what: 'a size',
-    base: ' bytes',
     scale: { b: 1, kb: 1000, mb: 1_000_000, gb: 1_000_000_000, kib: 1024, mib: 1 << 20, gib: 1 << 30 },
+    names: { b: 'B', kib: 'KiB', mib: 'MiB', gib: 'GiB' },
   },
 } as const
 
@@ -18,6 +22,15 @@ export function parseAmount(raw: unknown, kind: keyof typeof units): number | un
   const scale: { readonly [unit: string]: number } = units[kind].scale
   const factor = unit === '' ? 1 : scale[unit]
   if (factor === undefined) return undefined
-  const value = Number(match[1]) * factor
+  const value = Number((Number(match[1]) * factor).toPrecision(15))
   return Number.isSafeInteger(value) ? value : undefined
+}
+
+/** The shortest text that `parseAmount` reads back as this value: `30 s`, `64 MiB`, `272`. */
+export function formatAmount(value: number, kind: keyof typeof units): string {
+  const names: { readonly [unit: string]: string } = units[kind].names
+  const scale: { readonly [unit: string]: number } = units[kind].scale
+  const fits = Object.keys(names).filter((unit) => value !== 0 && value % scale[unit]! === 0)
+  const largest = fits.sort((a, b) => scale[b]! - scale[a]!)[0]
+  return largest === undefined ? String(value) : `${value / scale[largest]!} ${names[largest]}`
 }

@@ -16,7 +16,7 @@ export interface NodeDeclaration<F extends Fields = Fields> {
   readonly outputs: readonly string[]
   readonly fields: F
   /** What no field can see alone. Called with a parsed configuration. */
-  readonly check?: (config: ConfigOf<F>) => readonly FieldProblem[]
+  check?(config: ConfigOf<F>): readonly FieldProblem[]
   /** The field whose value is shown as the node's label when it has no name. */
   readonly labelField?: keyof F & string
 }

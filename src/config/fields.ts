@@ -1,4 +1,4 @@
-import { parseAmount, units } from './amounts.ts'
+import { formatAmount, parseAmount, units } from './amounts.ts'
 
 /** Why a value cannot be used: a sentence without its subject ("must be a whole number from 1 to 10"). */
 export class Problem {
@@ -114,7 +114,8 @@ interface NumberOptions extends Common {
 }
 
 function numeric(kind: 'integer' | 'duration' | 'bytes', options: NumberOptions): Field<number> {
-  const range = `must be ${units[kind].what} from ${options.min} to ${options.max}${units[kind].base}`
+  const [min, max] = [formatAmount(options.min, kind), formatAmount(options.max, kind)]
+  const range = `must be ${units[kind].what} from ${min} to ${max}`
   return {
     ...base(options),
     kind,

@@ -1,0 +1,33 @@
+import { hasReference } from '../../../src/config/environment.ts'
+import type { Control } from './form.ts'
+
+/**
+ * A select or checkbox that can give way to a text input for `${NAME}`. The element Node-RED reads is the one that has
+ * the id, so the id moves to whichever is in use.
+ */
+export function switchToEnvironment(row: JQuery, stored: unknown, backTitle: string, changed: () => void): Control {
+  const button = row.find('.rowline-environment')
+  const control = row.find<HTMLInputElement>('select, input').first()
+  const id = control.attr('id') ?? ''
+  const text = $<HTMLInputElement>('<input type="text" placeholder="${NAME}">').insertAfter(control)
+  const titles = [button.attr('title') ?? '', backTitle] as const
+  let fromEnvironment = false
+  const show = (environment: boolean) => {
+    fromEnvironment = environment
+    control.toggle(!environment).attr('id', environment ? null : id)
+    text.toggle(environment).attr('id', environment ? id : null)
+    button.toggleClass('selected', environment).attr('title', titles[environment ? 1 : 0])
+  }
+  text.val(hasReference(stored) ? String(stored) : '')
+  show(hasReference(stored))
+  button.on('click', () => {
+    show(!fromEnvironment)
+    changed()
+  })
+  return {
+    read() {
+      if (fromEnvironment) return text.val()
+      return control.is(':checkbox') ? control.prop('checked') : control.val()
+    },
+  }
+}

@@ -1,0 +1,119 @@
+import type { NodeDeclaration } from '../../../src/config/declaration.ts'
+import { hasReference } from '../../../src/config/environment.ts'
+import type { Field } from '../../../src/config/fields.ts'
+import { openCode } from './code-control.ts'
+import { switchToEnvironment } from './environment-switch.ts'
+import { crossProblems, describe, problemsOf, type Values } from './problems.ts'
+import { addStyle } from './style.ts'
+import { openTable } from './table-control.ts'
+
+/** A node as the editor keeps it: its properties beside Node-RED's own. */
+export interface EditedNode {
+  name?: string
+  credentials?: { readonly [name: string]: unknown }
+  [property: string]: unknown
+}
+
+/** One field in the open dialog. */
+export interface Control {
+  read(): unknown
+  /** Where Node-RED does not read the value itself. */
+  save?(): void
+  /** Called when the control may have become visible. */
+  shown?(): void
+  close?(): void
+}
+
+/** An open edit dialog: it shows what is wrong beside each field, and only the fields that matter. */
+export class Form {
+  readonly #declaration: NodeDeclaration
+  readonly #texts: (key: string) => string
+  readonly #root: JQuery
+  readonly #controls: { readonly [field: string]: Control }
+
+  constructor(declaration: NodeDeclaration, node: EditedNode, texts: (key: string) => string) {
+    addStyle()
+    this.#declaration = declaration
+    this.#texts = texts
+    this.#root = $('.rowline-form').last()
+    const update = () => this.#update()
+    this.#controls = Object.fromEntries(
+      Object.entries(declaration.fields).map(([name, field]) => [name, this.#open(name, field, node, update)]),
+    )
+    this.#root.on('input change', update)
+    this.#root.on('click keydown', '.rowline-explain', explain)
+    this.#root.find('details').on('toggle', () => this.#each((control) => control.shown?.()))
+    this.#update()
+    this.#root.find('details').prop('open', this.#root.find('details .rowline-wrong').length > 0)
+  }
+
+  save(): void {
+    this.#each((control) => control.save?.())
+  }
+
+  close(): void {
+    this.#each((control) => control.close?.())
+  }
+
+  #open(name: string, field: Field<unknown>, node: EditedNode, changed: () => void): Control {
+    const row = this.#row(name)
+    if (field.kind === 'table') return openTable(name, field, row, node, changed)
+    if (field.kind === 'code') return openCode(row, changed)
+    if (field.kind === 'choice' || field.kind === 'flag') {
+      return switchToEnvironment(row, node[name], this.#texts('form.choose'), changed)
+    }
+    const input = row.find<HTMLInputElement>(`[id$="-${name}"]`)
+    // "_ADD_" is Node-RED's entry for no node.
+    return { read: () => (field.kind === 'node' && input.val() === '_ADD_' ? '' : input.val()) }
+  }
+
+  #each(visit: (control: Control) => void): void {
+    Object.values(this.#controls).forEach(visit)
+  }
+
+  #row(name: string): JQuery {
+    return this.#root.find(`[data-field="${name}"]`)
+  }
+
+  #update(): void {
+    const values = Object.fromEntries(Object.entries(this.#controls).map(([name, control]) => [name, control.read()]))
+    const across = crossProblems(this.#declaration, values)
+    for (const [name, field] of Object.entries(this.#declaration.fields)) {
+      this.#showProblem(name, field, values[name], across[name])
+      this.#row(name).toggle(isWanted(field, values))
+    }
+  }
+
+  #showProblem(name: string, field: Field<unknown>, value: unknown, across: string | undefined): void {
+    const row = this.#row(name)
+    const problems = problemsOf(field, value)
+    const text = describe(problems, (column) => this.#texts(`field.${name}.column.${column}.label`)) || across || ''
+    row.toggleClass('rowline-wrong', text !== '')
+    row
+      .find('.rowline-problem')
+      .prop('hidden', text === '')
+      .text(text)
+    row.find('[data-column]').removeClass('input-error')
+    for (const { row: index, column } of problems) {
+      row
+        .find('.rowline-rows [data-cells]')
+        .eq(index ?? -1)
+        .find(`[data-column="${column}"]`)
+        .addClass('input-error')
+    }
+  }
+}
+
+/** Shown unless the field it depends on has a plain value that is not among the wanted ones. */
+function isWanted(field: Field<unknown>, values: Values): boolean {
+  if (field.when === undefined) return true
+  const value = values[field.when.field]
+  return hasReference(value) || field.when.values.some((wanted) => String(wanted) === String(value))
+}
+
+function explain(this: HTMLElement, event: JQuery.TriggeredEvent): void {
+  if (event.type === 'keydown' && event.key !== 'Enter' && event.key !== ' ') return
+  event.preventDefault()
+  const note = $(this).closest('.rowline-row').find('.rowline-note')
+  note.prop('hidden', !note.prop('hidden'))
+}

@@ -1,0 +1,82 @@
+import type { NodeDeclaration } from '../../../src/config/declaration.ts'
+import type { Field } from '../../../src/config/fields.ts'
+import { editorDefault } from './editor-default.ts'
+import { type EditedNode, Form } from './form.ts'
+import { crossProblems, describe, problemsOf, type Values } from './problems.ts'
+
+interface Property {
+  readonly value: unknown
+  readonly label: string
+  readonly type?: string
+  readonly required?: boolean
+  /** Must have two parameters: Node-RED takes the text of the reason only from such a function. */
+  readonly validate?: (this: EditedNode, value: unknown, options?: unknown) => true | string
+}
+
+/** The parts of a definition for `RED.nodes.registerType`. `namespace` is the id of the node set. */
+export function nodeEditor(declaration: NodeDeclaration, namespace: string) {
+  const texts = (key: string) => RED._(`${namespace}:${declaration.type}.${key}`)
+  const fields = Object.entries(declaration.fields)
+  const isSecret = ([, field]: [string, Field<unknown>]) => field.kind === 'secret'
+  const forms = new WeakMap<EditedNode, Form>()
+  const close = (node: EditedNode) => forms.get(node)?.close()
+  return {
+    defaults: Object.fromEntries(
+      fields.filter((entry) => !isSecret(entry)).map(([name]) => [name, property(declaration, name, texts)]),
+    ),
+    credentials: Object.fromEntries(
+      fields.filter(isSecret).map(([name, field]) => [name, { type: field.masked ? 'password' : 'text' }]),
+    ),
+    label(this: EditedNode) {
+      return this.name || labelOf(declaration, this) || texts('label')
+    },
+    labelStyle(this: EditedNode) {
+      return this.name ? 'node_label_italic' : ''
+    },
+    paletteLabel: () => texts('label'),
+    outputLabels: (index: number) => texts(`output.${index}`),
+    oneditprepare(this: EditedNode) {
+      forms.set(this, new Form(declaration, this, texts))
+    },
+    oneditsave(this: EditedNode) {
+      forms.get(this)?.save()
+      close(this)
+    },
+    oneditcancel(this: EditedNode) {
+      close(this)
+    },
+    oneditdelete(this: EditedNode) {
+      close(this)
+    },
+  }
+}
+
+function labelOf({ labelField }: NodeDeclaration, node: EditedNode): string {
+  const value = labelField === undefined ? '' : node[labelField]
+  return typeof value === 'string' ? value : ''
+}
+
+function property(declaration: NodeDeclaration, name: string, texts: (key: string) => string): Property {
+  const field = declaration.fields[name]!
+  const label = texts(`field.${name}.label`)
+  const value = editorDefault(field)
+  // Node-RED itself checks references, with the validity of the node referred to.
+  if (field.nodeType !== undefined) return { value, label, type: field.nodeType, required: field.required }
+  return {
+    value,
+    label,
+    validate(value, _options) {
+      const reason = describe(problemsOf(field, value), (column) => texts(`field.${name}.column.${column}.label`))
+      const wrong = reason || crossProblems(declaration, { ...storedValues(declaration, this), [name]: value })[name]
+      return wrong ? `${label}: ${wrong}` : true
+    },
+  }
+}
+
+/** Secrets stay in the runtime; the editor knows at most that there is one, and only after the dialog was open. */
+function storedValues({ fields }: NodeDeclaration, node: EditedNode): Values {
+  const secret = (name: string) => node.credentials?.[name] ?? (node.credentials?.[`has_${name}`] ? '__PWRD__' : '')
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, field]) => [name, field.kind === 'secret' ? secret(name) : node[name]]),
+  )
+}

@@ -1,0 +1,51 @@
+import type { NodeDeclaration } from '../../../src/config/declaration.ts'
+import { hasReference } from '../../../src/config/environment.ts'
+import { type Field, Problem, parseField, parseFields } from '../../../src/config/fields.ts'
+
+/** Raw values of a form or a node, by field name. */
+export interface Values {
+  readonly [field: string]: unknown
+}
+
+/** Why a value is wrong; in a table also where (`row` from 0). */
+export interface ValueProblem {
+  readonly text: string
+  readonly row?: number
+  readonly column?: string
+}
+
+/** What the runtime would refuse. A value with `${NAME}` in it passes: only the runtime knows what it stands for. */
+export function problemsOf(field: Field<unknown>, raw: unknown): readonly ValueProblem[] {
+  if (hasReference(raw)) return []
+  if (field.columns !== undefined && Array.isArray(raw) && raw.length > 0) {
+    const columns = Object.entries(field.columns)
+    return raw.flatMap((values: Values, row) =>
+      columns.flatMap(([column, cell]) =>
+        problemsOf(cell, values[column]).map(({ text }): ValueProblem => ({ row, column, text })),
+      ),
+    )
+  }
+  const parsed = parseField(field, raw)
+  return parsed instanceof Problem ? [{ text: parsed.text }] : []
+}
+
+/** What no field can see alone. Nothing while a field is wrong or depends on an environment variable. */
+export function crossProblems(declaration: NodeDeclaration, values: Values): { readonly [field: string]: string } {
+  const names = Object.keys(declaration.fields)
+  if (declaration.check === undefined || names.some((name) => containsReference(values[name]))) return {}
+  const { config } = parseFields(declaration.fields, values)
+  if (config === undefined) return {}
+  return Object.fromEntries(declaration.check(config).map(({ field, text }) => [field, text]))
+}
+
+function containsReference(value: unknown): boolean {
+  if (value !== null && typeof value === 'object') return Object.values(value).some(containsReference)
+  return hasReference(value)
+}
+
+/** One line per problem; in a table it begins with the row (from 1) and the column's name. */
+export function describe(problems: readonly ValueProblem[], columnLabel: (column: string) => string): string {
+  return problems
+    .map(({ row, column, text }) => (row === undefined ? text : `${row + 1}, ${columnLabel(column ?? '')}: ${text}`))
+    .join('\n')
+}

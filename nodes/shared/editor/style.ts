@@ -1,0 +1,33 @@
+const id = 'rowline-form-style'
+
+const css = `
+.rowline-form { container-type: inline-size; }
+.rowline-row { display: grid; grid-template-columns: minmax(110px, 32%) minmax(0, 1fr); column-gap: 10px; margin-bottom: 10px; }
+.rowline-row > label { width: auto; margin: 0; padding-top: 7px; line-height: 1.3; overflow-wrap: anywhere; }
+.rowline-row > .rowline-control { display: flex; gap: 6px; align-items: center; min-height: 34px; }
+.rowline-control > input[type="text"], .rowline-control > input[type="password"], .rowline-control > select { width: 100%; margin: 0; }
+.rowline-control > input[type="checkbox"] { width: auto; margin: 0 auto 0 0; }
+.rowline-row > .rowline-note, .rowline-row > .rowline-problem { grid-column: 2; font-size: 12px; line-height: 1.35; margin-top: 3px; white-space: pre-line; }
+.rowline-row > .rowline-note { color: var(--red-ui-secondary-text-color); }
+.rowline-row > .rowline-problem { color: var(--red-ui-text-color-error); }
+.rowline-wide { grid-template-columns: minmax(0, 1fr); }
+.rowline-wide > .rowline-control { display: block; margin-top: 4px; }
+.rowline-wide > .rowline-note, .rowline-wide > .rowline-problem { grid-column: 1; }
+.rowline-row[hidden], .rowline-row [hidden] { display: none !important; }
+.rowline-explain { cursor: pointer; color: var(--red-ui-tertiary-text-color); }
+.rowline-environment { flex: none; opacity: 0.55; }
+.rowline-environment:hover, .rowline-environment:focus, .rowline-environment.selected { opacity: 1; }
+.rowline-advanced { margin-top: 14px; }
+.rowline-advanced > summary { cursor: pointer; margin-bottom: 10px; font-weight: bold; }
+.rowline-row .node-text-editor { height: 220px; }
+.rowline-columns, .rowline-rows [data-cells] { display: grid; gap: 4px; align-items: center; }
+.rowline-columns { padding: 0 30px 0 28px; font-size: 12px; color: var(--red-ui-secondary-text-color); }
+.rowline-columns > span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.rowline-rows [data-column] { width: 100%; margin: 0; }
+.rowline-rows input[type="checkbox"][data-column] { width: auto; justify-self: center; }
+`
+
+/** Once per page. */
+export function addStyle(): void {
+  if ($(`#${id}`).length === 0) $('<style>', { id }).text(css).appendTo('head')
+}

@@ -1,0 +1,63 @@
+import type { NodeDeclaration } from '../src/config/declaration.ts'
+import type { Field } from '../src/config/fields.ts'
+
+/** Nested texts of one node type, as Node-RED's message catalogues hold them. */
+export interface Texts {
+  readonly [key: string]: string | Texts
+}
+
+/** Texts of the form that belong to no field. Every catalogue has them, since a node set reads only its own. */
+const formTexts = {
+  name: 'Name',
+  advanced: 'Advanced',
+  explain: 'What is this?',
+  environment: 'Take the value from an environment variable',
+  choose: 'Choose the value here',
+  addRow: 'Add row',
+}
+
+/** The English catalogue of a node type; every other language has the same keys. */
+export function englishCatalogue(declaration: NodeDeclaration): Texts {
+  const node: Texts = {
+    label: declaration.label,
+    summary: declaration.summary,
+    ...section(
+      'output',
+      declaration.outputs.map((label, i) => [String(i), label]),
+    ),
+    form: formTexts,
+    field: Object.fromEntries(Object.entries(declaration.fields).map(([name, field]) => [name, fieldTexts(field)])),
+  }
+  return { [declaration.type]: node }
+}
+
+function fieldTexts(field: Field<unknown>): Texts {
+  const columns = Object.entries(field.columns ?? {})
+  return {
+    label: field.label,
+    note: field.note,
+    ...(field.placeholder === undefined ? {} : { placeholder: field.placeholder }),
+    ...section(
+      'choice',
+      (field.values ?? []).map((value) => [choiceKey(value), value]),
+    ),
+    ...section(
+      'column',
+      columns.map(([name, column]) => [name, fieldTexts(column)]),
+    ),
+  }
+}
+
+function section(name: string, entries: readonly (readonly [string, string | Texts])[]): Texts {
+  return entries.length === 0 ? {} : { [name]: Object.fromEntries(entries) }
+}
+
+/** A choice's value as a key: the catalogue splits keys at dots and colons. */
+export const choiceKey = (value: string): string => value.replace(/[.:]/g, '_')
+
+/** `{a: {b: 'x'}}` as `[['a.b', 'x']]`. */
+export function flatten(texts: Texts, prefix = ''): [string, string][] {
+  return Object.entries(texts).flatMap(([key, value]): [string, string][] =>
+    typeof value === 'string' ? [[`${prefix}${key}`, value]] : flatten(value, `${prefix}${key}.`),
+  )
+}

@@ -1,0 +1,63 @@
+import { build } from 'esbuild'
+import type { NodeDeclaration } from '../src/config/declaration.ts'
+import { formTemplate } from './form-template.ts'
+
+/**
+ * What Node-RED's editor loads for a node type: the bundled script and the form. The palette library reads this file
+ * without running it, so type, colour, icon, ports and the names of all properties stand in it literally.
+ */
+export async function editorHtml(root: string, packageName: string, declaration: NodeDeclaration): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: {
+      contents: entry(packageName, declaration),
+      resolveDir: root,
+      sourcefile: `${declaration.type}.ts`,
+      loader: 'ts',
+    },
+    bundle: true,
+    format: 'iife',
+    target: 'es2020',
+    charset: 'utf8',
+    legalComments: 'none',
+    write: false,
+    logLevel: 'silent',
+  })
+  return `<script type="text/javascript">\n${outputFiles[0]!.text}</script>\n${formTemplate(declaration)}`
+}
+
+function entry(packageName: string, declaration: NodeDeclaration): string {
+  const { type, kind, color, icon, outputs } = declaration
+  const fields = Object.entries(declaration.fields)
+  const defaults = fields
+    .filter(([, field]) => field.kind !== 'secret')
+    .map(([name]) => `${key(name)}: editor.defaults[${key(name)}]`)
+  const secrets = fields
+    .filter(([, field]) => field.kind === 'secret')
+    .map(([name]) => `${key(name)}: editor.credentials[${key(name)}]`)
+  const definition = [
+    `category: ${key(kind === 'config' ? 'config' : 'rowline')}`,
+    ...(color === undefined ? [] : [`color: ${key(color)}`]),
+    ...(icon === undefined ? [] : [`icon: ${key(icon)}`]),
+    ...(kind === 'config' ? [] : [`inputs: ${kind === 'source' ? 0 : 1}`, `outputs: ${outputs.length}`]),
+    ...(kind === 'sink' ? ["align: 'right'"] : []),
+    `defaults: { name: { value: '' }, ${defaults.join(', ')} }`,
+    ...(secrets.length === 0 ? [] : [`credentials: { ${secrets.join(', ')} }`]),
+    ...[
+      'label',
+      'labelStyle',
+      'paletteLabel',
+      'outputLabels',
+      'oneditprepare',
+      'oneditsave',
+      'oneditcancel',
+      'oneditdelete',
+    ].map((name) => `${name}: editor.${name}`),
+  ]
+  return `import { declaration } from './nodes/${type}/declaration.ts'
+import { nodeEditor } from './nodes/shared/editor/node-editor.ts'
+const editor = nodeEditor(declaration, ${key(`${packageName}/${type}`)})
+RED.nodes.registerType(${key(type)}, { ${definition.join(', ')} })
+`
+}
+
+const key = (text: string): string => JSON.stringify(text)

@@ -1,0 +1,76 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { declarations } from '../nodes/declarations.ts'
+import type { NodeDeclaration } from '../src/config/declaration.ts'
+import { englishCatalogue, type Texts } from './catalogue.ts'
+import { helpHtml, type Language, languages } from './help.ts'
+import { errorList, optionTables, replaceSection } from './readme.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+type Files = readonly (readonly [file: string, content: string])[]
+
+/** Every committed file that comes from the declarations, as it has to be. Paths are relative to the package. */
+export async function generatedFiles(): Promise<Files> {
+  const locales = await Promise.all(
+    declarations.flatMap((declaration) => languages.map((language) => localeFiles(declaration, language))),
+  )
+  return [...locales.flat(), ['README.md', await readme()], ['package.json', await packageJson()]]
+}
+
+/** German texts are written by hand; only its help is put together here. */
+async function localeFiles(declaration: NodeDeclaration, language: Language): Promise<Files> {
+  const { type } = declaration
+  const catalogueFile = `locales/${language}/${type}.json`
+  const english = language === 'en-US'
+  const catalogue = english ? englishCatalogue(declaration) : (JSON.parse(await read(catalogueFile)) as Texts)
+  const prose = await read(`nodes/${type}/help${english ? '' : `.${language}`}.md`)
+  const help: Files = [[`locales/${language}/${type}.html`, helpHtml(declaration, language, catalogue, prose)]]
+  return english ? [[catalogueFile, toJson(catalogue)], ...help] : help
+}
+
+async function readme(): Promise<string> {
+  const written = await read('README.md')
+  const withOptions = replaceSection(written, 'options', optionTables(declarations))
+  return replaceSection(withOptions, 'errors', errorList())
+}
+
+async function packageJson(): Promise<string> {
+  const manifest = JSON.parse(await read('package.json')) as { 'node-red': { nodes: { [set: string]: string } } }
+  manifest['node-red'].nodes = Object.fromEntries(
+    declarations.map(({ type }) => [type, `dist/nodes/${type}/${type}.js`]),
+  )
+  return toJson(manifest)
+}
+
+const toJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+const read = (file: string): Promise<string> => readFile(path.join(root, file), 'utf8')
+
+async function staleFiles(files: Files): Promise<string[]> {
+  const fresh = await Promise.all(
+    files.map(async ([file, content]) => (await read(file).catch(() => undefined)) === content),
+  )
+  return files.filter((_, i) => !fresh[i]).map(([file]) => file)
+}
+
+async function main(check: boolean): Promise<void> {
+  const files = await generatedFiles()
+  const stale = await staleFiles(files)
+  if (check) {
+    if (stale.length > 0) throw new Error(`run "npm run generate"; these files are not fresh:\n  ${stale.join('\n  ')}`)
+    return
+  }
+  for (const [file, content] of files.filter(([name]) => stale.includes(name))) {
+    await mkdir(path.dirname(path.join(root, file)), { recursive: true })
+    await writeFile(path.join(root, file), content)
+    console.log(`written ${file}`)
+  }
+}
+
+if (import.meta.main) {
+  await main(process.argv.includes('--check')).catch((error: Error) => {
+    console.error(`generate failed: ${error.message}`)
+    process.exitCode = 1
+  })
+}

@@ -1,0 +1,55 @@
+import type { NodeDeclaration } from '../src/config/declaration.ts'
+import type { Field } from '../src/config/fields.ts'
+import { type Disposition, errorTable } from '../src/core/errors.ts'
+import { defaultText } from './help.ts'
+
+/** Replaces what stands between `<!-- generated:name:start -->` and `<!-- generated:name:end -->`. */
+export function replaceSection(readme: string, name: string, content: string): string {
+  const [start, end] = [`<!-- generated:${name}:start -->`, `<!-- generated:${name}:end -->`]
+  const [from, to] = [readme.indexOf(start), readme.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`README.md lacks the markers ${start} and ${end}`)
+  return `${readme.slice(0, from + start.length)}\n${content}\n${readme.slice(to)}`
+}
+
+/** One section per node type with its options. */
+export function optionTables(declarations: readonly NodeDeclaration[]): string {
+  return declarations.map(optionTable).join('\n\n')
+}
+
+function optionTable({ type, label, summary, fields }: NodeDeclaration): string {
+  const rows = Object.entries(fields).flatMap(([name, field]) => [
+    optionRow(name, field),
+    ...Object.entries(field.columns ?? {}).map(([column, inner]) => optionRow(`${name}[].${column}`, inner)),
+  ])
+  return [
+    `### ${label} (\`${type}\`)`,
+    '',
+    summary,
+    '',
+    '| Option | Property | Default | What it does |',
+    '| --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n')
+}
+
+function optionRow(property: string, field: Field<unknown>): string {
+  const choices = field.kind === 'choice' ? ` One of ${field.values?.map((value) => `\`${value}\``).join(', ')}.` : ''
+  const cells = [field.label, `\`${property}\``, defaultText(field), `${field.note}${choices}`]
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+}
+
+const consequences: { readonly [disposition in Disposition]: string } = {
+  retry: 'tried again',
+  reject: 'the record goes to output 2 or the dead letter',
+  config: 'nothing is lost or acknowledged; red until somebody corrects it',
+  fatal: 'red until the next deploy',
+}
+
+/** Every error code, what happens to the record, and what the message says. */
+export function errorList(): string {
+  const rows = Object.entries(errorTable).map(([code, entry]) => {
+    const reason = 'reason' in entry ? `\`${entry.reason}\`` : ''
+    return `| \`${code}\` | ${consequences[entry.disposition]} | ${reason} | ${entry.message.replaceAll('|', '\\|')} |`
+  })
+  return ['| Code | What happens | `msg.reason` | Message |', '| --- | --- | --- | --- |', ...rows].join('\n')
+}
