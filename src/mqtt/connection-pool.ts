@@ -1,0 +1,46 @@
+import type { MqttConnection, Subscriber } from './connection.ts'
+
+/** The right to use a shared connection. */
+export interface Lease {
+  readonly connection: MqttConnection
+  subscribe(subscriber: Subscriber): void
+  /** Gives the connection back; resolves when nothing of this lease is left. The last one out closes it. */
+  release(): Promise<void>
+}
+
+/** Connections by key, shared by reference count. A key can be used again only when its connection has closed. */
+export class ConnectionPool {
+  readonly #shared = new Map<string, { readonly connection: MqttConnection; leases: number }>()
+  readonly #closing = new Map<string, Promise<void>>()
+
+  /** `create` is called only if nobody holds a connection of this key. */
+  async acquire(key: string, create: () => MqttConnection): Promise<Lease> {
+    await this.#closing.get(key)
+    const shared = this.#shared.get(key) ?? { connection: create(), leases: 0 }
+    this.#shared.set(key, shared)
+    shared.leases++
+    shared.connection.open()
+    const subscribers = new Set<Subscriber>()
+    let held = true
+    return {
+      connection: shared.connection,
+      subscribe: (subscriber) => {
+        subscribers.add(subscriber)
+        shared.connection.subscribe(subscriber)
+      },
+      release: async () => {
+        if (!held) return
+        held = false
+        for (const subscriber of subscribers) shared.connection.unsubscribe(subscriber)
+        if (--shared.leases === 0) await this.#close(key, shared.connection)
+      },
+    }
+  }
+
+  #close(key: string, connection: MqttConnection): Promise<void> {
+    this.#shared.delete(key)
+    const closed = connection.close().finally(() => this.#closing.delete(key))
+    this.#closing.set(key, closed)
+    return closed
+  }
+}

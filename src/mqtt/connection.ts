@@ -1,0 +1,195 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Delivery } from '../core/delivery.ts'
+import { PipelineError } from '../core/errors.ts'
+import { type Backoff, pause, reconnectDelayMs } from '../core/retry.ts'
+import { Epoch, type EpochEnd, type SessionOptions } from './epoch.ts'
+import { InboundSession } from './inbound-session.ts'
+import type { InboundPublish } from './publish-decoder.ts'
+import { connectionError } from './socket.ts'
+import { Subscriptions } from './subscriptions.ts'
+
+export interface ConnectionOptions extends SessionOptions {
+  readonly reconnect: Backoff
+}
+
+export interface ConnectionStatus {
+  readonly phase: 'connecting' | 'connected' | 'waiting' | 'closed'
+  readonly error: PipelineError | undefined
+  readonly windowLimited: boolean
+  readonly unacknowledged: number
+}
+
+/** Somebody who takes messages of a connection. */
+export interface Subscriber {
+  readonly filters: readonly { readonly filter: string; readonly qos: 0 | 1 | 2 }[]
+  /** What this subscriber allows to be unacknowledged; the connection adds up its subscribers'. */
+  readonly window: { readonly records: number; readonly bytes: number }
+  matches(topic: string): boolean
+  /** The delivery is settled exactly once, whatever happens. */
+  receive(publish: InboundPublish, delivery: Delivery): void
+  /** The connection's state or error has changed. */
+  changed(): void
+}
+
+const STABLE_MS = 10_000
+const CLOSE_GRACE_MS = 500
+const RESTART_MS = 20
+/** So many connections in a row that the broker ended this soon are a takeover. */
+const TAKEOVERS = 3
+const TAKEOVER_MS = 5000
+/** How long a message waits for a subscriber while flows are redeployed, before it counts as nobody's. */
+const UNCLAIMED_MS = 10_000
+
+/**
+ * A session at one broker, connected again and again until it is closed. It owns the connection epochs, the wait
+ * between them, and who gets which message.
+ */
+export class MqttConnection {
+  readonly #options: ConnectionOptions
+  readonly #unclaimed: (publish: InboundPublish, delivery: Delivery) => void
+  readonly #session = new InboundSession()
+  readonly #subscriptions: Subscriptions
+  readonly #abort = new AbortController()
+  /** Read live by the receive window of each epoch. */
+  readonly #limits = { records: 0, bytes: 0 }
+  readonly #held: { publish: InboundPublish; delivery: Delivery }[] = []
+  #epoch: Epoch | undefined
+  #phase: ConnectionStatus['phase'] = 'connecting'
+  #error: PipelineError | undefined
+  #running: Promise<void> | undefined
+
+  /** `unclaimed` gets what no subscriber wanted: messages of a session that still has subscriptions nobody uses. */
+  constructor(options: ConnectionOptions, unclaimed: (publish: InboundPublish, delivery: Delivery) => void) {
+    this.#options = options
+    this.#unclaimed = unclaimed
+    this.#subscriptions = new Subscriptions((error) => {
+      this.#error = error
+      this.#notify()
+    })
+  }
+
+  get status(): ConnectionStatus {
+    return {
+      phase: this.#phase,
+      error: this.#error,
+      windowLimited: this.#epoch?.windowLimited ?? false,
+      unacknowledged: this.#epoch?.unacknowledged ?? 0,
+    }
+  }
+
+  /** Connects with the next turn, so that every subscriber of a deploy is there before the session's messages are. */
+  open(): void {
+    this.#running ??= new Promise((resolve) => setImmediate(resolve)).then(() => this.#run())
+  }
+
+  subscribe(subscriber: Subscriber): void {
+    this.#subscriptions.add(subscriber)
+    this.#limit()
+    for (const { publish, delivery } of this.#held.splice(0)) this.#dispatch(publish, delivery)
+  }
+
+  /** Its filters are unsubscribed a little later, unless another subscriber has them by then. */
+  unsubscribe(subscriber: Subscriber): void {
+    this.#subscriptions.remove(subscriber)
+    this.#limit()
+    void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => this.#subscriptions.prune())
+  }
+
+  /** Takes the connection down and up again, so that the server sends again what is not acknowledged. */
+  restart(): void {
+    void this.#epoch?.close(CLOSE_GRACE_MS)
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort()
+    await this.#epoch?.close(CLOSE_GRACE_MS)
+    await this.#running
+    this.#phase = 'closed'
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort
+    for (let failures = 0, takeovers = 0; !signal.aborted; ) {
+      const { closedHere, error, connectedMs } = await this.#connectOnce()
+      if (signal.aborted) return
+      failures = closedHere || connectedMs > STABLE_MS ? 0 : failures + 1
+      takeovers = !closedHere && connectedMs > 0 && connectedMs < TAKEOVER_MS ? takeovers + 1 : 0
+      this.#enter('waiting', closedHere ? undefined : this.#explain(error, takeovers))
+      const waitMs = closedHere ? RESTART_MS : reconnectDelayMs(failures - 1, this.#options.reconnect)
+      await pause(waitMs, signal)
+    }
+  }
+
+  async #connectOnce(): Promise<EpochEnd & { readonly connectedMs: number }> {
+    let connectedAt: number | undefined
+    try {
+      this.#enter('connecting', this.#error)
+      const epoch = new Epoch(this.#options, this.#limits, this.#session, {
+        connected: (sessionPresent) => {
+          connectedAt = performance.now()
+          this.#enter('connected', undefined)
+          this.#subscriptions.connected(epoch.client, sessionPresent)
+        },
+        message: (publish, delivery) => this.#dispatch(publish, delivery),
+      })
+      this.#epoch = epoch
+      const end = await epoch.run()
+      return { ...end, connectedMs: connectedAt === undefined ? 0 : performance.now() - connectedAt }
+    } catch (error) {
+      return { closedHere: false, error, connectedMs: 0 }
+    } finally {
+      this.#subscriptions.disconnected()
+    }
+  }
+
+  /** A broker that lets us in and throws us out again and again has a second client of that name. */
+  #explain(error: unknown, takeovers: number): PipelineError {
+    const { clientId } = this.#options
+    if (takeovers < TAKEOVERS) return connectionError(error, this.#broker)
+    return new PipelineError('BROKER_TAKEN_OVER', { broker: this.#broker, clientId }, error)
+  }
+
+  #dispatch(publish: InboundPublish, delivery: Delivery): void {
+    const takers = this.#subscriptions.takers(publish.topic)
+    if (takers.length === 1) takers[0]!.receive(publish, delivery)
+    else if (takers.length > 1) {
+      const parts = delivery.fork(takers.length)
+      for (const [i, taker] of takers.entries()) taker.receive(publish, parts[i]!)
+    } else this.#hold(publish, delivery)
+  }
+
+  #hold(publish: InboundPublish, delivery: Delivery): void {
+    const held = { publish, delivery }
+    this.#held.push(held)
+    void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => {
+      const at = this.#held.indexOf(held)
+      if (at < 0) return
+      this.#held.splice(at, 1)
+      this.#unclaimed(publish, delivery)
+    })
+  }
+
+  #limit(): void {
+    this.#limits.records = 0
+    this.#limits.bytes = 0
+    for (const { window } of this.#subscriptions.subscribers) {
+      this.#limits.records += window.records
+      this.#limits.bytes += window.bytes
+    }
+  }
+
+  #enter(phase: ConnectionStatus['phase'], error: PipelineError | undefined): void {
+    this.#phase = phase
+    this.#error = error
+    this.#notify()
+  }
+
+  #notify(): void {
+    for (const subscriber of this.#subscriptions.subscribers) subscriber.changed()
+  }
+
+  get #broker(): string {
+    const { host, port } = this.#options.socket
+    return `${host}:${port}`
+  }
+}

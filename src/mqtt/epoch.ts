@@ -1,0 +1,227 @@
+import mqtt, { type MqttClient } from 'mqtt'
+import type { Delivery } from '../core/delivery.ts'
+import { ReceiveWindow, type WindowLimits } from '../core/receive-window.ts'
+import { handOver, type InboundSession } from './inbound-session.ts'
+import type { InboundPublish } from './publish-decoder.ts'
+import { openSocket, type SocketOptions } from './socket.ts'
+import { StreamShim } from './stream-shim.ts'
+
+export interface SessionOptions {
+  readonly socket: SocketOptions
+  readonly clientId: string
+  readonly clean: boolean
+  /** Seconds, 0 = none. */
+  readonly keepalive: number
+  readonly connectTimeoutMs: number
+  readonly user: string
+  readonly password: string
+  readonly will?: {
+    readonly topic: string
+    readonly payload: string
+    readonly qos: 0 | 1 | 2
+    readonly retain: boolean
+  }
+}
+
+export interface EpochEvents {
+  connected(sessionPresent: boolean): void
+  /** Never called twice for one message of a session, unless its delivery was released. */
+  message(publish: InboundPublish, delivery: Delivery): void
+}
+
+export interface EpochEnd {
+  readonly closedHere: boolean
+  readonly error: unknown
+}
+
+const PUBACK = 0x40
+const PUBREC = 0x50
+const PUBCOMP = 0x70
+const DISCONNECT = Buffer.from([0xe0, 0])
+const RETRY_RELEASED_MS = 100
+const FINISH_MS = 500
+
+/**
+ * One network connection from CONNECT to its end. Acknowledgements are bound to it: what settles after its end is not
+ * acknowledged here, but when the server sends it again over the next one.
+ */
+export class Epoch {
+  readonly #options: SessionOptions
+  readonly #session: InboundSession
+  readonly #events: EpochEvents
+  readonly #window: ReceiveWindow<InboundPublish>
+  readonly #shim: StreamShim
+  readonly #client: MqttClient
+  #sessionPresent = false
+  #connected = false
+  #ended = false
+  #lastError: unknown
+
+  constructor(options: SessionOptions, limits: WindowLimits, session: InboundSession, events: EpochEvents) {
+    this.#options = options
+    this.#session = session
+    this.#events = events
+    this.#window = new ReceiveWindow(
+      limits,
+      (published) => this.#acknowledge(published),
+      () => this.#shim.resumeReading(),
+    )
+    this.#shim = new StreamShim(openSocket(options.socket), {
+      connack: (sessionPresent) => this.#begin(sessionPresent),
+      publish: (packet) => this.#arrive(packet),
+      pubrel: (packetId) => this.#complete(packetId),
+    })
+    this.#client = this.#createClient()
+  }
+
+  get client(): MqttClient {
+    return this.#client
+  }
+
+  get connected(): boolean {
+    return this.#connected && !this.#ended
+  }
+
+  /** Records handed over and not yet acknowledged on this connection. */
+  get unacknowledged(): number {
+    return this.#window.records
+  }
+
+  /** Whether reading has stopped until the flow has finished with some of it. */
+  get windowLimited(): boolean {
+    return this.connected && this.#shim.paused
+  }
+
+  /** Connects. Resolves when the connection has ended; `error` says why if it was not closed from here. */
+  run(): Promise<EpochEnd> {
+    return new Promise((resolve) => {
+      this.#client.once('close', () => {
+        const closedHere = this.#ended
+        this.#end()
+        this.#client.end(true)
+        resolve({
+          closedHere,
+          error: closedHere ? undefined : (this.#lastError ?? new Error('it closed the connection')),
+        })
+      })
+      this.#client.connect()
+    })
+  }
+
+  /**
+   * Sends the acknowledgements that are due and DISCONNECT, so that the server does not publish the will. What is not
+   * acknowledged by then, a kept session sends again over the next connection [MQTT-4.4.0-1].
+   */
+  async close(graceMs: number): Promise<void> {
+    if (this.#ended) return
+    this.#window.flush()
+    this.#end()
+    if (this.#connected) await this.#shim.finish(DISCONNECT, graceMs)
+    this.#shim.destroy()
+  }
+
+  #end(): void {
+    this.#ended = true
+    this.#window.clear()
+  }
+
+  #createClient(): MqttClient {
+    const { clientId, clean, keepalive, connectTimeoutMs, user, password, will } = this.#options
+    const client = new mqtt.MqttClient(() => this.#shim, {
+      protocolVersion: 4,
+      protocolId: 'MQTT',
+      clientId,
+      clean,
+      keepalive,
+      connectTimeout: connectTimeoutMs,
+      reconnectPeriod: 0,
+      resubscribe: false,
+      queueQoSZero: false,
+      manualConnect: true,
+      ...(user === '' ? {} : { username: user }),
+      ...(user === '' || password === '' ? {} : { password }),
+      ...(will ? { will: { ...will, payload: Buffer.from(will.payload) } } : {}),
+    })
+    client.on('connect', () => this.#events.connected(this.#sessionPresent))
+    client.on('error', (error) => {
+      this.#lastError ??= error
+    })
+    this.#shim.on('error', (error) => {
+      this.#lastError ??= error
+    })
+    this.#keepAliveWhileBusy(client)
+    return client
+  }
+
+  /**
+   * A missing PINGRESP proves nothing while we do not read, or while other bytes arrive: MQTT.js would take the
+   * connection down (MQTTjs/MQTT.js issue 1935). A PINGREQ still goes out, so that the server keeps the session.
+   */
+  #keepAliveWhileBusy(client: MqttClient): void {
+    const onKeepaliveTimeout = client.onKeepaliveTimeout.bind(client)
+    client.onKeepaliveTimeout = () => {
+      const silentMs = performance.now() - this.#shim.lastReceivedMs
+      if (!this.#shim.paused && silentMs > this.#options.keepalive * 1500) return onKeepaliveTimeout()
+      client.sendPing()
+      client.reschedulePing(true)
+    }
+  }
+
+  #begin(sessionPresent: boolean): void {
+    this.#sessionPresent = sessionPresent
+    this.#connected = true
+    if (!sessionPresent) this.#session.reset()
+  }
+
+  #arrive(publish: InboundPublish): void {
+    if (this.#ended) return
+    const bytes = publish.payload.length + publish.topic.length
+    const entry = this.#window.admit(publish, bytes)
+    if (this.#window.full) this.#shim.pauseReading()
+    if (this.#session.wasReceived(publish)) {
+      this.#window.settle(entry)
+      return
+    }
+    const settled = () => this.#window.settle(entry)
+    const earlier = publish.qos > 0 ? this.#session.earlier(publish) : undefined
+    if (earlier)
+      earlier.whenSettled(({ status }) => (status === 'released' ? this.#redeliver(publish, settled) : settled()))
+    else this.#handOver(publish, settled)
+  }
+
+  #handOver(publish: InboundPublish, settled: () => void): void {
+    const { delivery, whenSettled } = this.#ended ? handOver(publish) : this.#session.add(publish)
+    whenSettled(({ status }) => (status === 'released' ? this.#redeliver(publish, settled) : settled()))
+    this.#events.message(publish, delivery)
+  }
+
+  /**
+   * A kept session sends it again after a reconnect. A clean one would not, and neither is QoS 0 sent twice: those are
+   * handed over again from here, even after the connection has ended.
+   */
+  #redeliver(publish: InboundPublish, settled: () => void): void {
+    this.#session.forget(publish)
+    if (publish.qos > 0 && !this.#options.clean) void this.close(FINISH_MS)
+    else setTimeout(() => this.#handOver(publish, settled), RETRY_RELEASED_MS)
+  }
+
+  #acknowledge(published: readonly InboundPublish[]): void {
+    const packets = Buffer.allocUnsafe(published.length * 4)
+    let length = 0
+    for (const { qos, packetId } of published) {
+      if (qos === 0) continue
+      packets[length] = qos === 1 ? PUBACK : PUBREC
+      packets[length + 1] = 2
+      packets.writeUInt16BE(packetId, length + 2)
+      length += 4
+    }
+    if (length === 0 || this.#ended) return
+    if (this.#shim.send(packets.subarray(0, length)))
+      for (const publish of published) this.#session.acknowledge(publish)
+  }
+
+  #complete(packetId: number): void {
+    this.#session.release(packetId)
+    this.#shim.send(Buffer.from([PUBCOMP, 2, packetId >> 8, packetId & 0xff]))
+  }
+}

@@ -1,0 +1,79 @@
+import { createDelivery, type Delivery, type Outcome } from '../core/delivery.ts'
+import type { InboundPublish } from './publish-decoder.ts'
+
+/** A PUBLISH that was handed over. `delivery` belongs to the receiver; the session hears how it ended. */
+export interface HandedOver {
+  readonly publish: InboundPublish
+  readonly delivery: Delivery
+  /** Hears the outcome, at once if it is known. */
+  whenSettled(listener: (outcome: Outcome) => void): void
+}
+
+/**
+ * What must outlive one network connection: which packet ids are handed over and not yet acknowledged on the wire, and
+ * which QoS 2 ids are answered with PUBREC and wait for their PUBREL [MQTT-4.3.3-2].
+ */
+export class InboundSession {
+  readonly #unacknowledged = new Map<number, HandedOver>()
+  readonly #received = new Set<number>()
+
+  /** The server has forgotten the session: every id may mean something else from now on. */
+  reset(): void {
+    this.#unacknowledged.clear()
+    this.#received.clear()
+  }
+
+  /** Whether this QoS 2 message was settled before and only its PUBREC has to be repeated. */
+  wasReceived({ qos, packetId }: InboundPublish): boolean {
+    return qos === 2 && this.#received.has(packetId)
+  }
+
+  /**
+   * The first hand-over of a message that the server sends again. Only one whose acknowledgement never left counts:
+   * otherwise the server may have given the id to a new message that happens to be equal. An expired message's id may
+   * be given away too, so topic and payload must be the same.
+   */
+  earlier(publish: InboundPublish): HandedOver | undefined {
+    const known = this.#unacknowledged.get(publish.packetId)
+    if (!known || known.publish.topic !== publish.topic) return undefined
+    return known.publish.payload.equals(publish.payload) ? known : undefined
+  }
+
+  add(publish: InboundPublish): HandedOver {
+    const handedOver = handOver(publish)
+    if (publish.qos > 0) this.#unacknowledged.set(publish.packetId, handedOver)
+    return handedOver
+  }
+
+  /** The PUBACK or PUBREC is about to leave: from here on the server may use the id again. */
+  acknowledge({ qos, packetId }: InboundPublish): void {
+    if (qos === 0) return
+    this.#unacknowledged.delete(packetId)
+    if (qos === 2) this.#received.add(packetId)
+  }
+
+  /** Nobody has it any longer: when the server sends it again it is handed over again. */
+  forget({ packetId }: InboundPublish): void {
+    this.#unacknowledged.delete(packetId)
+  }
+
+  release(packetId: number): void {
+    this.#received.delete(packetId)
+  }
+}
+
+export function handOver(publish: InboundPublish): HandedOver {
+  let outcome: Outcome | undefined
+  const listeners: ((outcome: Outcome) => void)[] = []
+  return {
+    publish,
+    delivery: createDelivery((settled) => {
+      outcome = settled
+      for (const listener of listeners) listener(settled)
+    }),
+    whenSettled(listener) {
+      if (outcome) listener(outcome)
+      else listeners.push(listener)
+    },
+  }
+}

@@ -1,0 +1,116 @@
+import { PipelineError } from '../core/errors.ts'
+import type { Qos } from '../core/record.ts'
+
+/** An inbound PUBLISH. `payload` is a view into the bytes read from the socket. `packetId` is 0 at QoS 0. */
+export interface InboundPublish {
+  readonly topic: string
+  readonly payload: Buffer
+  readonly qos: Qos
+  readonly packetId: number
+  readonly retain: boolean
+  readonly dup: boolean
+}
+
+export interface PacketReceiver {
+  publish(packet: InboundPublish): void
+  pubrel(packetId: number): void
+  /** Any other packet, whole: first byte to last. */
+  other(packetType: number, packet: Buffer): void
+}
+
+const CONTINUES = 0x80
+
+/**
+ * Cuts the byte stream of an MQTT 3.1.1 server into packets and decodes the PUBLISHes (section 3.3) itself, because
+ * MQTT.js handles one inbound packet at a time and costs five times as much. Chunks may end anywhere.
+ */
+export class PublishDecoder {
+  readonly #receiver: PacketReceiver
+  /** The beginning of a packet whose end has not arrived; `need` is what must be there before looking again. */
+  #parts: Buffer[] = []
+  #have = 0
+  #need = 0
+  #lastTopic = ''
+  #lastTopicBytes: Buffer | undefined
+
+  constructor(receiver: PacketReceiver) {
+    this.#receiver = receiver
+  }
+
+  /** Throws PROTOCOL_VIOLATION: the connection cannot be used any longer. */
+  push(chunk: Buffer): void {
+    let bytes = chunk
+    if (this.#have > 0) {
+      this.#parts.push(chunk)
+      this.#have += chunk.length
+      if (this.#have < this.#need) return
+      bytes = Buffer.concat(this.#parts, this.#have)
+      this.#parts = []
+      this.#have = 0
+    }
+    let start = 0
+    while (start < bytes.length) {
+      const end = this.#packet(bytes, start)
+      if (end === undefined) return
+      start = end
+    }
+  }
+
+  /** Handles the packet at `start` and returns where it ends, or keeps the rest when it is not complete. */
+  #packet(bytes: Buffer, start: number): number | undefined {
+    let cursor = start + 1
+    let remaining = 0
+    for (let shift = 0; ; shift += 7) {
+      if (shift > 21) throw violation('a remaining length of more than 4 bytes [MQTT-2.2.3]')
+      if (cursor >= bytes.length) return this.#keep(bytes, start, bytes.length - start + 1)
+      const digit = bytes[cursor++]!
+      remaining += (digit & ~CONTINUES) << shift
+      if ((digit & CONTINUES) === 0) break
+    }
+    const end = cursor + remaining
+    if (end > bytes.length) return this.#keep(bytes, start, end - start)
+    const header = bytes[start]!
+    const type = header >> 4
+    if (type === 3) this.#publish(bytes, header, cursor, end)
+    else if (type === 6 && remaining === 2) this.#receiver.pubrel(bytes.readUInt16BE(cursor))
+    else this.#receiver.other(type, bytes.subarray(start, end))
+    return end
+  }
+
+  #keep(bytes: Buffer, start: number, need: number): undefined {
+    this.#parts = [bytes.subarray(start)]
+    this.#have = bytes.length - start
+    this.#need = need
+  }
+
+  #publish(bytes: Buffer, header: number, start: number, end: number): void {
+    const qos = (header >> 1) & 3
+    if (qos === 3) throw violation('a PUBLISH with QoS 3 [MQTT-3.3.1-4]')
+    const topicEnd = start + 2 + (start + 2 <= end ? bytes.readUInt16BE(start) : 0)
+    const payloadStart = qos === 0 ? topicEnd : topicEnd + 2
+    if (payloadStart > end || topicEnd === start + 2) throw violation('a PUBLISH that is too short or has no topic')
+    const packetId = qos === 0 ? 0 : bytes.readUInt16BE(topicEnd)
+    if (qos > 0 && packetId === 0) throw violation('a PUBLISH with packet id 0 [MQTT-2.3.1-1]')
+    this.#receiver.publish({
+      topic: this.#topic(bytes, start + 2, topicEnd),
+      payload: bytes.subarray(payloadStart, end),
+      qos: qos as Qos,
+      packetId,
+      retain: (header & 1) !== 0,
+      dup: (header & 8) !== 0,
+    })
+  }
+
+  /** Readings of one topic often follow each other: comparing bytes is cheaper than decoding them. */
+  #topic(bytes: Buffer, start: number, end: number): string {
+    const last = this.#lastTopicBytes
+    if (last?.length === end - start && bytes.compare(last, 0, last.length, start, end) === 0) return this.#lastTopic
+    this.#lastTopicBytes = Buffer.from(bytes.subarray(start, end))
+    this.#lastTopic = bytes.toString('utf8', start, end)
+    return this.#lastTopic
+  }
+}
+
+function violation(problem: string): PipelineError {
+  return new PipelineError('PROTOCOL_VIOLATION', { problem: `it sent ${problem}` })
+}

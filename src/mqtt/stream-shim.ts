@@ -1,0 +1,101 @@
+import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { type PacketReceiver, PublishDecoder } from './publish-decoder.ts'
+
+export interface ShimReceiver extends Omit<PacketReceiver, 'other'> {
+  /** Seen before MQTT.js sees it, because PUBLISHes may follow in the same segment. */
+  connack(sessionPresent: boolean): void
+}
+
+const CONNACK = 2
+
+/**
+ * The stream that MQTT.js talks to. PUBLISH and PUBREL are taken out of what the server sends; MQTT.js gets the rest
+ * and writes through us. Both sides write whole packets only: MQTT.js corks around each packet, so one `_writev` never
+ * ends inside one, and our acknowledgements go to the socket between them.
+ */
+export class StreamShim extends Duplex {
+  readonly #socket: Socket
+  /** Monotonic ms of the last bytes from the server. */
+  lastReceivedMs = performance.now()
+
+  constructor(socket: Socket, receiver: ShimReceiver) {
+    super({ allowHalfOpen: false, autoDestroy: true })
+    this.#socket = socket
+    const decoder = new PublishDecoder({
+      publish: (packet) => receiver.publish(packet),
+      pubrel: (packetId) => receiver.pubrel(packetId),
+      other: (type, packet) => {
+        if (type === CONNACK && packet[3] === 0) receiver.connack((packet[2]! & 1) === 1)
+        this.push(Buffer.from(packet))
+      },
+    })
+    socket.on('data', (chunk: Buffer) => {
+      this.lastReceivedMs = performance.now()
+      try {
+        decoder.push(chunk)
+      } catch (error) {
+        this.destroy(error as Error)
+      }
+    })
+    socket.on('error', (error) => this.destroy(error))
+    socket.on('end', () => this.push(null))
+    socket.on('close', () => this.destroy())
+  }
+
+  get paused(): boolean {
+    return this.#socket.isPaused()
+  }
+
+  pauseReading(): void {
+    this.#socket.pause()
+  }
+
+  resumeReading(): void {
+    this.#socket.resume()
+  }
+
+  /** Sends whole packets of ours. False when the connection has gone. */
+  send(packets: Buffer): boolean {
+    if (this.destroyed || !this.#socket.writable) return false
+    this.#socket.write(packets)
+    return true
+  }
+
+  /**
+   * Sends a last packet and waits up to `graceMs` for the peer to close. What still arrives is read: closing a socket
+   * with unread bytes resets the connection, and the peer may then never see what we sent last.
+   */
+  async finish(packet: Buffer, graceMs: number): Promise<void> {
+    const socket = this.#socket
+    if (!socket.writable) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, graceMs)
+      socket.once('close', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+      socket.end(packet)
+      socket.resume()
+    })
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    this.#socket.write(chunk, done)
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    this.#socket.write(Buffer.concat(chunks.map(({ chunk }) => chunk)), done)
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#socket.end(done)
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#socket.destroy()
+    done(error)
+  }
+}
