@@ -1,0 +1,90 @@
+/** Where a reading came from: what must survive whatever the flow does to the visible message. */
+export class Origin {
+  /** The payload as it arrived. */
+  readonly bytes: Uint8Array
+  /** The topic filter that it was subscribed with. */
+  readonly filter: string | undefined
+  constructor(bytes: Uint8Array, filter: string | undefined) {
+    this.bytes = bytes
+    this.filter = filter
+  }
+
+  get [Symbol.toStringTag](): string {
+    return KEPT_BY_REFERENCE
+  }
+}
+
+/** A node that has a message now. Node-RED's own object, so that a redeployed node is a different one. */
+export interface Holder {
+  readonly id: string
+  readonly type: string
+  readonly name?: string
+  readonly _expectedDoneCount?: number
+}
+
+export type FlowResult =
+  | { readonly status: 'accepted' }
+  | { readonly status: 'failed'; readonly error: unknown; readonly node: Holder | undefined }
+  | { readonly status: 'abandoned'; readonly node: Holder | undefined; readonly timeoutMs: number }
+  | { readonly status: 'released' }
+
+/**
+ * The flow's side of one delivery. It rides on every message that descends from the source's, under a symbol: Function
+ * nodes, debug and JSON do not see it, `{...msg}` keeps it, and a clone refers to the same one.
+ */
+export class Handle {
+  readonly messageId: string
+  /** Of a message that holds one reading. Those of a batch are on its items. */
+  readonly origin: Origin | undefined
+  readonly batch: boolean
+  readonly onFinished: (result: FlowResult) => void
+  readonly timeoutMs: number
+  /** Nodes that have the message or are about to get it, once per copy. */
+  readonly holders: Holder[] = []
+  /** Those of `holders` that the message is on its way to. */
+  readonly expected: Holder[] = []
+  sent = false
+  checking = false
+  finished = false
+  abandoned = false
+  failure: { readonly error: unknown; readonly node: Holder } | undefined
+  /** Monotonic ms since when no Rowline node has held it. */
+  waitingSinceMs = 0
+
+  constructor(options: {
+    messageId: string
+    origin: Origin | undefined
+    batch: boolean
+    timeoutMs: number
+    onFinished: (result: FlowResult) => void
+  }) {
+    this.messageId = options.messageId
+    this.origin = options.origin
+    this.batch = options.batch
+    this.timeoutMs = options.timeoutMs
+    this.onFinished = options.onFinished
+  }
+
+  get [Symbol.toStringTag](): string {
+    return KEPT_BY_REFERENCE
+  }
+}
+
+/** lodash.clonedeep, which Node-RED clones messages with, copies most instances but passes WeakMaps on as they are. */
+const KEPT_BY_REFERENCE = 'WeakMap'
+
+export const HANDLE = Symbol('rowline.handle')
+export const ORIGIN = Symbol('rowline.origin')
+/** Marks a message whose payload another Rowline node has too: a copy must be made before anybody else may write to it. */
+export const SHARED = Symbol('rowline.shared')
+
+/** A message as it travels in the flow. */
+export interface FlowMessage {
+  _msgid?: string
+  topic?: unknown
+  payload?: unknown
+  [HANDLE]?: Handle
+  [ORIGIN]?: Origin
+  [SHARED]?: boolean
+  [property: string]: unknown
+}

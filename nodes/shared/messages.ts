@@ -1,0 +1,83 @@
+import { PipelineError } from '../../src/core/errors.ts'
+import { originalBytes, type Payload, type Qos, type Record } from '../../src/core/record.ts'
+import { type FlowMessage, HANDLE, ORIGIN, Origin } from './handle.ts'
+
+/** One message per reading: the record's properties on the message itself. */
+export function readingMessage(record: Record): FlowMessage {
+  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions } = record
+  const message: FlowMessage = { topic, payload, qos, retain, dup, receivedAt }
+  if (route !== undefined) message.route = route
+  if (to !== undefined) message.to = to
+  if (partitions !== undefined) message.partitions = partitions
+  return message
+}
+
+/** A batch: a list of readings as the payload, and no topic of its own. */
+export function batchMessage(records: readonly Record[]): FlowMessage {
+  return { payload: records.map(batchItem) }
+}
+
+export function originOf(record: Record): Origin {
+  return new Origin(originalBytes(record), record.filter)
+}
+
+function batchItem(record: Record): FlowMessage {
+  const item = readingMessage(record)
+  item[ORIGIN] = originOf(record)
+  return item
+}
+
+/** A batch is a list without a topic: a reading whose JSON is a list has one. */
+export function isBatch(message: FlowMessage): message is FlowMessage & { payload: FlowMessage[] } {
+  return Array.isArray(message.payload) && message.topic === undefined
+}
+
+/** The records of a message, wherever it came from. Throws PAYLOAD_UNSUPPORTED for an item that is none. */
+export function recordsOf(message: FlowMessage): Record[] {
+  const handle = message[HANDLE]
+  if (!isBatch(message)) return [toRecord(message, message[ORIGIN] ?? handle?.origin)]
+  return message.payload.map((item) => {
+    if (item === null || typeof item !== 'object' || !('payload' in item))
+      throw new PipelineError('PAYLOAD_UNSUPPORTED', {
+        problem:
+          'a list without msg.topic must hold readings {topic, payload, …}; set msg.topic to write a list as one value',
+      })
+    return toRecord(item, item[ORIGIN])
+  })
+}
+
+function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
+  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions } = message
+  return {
+    topic: typeof topic === 'string' ? topic : topic === undefined ? '' : String(topic),
+    payload: (payload === undefined ? null : payload) as Payload,
+    qos: qos === 1 || qos === 2 ? (qos as Qos) : 0,
+    retain: retain === true,
+    dup: dup === true,
+    receivedAt: typeof receivedAt === 'number' ? receivedAt : Date.now(),
+    ...(origin?.filter === undefined ? {} : { filter: origin.filter }),
+    ...(typeof route === 'string' ? { route } : {}),
+    ...(typeof to === 'string' ? { to } : {}),
+    ...(typeof partitions === 'number' ? { partitions } : {}),
+    ...(origin ? { original: origin.bytes } : {}),
+  }
+}
+
+/** The decoded record in the place of the one it was made of; what else the flow put on it stays. */
+export function withPayload(
+  item: FlowMessage,
+  payload: Payload,
+  original: Uint8Array,
+  filter: string | undefined,
+): FlowMessage {
+  return { ...item, payload, [ORIGIN]: item[ORIGIN] ?? new Origin(original, filter) }
+}
+
+/** What leaves output 2: the reading as it arrived, and why it was refused. */
+export function rejectedMessage(record: Record, error: PipelineError, source: string): FlowMessage {
+  const bytes = originalBytes(record)
+  const message = readingMessage({ ...record, payload: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) })
+  message.reason = error.reason
+  message.error = { code: error.code, message: error.message, source }
+  return message
+}
