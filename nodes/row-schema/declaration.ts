@@ -1,0 +1,11 @@
+import { declareNode } from '../../src/config/declaration.ts'
+import { rowSchemaFields } from '../../src/rows/config.ts'
+
+export const declaration = declareNode({
+  type: 'row-schema',
+  kind: 'config',
+  label: 'row schema',
+  summary: 'The columns of a row and their types.',
+  outputs: [],
+  fields: rowSchemaFields,
+})

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { PipelineError } from '../../src/core/errors.ts'
+import { type Row, toJson } from '../../src/core/record.ts'
+import { compileDecoder } from '../../src/rows/compile-decoder.ts'
+import { parseRowSchema } from '../../src/rows/parse-ddl.ts'
+import { factoryTable, readings } from './readings.ts'
+
+const plain = { failOnMissingField: false, ignoreParseErrors: false }
+const strict = { failOnMissingField: true, ignoreParseErrors: false }
+const lax = { failOnMissingField: false, ignoreParseErrors: true }
+
+function decoder(schema: string, options = plain): (payload: string | Uint8Array) => Row | undefined {
+  const decode = compileDecoder(parseRowSchema(schema), options)
+  return (payload) => decode(typeof payload === 'string' ? Buffer.from(payload) : payload)
+}
+
+function error(decode: () => unknown): PipelineError {
+  try {
+    decode()
+  } catch (thrown) {
+    assert.ok(thrown instanceof PipelineError, String(thrown))
+    return thrown
+  }
+  assert.fail('nothing was thrown')
+}
+
+test('the factory payloads become rows with every column of the table, in its order', () => {
+  const decode = decoder(factoryTable)
+  for (const { payload, row } of readings) assert.equal(toJson(decode(payload)!), row)
+})
+
+test('fields in another order, unknown and misspelt ones leave the order of the table', () => {
+  const decode = decoder('a INT, b STRING, c ROW<d INT, e INT>')
+  assert.equal(
+    toJson(decode('{"c":{"e":2,"x":[{}],"d":1},"A":5,"b":"x","z":{"a":9}}')!),
+    '{"a":null,"b":"x","c":{"d":1,"e":2}}',
+  )
+})
+
+test('a missing row is null, an empty one is a row of nulls', () => {
+  const decode = decoder(factoryTable)
+  assert.equal(toJson(decode('{}')!), '{"ts":null,"metadata":null,"measurement":null}')
+  assert.equal(toJson(decode('{"ts":1,"metadata":null}')!), '{"ts":1,"metadata":null,"measurement":null}')
+  assert.equal(toJson(decoder('r ROW<a INT>')('{"r":{}}')!), '{"r":{"a":null}}')
+})
+
+test('an empty payload gives no row and no error, one of white space is not JSON', () => {
+  for (const options of [plain, strict, lax]) assert.equal(decoder('a INT', options)(''), undefined)
+  assert.match(error(() => decoder('a INT')(' \n')).message, /expected a value at character 3, but the text ends/)
+})
+
+test('a BIGINT is a number where that is exact and a BigInt beyond', () => {
+  const decode = decoder('id BIGINT')
+  const id = (text: string) => decode(`{"id":${text}}`)?.id
+  assert.equal(id('9007199254740991'), 9007199254740991)
+  assert.equal(id('9007199254740992'), 9007199254740992n)
+  assert.equal(id('9007199254740993'), 9007199254740993n)
+  assert.equal(id('-9223372036854775808'), -9223372036854775808n)
+  assert.equal(id('"+9223372036854775807"'), 9223372036854775807n)
+  assert.equal(id('" 00000000000000000000000000000000000000007 "'), 7)
+  assert.equal(id('1e17'), 100000000000000000n)
+})
+
+test('values are converted as Flink does where the conformance file is silent', () => {
+  const cases: readonly (readonly [string, string, unknown])[] = [
+    ['BIGINT', '9.223372036854775807e18', 9223372036854775807n],
+    ['BIGINT', '-0.9', 0],
+    ['INT', '"-2147483648"', -2147483648],
+    ['INT', '-0', 0],
+    ['INT', '2.0', 2],
+    ['DOUBLE', '"1e3"', 1000],
+    ['DOUBLE', '".5d"', 0.5],
+    ['DOUBLE', '"+Infinity"', 'Infinity'],
+    ['DOUBLE', '-1e999', '-Infinity'],
+    ['DOUBLE', '-0.0', -0],
+    ['BOOLEAN', 'false', false],
+    ['BOOLEAN', '"tRuE"', true],
+    ['STRING', '-1.50E+3', '-1.50E+3'],
+    [
+      'STRING',
+      '{"b":[1.10, {"a": 12345678901234567890}],  "s":"a b\\u00e9\\n"}',
+      '{"b":[1.10,{"a":12345678901234567890}],"s":"a bé\\n"}',
+    ],
+  ]
+  for (const [type, json, expected] of cases) {
+    assert.deepEqual(decoder(`x ${type}`)(`{"x":${json}}`), { x: expected }, `${type} ${json}`)
+  }
+})
+
+test('a wrong value is reported with its place, the expected type and the found text', () => {
+  const cases: readonly (readonly [string, string, string])[] = [
+    ['a INT', '{"a":"x"}', 'At /a: expected INT, found "x"'],
+    ['a INT', '{"a":2147483647.5}', 'At /a: expected INT, found 2147483647.5'],
+    ['a BIGINT', '{"a":9223372036854775808}', 'At /a: expected BIGINT, found 9223372036854775808'],
+    ['a BIGINT', '{"a":"1_000"}', 'At /a: expected BIGINT, found "1_000"'],
+    ['a BIGINT', '{"a":"-"}', 'At /a: expected BIGINT, found "-"'],
+    ['a DOUBLE', '{"a":"0x10"}', 'At /a: expected DOUBLE, found "0x10"'],
+    ['a DOUBLE', '{"a":{}}', 'At /a: expected DOUBLE, found {}'],
+    ['a BOOLEAN', '{"a":[true]}', 'At /a: expected BOOLEAN, found [true]'],
+    ['`a/b~c` ROW<d ROW<e INT>>', '{"a/b~c":{"d":{"e":true}}}', 'At /a~1b~0c/d/e: expected INT, found true'],
+    ['r ROW<a INT>', '{"r":5}', 'At /r: expected ROW, found 5'],
+    ['a INT', '[{"a":1}]', 'At the top level: expected ROW, found [{"a":1}]'],
+    ['a INT NOT NULL', '{"a":null}', 'At /a: expected INT NOT NULL, found null'],
+    ['a INT NOT NULL', '{}', 'At /a: the field is missing'],
+    ['a INT', '{"a":{"valueOf":1,"toString":2}}', 'At /a: expected INT, found {"valueOf":1,"toString":2}'],
+  ]
+  for (const [schema, payload, message] of cases) assert.equal(error(() => decoder(schema)(payload)).message, message)
+  assert.equal(
+    error(() => decoder('r ROW<a INT, b INT>', strict)('{"r":{"a":1}}')).message,
+    'At /r/b: the field is missing',
+  )
+})
+
+test('the found text is shortened, whatever the size of the value', () => {
+  const { message } = error(() => decoder('a INT')(`{"a":"${'x'.repeat(5_000_000)}"}`))
+  assert.equal(message, `At /a: expected INT, found "${'x'.repeat(58)}…`)
+})
+
+test('with ignored errors a wrong value is null, and what cannot be a row is skipped', () => {
+  const decode = decoder('a INT, r ROW<b DOUBLE, c STRING>, n INT NOT NULL', lax)
+  assert.deepEqual(decode('{"a":"x","r":{"b":[],"c":"y"},"n":1}'), { a: null, r: { b: null, c: 'y' }, n: 1 })
+  assert.deepEqual(decode('{"a":1,"r":"x","n":1}'), { a: 1, r: null, n: 1 })
+  for (const payload of ['[]', 'null', '{"n":1', '{"n":null}', '{"n":"x"}', '{}', 'x']) {
+    assert.equal(decode(payload), undefined, payload)
+  }
+})
+
+test('names that every JavaScript object knows are columns like all others', () => {
+  const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf', 'it\'s \\ " \n \u2028`${x}']
+  const decode = decoder(names.map((name) => `\`${name.replaceAll('`', '``')}\` STRING`).join(', '))
+  for (const value of ['x', 1]) {
+    const row = decode(`{${names.map((name) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`)!
+    assert.deepEqual(
+      Object.entries(row),
+      names.map((name) => [name, String(value)]),
+    )
+    assert.equal(Object.getPrototypeOf(row), Object.prototype)
+  }
+  assert.deepEqual(
+    Object.values(decode('{}')!),
+    names.map(() => null),
+  )
+  assert.deepEqual(Object.values(decode('{"__proto__":null,"toString":5}')!), [null, null, '5', null, null, null])
+  const nested = decoder('`__proto__` ROW<polluted STRING>, other INT')
+  for (const other of [1, '"1"']) {
+    const row = nested(`{"__proto__":{"polluted":"x"},"other":${other}}`)!
+    assert.equal('polluted' in row, false)
+    assert.deepEqual(Object.entries(row), [
+      ['__proto__', { polluted: 'x' }],
+      ['other', 1],
+    ])
+  }
+  assert.equal(toJson(decoder('x STRING')('{"x":{"__proto__":{"a":1}}}')!), '{"x":"{\\"__proto__\\":{\\"a\\":1}}"}')
+  assert.equal('polluted' in {}, false)
+})
+
+test('large payloads are decoded or refused with a short reason', () => {
+  const decode = decoder('a INT, s STRING')
+  const size = 5_000_000
+  assert.equal(decode(`{"a":1,"s":"${'x'.repeat(size)}"}`)!.s?.toString().length, size)
+  assert.equal(decode(`{"a":"1","s":"${'\\n'.repeat(size)}"}`)!.s?.toString().length, size)
+  assert.deepEqual(decode(`{"a":1,"z":${'['.repeat(size)}${']'.repeat(size)}}`), { a: 1, s: null })
+  const bad: readonly (readonly [string, RegExp])[] = [
+    [`{"a":1,"s":${'['.repeat(size)}${']'.repeat(size)}}`, /nested more than 1000 deep/],
+    ['['.repeat(size), /nested more than 1000 deep/],
+    [`{"a":1${' '.repeat(size)}`, /expected "," or "}" at character 5000007, but the text ends/],
+    [`{"a":"${' '.repeat(size)}x"}`, /expected INT/],
+    [`{"a":"${'0'.repeat(size)}x"}`, /expected INT/],
+    [`{"a":"${'9'.repeat(size)}"}`, /expected INT/],
+    [`{"a":1,"s":${'9'.repeat(size)}}`, /a number has more than 1000 characters/],
+    [`{"a":1,"s":"${'\u0001'.repeat(size)}`, /the closing quote is missing/],
+    ['x'.repeat(size), /expected a value at character 1, found "x{20}"$/],
+  ]
+  for (const [payload, reason] of bad) {
+    const { message } = error(() => decode(payload))
+    assert.match(message, reason)
+    assert.ok(message.length < 200)
+  }
+  const number = error(() => decoder('d DOUBLE')(`{"d":"${'9'.repeat(size)}x"}`))
+  assert.match(number.message, /expected DOUBLE/)
+})
+
+test('bytes that are no UTF-8 are refused in every field, unknown ones too', () => {
+  const payload = Buffer.concat([Buffer.from('{"z":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}')])
+  assert.equal(error(() => decoder('a INT')(payload)).message, 'The payload is not valid JSON: it is not UTF-8 text')
+})
