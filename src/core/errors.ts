@@ -50,6 +50,11 @@ export const errorTable = {
     reason: 'too-large',
     message: 'A record of {bytes} bytes is over the limit of {limit} bytes of {target}',
   },
+  RECORD_REFUSED_SIZE: {
+    disposition: 'reject',
+    reason: 'too-large',
+    message: '{target} refuses the record as too large: {problem}',
+  },
   RECORD_INVALID: { disposition: 'reject', reason: 'invalid', message: '{target} refuses this record: {problem}' },
   PAYLOAD_UNSUPPORTED: {
     disposition: 'reject',

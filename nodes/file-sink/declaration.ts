@@ -1,0 +1,15 @@
+import { declareNode } from '../../src/config/declaration.ts'
+import { checkFileSink, sinkFields } from '../../src/sinks/file/config.ts'
+
+export const declaration = declareNode({
+  type: 'file-sink',
+  kind: 'sink',
+  label: 'file sink',
+  summary: 'Writes readings as lines of JSON to the local disk; they count as written when the disk has them.',
+  color: '#C8D5B9',
+  icon: 'font-awesome/fa-file-text-o',
+  outputs: ['written', 'rejected'],
+  fields: sinkFields,
+  labelField: 'path',
+  check: checkFileSink,
+})

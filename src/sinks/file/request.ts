@@ -1,0 +1,81 @@
+import { isUtf8 } from 'node:buffer'
+import { messageOf, PipelineError } from '../../core/errors.ts'
+import { originalBytes, type Payload, type Record, toJson } from '../../core/record.ts'
+import type { Prepared } from '../../core/sink.ts'
+import type { FileSinkConfig } from './config.ts'
+
+/** One line of JSON with its line feed. */
+export type FileRequest = Buffer
+
+/** Pure. `payload`: the row alone. `record`: the row as `payload` beside what is known about it. */
+export function createRequestBuilder(content: FileSinkConfig['content']): (record: Record) => Prepared<FileRequest> {
+  const textOf = content === 'payload' ? payloadText : recordText
+  return (record) => {
+    try {
+      return line(textOf(record))
+    } catch (error) {
+      throw new PipelineError('PAYLOAD_UNSUPPORTED', { problem: messageOf(error) }, error)
+    }
+  }
+}
+
+/**
+ * A line of the dead-letter store: the payload as it arrived (as text, or with `encoding: "base64"` when it is not
+ * UTF-8), the same keys as a message at output 2. `source` is the node that rejected it.
+ */
+export function deadLetter(record: Record, error: PipelineError, source: string): Prepared<FileRequest> {
+  const { code, message, reason } = error
+  const text = asText(originalBytes(record))
+  return line(JSON.stringify({ ...text, ...envelope(record), reason, error: { code, message, source } }))
+}
+
+function line(text: string): Prepared<FileRequest> {
+  const request = Buffer.from(`${text}\n`)
+  return { request, bytes: request.length }
+}
+
+function payloadText({ payload }: Record): string {
+  if (!(payload instanceof Uint8Array)) return valueText(payload)
+  const text = utf8(payload)
+  if (text !== undefined && isJson(text)) return oneLine(text)
+  return JSON.stringify({ data: base64(payload), size: payload.length, encoding: 'base64' })
+}
+
+function recordText(record: Record): string {
+  const { payload } = record
+  if (payload instanceof Uint8Array) return JSON.stringify({ ...asText(payload), ...envelope(record) })
+  return `{"payload":${valueText(payload)},${JSON.stringify(envelope(record)).slice(1)}`
+}
+
+function envelope({ topic, qos, retain, dup, receivedAt, route }: Record) {
+  return { topic, qos, retain, dup, receivedAt, route }
+}
+
+function asText(bytes: Uint8Array): { payload: string; encoding?: 'base64' } {
+  const text = utf8(bytes)
+  return text === undefined ? { payload: base64(bytes), encoding: 'base64' } : { payload: text }
+}
+
+function valueText(value: Exclude<Payload, Uint8Array>): string {
+  const text: string | undefined = toJson(value)
+  if (text === undefined) throw new Error(`${typeof value} is no value`)
+  return text
+}
+
+const view = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+const utf8 = (bytes: Uint8Array) => (isUtf8(bytes) ? view(bytes).toString() : undefined)
+
+const base64 = (bytes: Uint8Array) => view(bytes).toString('base64')
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** In JSON a line break can only stand between the tokens. */
+const oneLine = (json: string) => json.replace(/[\r\n]+/g, ' ').trim()

@@ -1,0 +1,168 @@
+import { bytes, type ConfigOf, choice, duration, flag, integer, node, secret, text } from '../../config/fields.ts'
+import { runnerFields } from '../../config/sink-fields.ts'
+import { templateProblem } from '../../core/metadata.ts'
+
+const tls = { field: 'useTls', values: [true] } as const
+const sasl = { field: 'saslMechanism', values: ['PLAIN'] } as const
+
+/** `kafka-cluster`: how to reach a cluster and who we are there. */
+export const clusterFields = {
+  brokers: text({
+    label: 'Brokers',
+    note: 'Addresses of one or more brokers, separated by commas. The others are found through them.',
+    placeholder: '192.168.1.20:9092, 192.168.1.21:9092',
+    check: brokersProblem,
+  }),
+  clientId: text({
+    label: 'Client id',
+    note: 'The name in the logs and quotas of the cluster. Left empty: the name of the sink.',
+    default: '',
+    advanced: true,
+    check: (id) => (/\s/.test(id) ? 'must not contain spaces' : undefined),
+  }),
+  saslMechanism: choice({
+    label: 'Sign in with',
+    note: '"PLAIN" sends user name and password; use it with TLS.',
+    values: ['none', 'PLAIN'],
+    default: 'none',
+  }),
+  user: secret({ label: 'User', note: 'The user name of the cluster.', masked: false, when: sasl }),
+  password: secret({ label: 'Password', note: 'Stored encrypted, never in the flow file.', when: sasl }),
+  useTls: flag({ label: 'Use TLS', note: 'Encrypt the connection and check who the broker is.', default: false }),
+  ca: text({
+    label: 'CA certificate',
+    note: 'PEM text or the path of a PEM file with the authority that signed the broker certificates. Left empty: those the system trusts.',
+    default: '',
+    when: tls,
+  }),
+  cert: text({
+    label: 'Client certificate',
+    note: 'PEM text or file path, where the brokers ask for one.',
+    default: '',
+    when: tls,
+  }),
+  key: text({ label: 'Client key', note: 'PEM text or file path of its private key.', default: '', when: tls }),
+  passphrase: secret({ label: 'Key passphrase', note: 'Where the private key is encrypted.', when: tls }),
+  rejectUnauthorized: flag({
+    label: 'Verify certificate',
+    note: 'Switch off only to try something out: anybody could then pose as the broker.',
+    default: true,
+    when: tls,
+  }),
+  connectTimeoutMs: duration({
+    label: 'Connect timeout',
+    note: 'How long a broker may take to accept the connection.',
+    default: 10_000,
+    min: 100,
+    max: 600_000,
+    advanced: true,
+  }),
+}
+
+export type ClusterConfig = ConfigOf<typeof clusterFields>
+
+/** `kafka-sink`: what is written where. */
+export const sinkFields = {
+  cluster: node({ label: 'Cluster', note: 'The Kafka cluster to write to.', nodeType: 'kafka-cluster' }),
+  topic: text({
+    label: 'Topic',
+    note: 'The Kafka topic. Takes {topic}, {filter}, {route} and {to}. Left empty: msg.to, else the MQTT topic. A slash becomes the separator, any other character that Kafka does not allow becomes "_".',
+    default: '',
+    placeholder: 'the MQTT topic',
+    check: templateProblem,
+  }),
+  topicSeparator: choice({
+    label: 'Separator',
+    note: 'What stands for the slashes of MQTT in a Kafka topic.',
+    values: ['_', '.'],
+    default: '_',
+  }),
+  keyTemplate: text({
+    label: 'Key',
+    note: 'Records with the same key stay in order. Takes {topic}, {filter}, {route} and {to}. Left empty: no key, the records are spread over the partitions.',
+    default: '{topic}',
+    check: templateProblem,
+  }),
+  includeMetadata: flag({
+    label: 'Metadata headers',
+    note: 'Adds the headers mqtt.topic, mqtt.qos, mqtt.retain, mqtt.dup and source.',
+    default: true,
+  }),
+  compression: choice({
+    label: 'Compression',
+    note: 'gzip saves network and disk for CPU time.',
+    values: ['none', 'gzip'],
+    default: 'none',
+  }),
+  autoCreateTopics: flag({
+    label: 'Create topics',
+    note: 'Creates a topic that does not exist. Off: the sink turns red and waits until somebody has created it.',
+    default: true,
+  }),
+  partitions: integer({
+    label: 'Partitions',
+    note: 'Of a topic that is created, where the subscriptions table says nothing else. 0: the default of the cluster.',
+    default: 0,
+    min: 0,
+    max: 10_000,
+    advanced: true,
+    when: { field: 'autoCreateTopics', values: [true] },
+  }),
+  replication: integer({
+    label: 'Replication',
+    note: 'How many brokers keep a copy of a topic that is created. 0: the default of the cluster.',
+    default: 0,
+    min: 0,
+    max: 100,
+    advanced: true,
+    when: { field: 'autoCreateTopics', values: [true] },
+  }),
+  maxMessageBytes: bytes({
+    label: 'Largest record',
+    note: 'Larger records are rejected before they are sent. Raise it together with max.message.bytes of the topic.',
+    default: 1 << 20,
+    min: 1024,
+    max: 64 << 20,
+    advanced: true,
+  }),
+  requestTimeoutMs: duration({
+    label: 'Request timeout',
+    note: 'How long a broker may take to answer before the request is sent again.',
+    default: 30_000,
+    min: 100,
+    max: 600_000,
+    advanced: true,
+  }),
+  deliveryTimeoutMs: duration({
+    label: 'Delivery timeout',
+    note: 'How long a batch is sent again within one producer session, in which Kafka recognises repeats. After that the sink turns red and starts a new session, and a batch whose answer was lost may be stored twice.',
+    default: 120_000,
+    min: 100,
+    max: 3_600_000,
+    advanced: true,
+  }),
+  ...runnerFields({ batchRecords: 500, batchBytes: 512 << 10, lingerMs: 5 }),
+}
+
+export type KafkaSinkConfig = ConfigOf<typeof sinkFields>
+
+export interface Broker {
+  readonly host: string
+  readonly port: number
+}
+
+const address = /^(\[[\da-fA-F:.]+\]|[^\s:[\]]+)(?::(\d{1,5}))?$/
+
+/** `kafka1:9092, [::1]:9093`; without a port 9092. */
+export function parseBrokers(list: string): readonly (Broker | undefined)[] {
+  return list.split(',').map((item) => {
+    const match = address.exec(item.trim())
+    const port = Number(match?.[2] ?? 9092)
+    if (!match || port < 1 || port > 65_535) return undefined
+    return { host: match[1]!.replace(/^\[|\]$/g, ''), port }
+  })
+}
+
+function brokersProblem(list: string): string | undefined {
+  return parseBrokers(list).includes(undefined) ? 'must be addresses like host:9092, separated by commas' : undefined
+}

@@ -1,0 +1,76 @@
+import { type ErrorCode, messageOf, PipelineError } from '../../core/errors.ts'
+
+/** What our two kinds of libraries and Node's sockets put on an error. */
+interface Details {
+  readonly code?: unknown
+  readonly apiId?: unknown
+  readonly serverErrorMessage?: unknown
+  readonly errors?: unknown
+  readonly cause?: unknown
+}
+
+/** The first entry that fits one of the nested errors decides: what an operator must change comes before the rest. */
+const meanings: readonly (readonly [ErrorCode, RegExp])[] = [
+  ['TARGET_UNSUPPORTED', /^UNSUPPORTED_SASL_MECHANISM$/],
+  ['TARGET_AUTHENTICATION', /^(PLT_KFK_AUTHENTICATION|SASL_AUTHENTICATION_FAILED|ILLEGAL_SASL_STATE)$/],
+  ['TARGET_AUTHORIZATION', /_AUTHORIZATION_FAILED$/],
+  ['TARGET_TLS', /^(CERT_|ERR_TLS_|ERR_SSL_|ERR_OSSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA$)/],
+  ['TARGET_MISSING', /^UNKNOWN_TOPIC_OR_PARTITION$/],
+  ['TARGET_UNSUPPORTED', /^(PLT_KFK_)?UNSUPPORTED/],
+  ['TARGET_UNSUPPORTED', /^(INVALID_(REPLICATION_FACTOR|PARTITIONS|CONFIG|TOPIC_EXCEPTION)|POLICY_VIOLATION)$/],
+  ['RECORD_REFUSED_SIZE', /^(MESSAGE|RECORD_LIST)_TOO_LARGE$/],
+  ['RECORD_INVALID', /^(INVALID_RECORD|CORRUPT_MESSAGE|INVALID_TIMESTAMP)$/],
+  ['TARGET_THROTTLED', /^THROTTLING_QUOTA_EXCEEDED$/],
+  ['TARGET_TIMEOUT', /^REQUEST_TIMED_OUT$/],
+  ['TARGET_UNREACHABLE', /^(PLT_KFK_NETWORK|E[A-Z]+)$/],
+]
+
+// What the library says in words only.
+const wordings: { readonly [text: string]: string } = {
+  'Broker requires TLS.': 'ERR_TLS_REQUIRED',
+  'TLS handshake failed. Please verify the broker supports TLS.': 'ERR_TLS_REFUSED',
+  'Request timed out': 'REQUEST_TIMED_OUT',
+}
+
+/** `target` begins the message: "Kafka at host:9092". The library's own flags for retrying are not to be trusted. */
+export function classify(error: unknown, target: string): PipelineError {
+  if (error instanceof PipelineError) return error
+  const found = [...nestedErrors(error)].map((nested) => ({ nested, names: namesOf(nested) }))
+  for (const [code, pattern] of meanings) {
+    const match = found.findLast(({ names }) => names.some((name) => pattern.test(name)))
+    if (match) return new PipelineError(code, { target, problem: problemOf(match.nested) }, error)
+  }
+  const problem = problemOf(found.at(-1)?.nested ?? new Error(String(error)))
+  return new PipelineError('UNKNOWN', { problem: `${target}: ${problem}` }, error)
+}
+
+export function isUnknownTopic(error: unknown): boolean {
+  return [...nestedErrors(error)].some((nested) => namesOf(nested).includes('UNKNOWN_TOPIC_OR_PARTITION'))
+}
+
+export function isTopicThere(error: unknown): boolean {
+  return [...nestedErrors(error)].some((nested) => (nested as Details).apiId === 'TOPIC_ALREADY_EXISTS')
+}
+
+function namesOf(error: object): readonly string[] {
+  const { apiId, code } = error as Details
+  const text = messageOf(error)
+  const wording = text.startsWith('Unknown topic ') ? 'UNKNOWN_TOPIC_OR_PARTITION' : wordings[text]
+  return [apiId, wording, code].filter((name) => typeof name === 'string')
+}
+
+function problemOf(error: object): string {
+  const { serverErrorMessage, cause } = error as Details
+  if (typeof serverErrorMessage === 'string' && serverErrorMessage !== '') return serverErrorMessage
+  return cause instanceof Error ? `${messageOf(error)} (${problemOf(cause)})` : messageOf(error)
+}
+
+/** The error, what it was caused by and what it gathers, depth first. */
+export function* nestedErrors(error: unknown, seen = new Set<unknown>()): Generator<object> {
+  if (typeof error !== 'object' || error === null || seen.has(error)) return
+  seen.add(error)
+  yield error
+  const { cause, errors } = error as Details
+  yield* nestedErrors(cause, seen)
+  if (Array.isArray(errors)) for (const inner of errors) yield* nestedErrors(inner, seen)
+}

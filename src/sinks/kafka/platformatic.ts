@@ -1,0 +1,178 @@
+import type { Admin, BaseOptions, MessageToProduce, Producer } from '@platformatic/kafka'
+import { PipelineError } from '../../core/errors.ts'
+import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
+import { isTopicThere, isUnknownTopic, nestedErrors } from './errors.ts'
+import type { KafkaRequest } from './request.ts'
+
+type Library = typeof import('@platformatic/kafka')
+
+const packageName = '@platformatic/kafka'
+
+/** Loads the library. Rejects with DEPENDENCY_MISSING. */
+export async function createPlatformaticClient(options: KafkaClientOptions): Promise<KafkaClient> {
+  const library: Library = await import('@platformatic/kafka').catch((error: unknown) => {
+    if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new PipelineError('DEPENDENCY_MISSING', { name: packageName }, error)
+  })
+  return new PlatformaticClient(library, options)
+}
+
+class PlatformaticClient implements KafkaClient {
+  readonly #library: Library
+  readonly #options: KafkaClientOptions
+  #producer: Producer | undefined
+  /** Records without key go to one partition per send. */
+  #keyless = 0
+
+  constructor(library: Library, options: KafkaClientOptions) {
+    this.#library = library
+    this.#options = options
+  }
+
+  async connect(): Promise<void> {
+    await this.#session().metadata({ topics: [], forceUpdate: true, retries: 0 })
+  }
+
+  async partitions(topic: string): Promise<number | undefined> {
+    try {
+      const { topics } = await this.#session().metadata({ topics: [topic], forceUpdate: true, retries: 0 })
+      return topics.get(topic)?.partitionsCount
+    } catch (error) {
+      if (isUnknownTopic(error)) return undefined
+      throw error
+    }
+  }
+
+  async createTopic(topic: string, partitions: number, replication: number): Promise<void> {
+    const admin = quiet(new this.#library.Admin({ ...this.#baseOptions(), retries: 0 }))
+    try {
+      await admin.createTopics({ topics: [{ topic, partitions: partitions || -1, replicas: replication || -1 }] })
+    } catch (error) {
+      if (!isTopicThere(error)) throw error
+    } finally {
+      await end(admin)
+    }
+  }
+
+  async send(requests: readonly KafkaRequest[]): Promise<void> {
+    const producer = this.#session()
+    let messages: MessageToProduce[] = []
+    try {
+      messages = await this.#messages(producer, requests)
+      await producer.send({ messages, acks: -1, compression: this.#options.compression })
+    } catch (error) {
+      const stored = storedPartitions(error)
+      throw new SendError(
+        error,
+        requests.filter((_, i) => stored.has(partitionName(messages[i]?.topic, messages[i]?.partition))),
+      )
+    }
+  }
+
+  async close(): Promise<void> {
+    const producer = this.#producer
+    this.#producer = undefined
+    if (producer) await end(producer)
+  }
+
+  /** With explicit partitions, so that a partial success can be told record by record. */
+  async #messages(producer: Producer, requests: readonly KafkaRequest[]): Promise<MessageToProduce[]> {
+    const names = [...new Set(requests.map(({ topic }) => topic))]
+    const { topics } = await producer.metadata({ topics: names, retries: 0 })
+    const keyless = this.#keyless++ & 0x7fffffff
+    return requests.map((request) => {
+      const hash = request.key ? this.#library.compatibilityPartitioner({ topic: request.topic }, request.key) : keyless
+      return message(request, hash % topics.get(request.topic)!.partitionsCount)
+    })
+  }
+
+  #session(): Producer {
+    this.#producer ??= quiet(
+      new this.#library.Producer({
+        ...this.#baseOptions(),
+        idempotent: true,
+        // Without a number it would be the same, silently; keepTrying ends the tries.
+        retries: Number.MAX_SAFE_INTEGER,
+        retryDelay: (_client, _operation, attempt, _retries, error) => {
+          if (!this.#options.keepTrying(error)) setImmediate(() => this.close())
+          return Math.min(100 * 2 ** attempt, 2000)
+        },
+        // As long as Java's: a topic that moves or goes is noticed by the error it gives.
+        metadataMaxAge: 300_000,
+      }),
+    )
+    return this.#producer
+  }
+
+  #baseOptions(): BaseOptions {
+    const { brokers, clientId, tls, sasl, connectTimeoutMs, requestTimeoutMs } = this.#options
+    return {
+      clientId,
+      bootstrapBrokers: [...brokers],
+      connectTimeout: connectTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      timeout: requestTimeoutMs,
+      ...(tls && { tls, tlsServerName: true }),
+      ...(sasl && { sasl: { mechanism: 'PLAIN', ...sasl } }),
+    }
+  }
+}
+
+function message(request: KafkaRequest, partition: number): MessageToProduce {
+  const { topic, key, value } = request
+  const headers = new Map<Buffer, Buffer>()
+  for (const name in request.headers) headers.set(Buffer.from(name), Buffer.from(request.headers[name]!))
+  return {
+    topic,
+    partition,
+    ...(key && { key }),
+    value: Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+    headers,
+    timestamp: BigInt(request.timestamp),
+  }
+}
+
+const partitionName = (topic: unknown, partition: unknown) => `${topic}:${partition}`
+
+interface ProduceResponse {
+  readonly responses?: readonly {
+    readonly name: string
+    readonly partitionResponses: readonly { readonly index: number; readonly errorCode: number }[]
+  }[]
+}
+
+/** The partitions that a failed send has written all the same: of other brokers, or in an answer with errors. */
+function storedPartitions(error: unknown): ReadonlySet<string> {
+  const stored = new Set<string>()
+  for (const nested of nestedErrors(error)) {
+    const { produced, response } = nested as {
+      produced?: { offsets?: readonly { topic: string; partition: number }[] }
+      response?: ProduceResponse
+    }
+    for (const { topic, partition } of produced?.offsets ?? []) stored.add(partitionName(topic, partition))
+    for (const { name, partitionResponses } of response?.responses ?? []) {
+      for (const { index, errorCode } of partitionResponses) {
+        if (errorCode === 0) stored.add(partitionName(name, index))
+      }
+    }
+  }
+  return stored
+}
+
+/** Errors reach us through rejected calls; an 'error' event nobody listens to would end the process. */
+function quiet<C extends Producer | Admin>(client: C): C {
+  client.on('error', ignore)
+  client.on('client:broker:connect', ({ connection }) => connection.on('error', ignore))
+  client.on('client:broker:failed', ({ connection }) => connection.on('error', ignore))
+  return client
+}
+
+const ignore = () => {}
+
+/** The library's close waits for what is buffered, for ever when the network swallows it. */
+async function end(client: Producer | Admin): Promise<void> {
+  const sockets = [...client.connections].map(([, connection]) => connection.socket)
+  const closed = client.close().catch(ignore)
+  for (const socket of sockets) socket?.destroy()
+  await closed
+}

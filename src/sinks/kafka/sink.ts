@@ -1,0 +1,145 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { messageOf, PipelineError } from '../../core/errors.ts'
+import type { Record } from '../../core/record.ts'
+import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
+import type { SinkContext, SinkDefinition } from '../definition.ts'
+import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
+import { type Broker, type ClusterConfig, type KafkaSinkConfig, parseBrokers, sinkFields } from './config.ts'
+import { classify } from './errors.ts'
+import { createPlatformaticClient } from './platformatic.ts'
+import { createRequestBuilder, type KafkaRequest } from './request.ts'
+
+export const kafkaSink: SinkDefinition<typeof sinkFields, KafkaRequest> = {
+  type: 'kafka-sink',
+  fields: sinkFields,
+  create: (config, context) => new KafkaSink(config, context),
+}
+
+class KafkaSink implements Sink<KafkaRequest> {
+  readonly #config: KafkaSinkConfig
+  readonly #cluster: ClusterConfig
+  readonly #context: SinkContext
+  readonly #target: string
+  readonly prepare: (record: Record) => Prepared<KafkaRequest>
+  #client: KafkaClient | undefined
+  /** Topics known to exist. Forgotten after an error, so that a topic deleted or created meanwhile is noticed. */
+  readonly #topics = new Set<string>()
+  /** What a failed write has stored all the same: the caller writes the batch again, or parts of it. */
+  readonly #stored = new WeakSet<KafkaRequest>()
+  #deadline = 0
+  #warned = false
+
+  constructor(config: KafkaSinkConfig, context: SinkContext) {
+    this.#config = config
+    this.#context = context
+    this.#cluster = context.connection<ClusterConfig>('cluster')
+    this.#target = `Kafka at ${this.#cluster.brokers}`
+    this.prepare = createRequestBuilder(config)
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    this.#client ??= await createPlatformaticClient(await this.#clientOptions())
+    const client = this.#client
+    await this.#untilAborted(signal, () => this.#try(this.#target, () => client.connect()))
+  }
+
+  async write(batch: readonly KafkaRequest[], signal: AbortSignal): Promise<WriteResult> {
+    const missing = batch.filter((request) => !this.#stored.has(request))
+    if (missing.length > 0) await this.#untilAborted(signal, () => this.#send(missing))
+    return { rejected: [] }
+  }
+
+  async close(): Promise<void> {
+    await this.#client?.close()
+  }
+
+  async #send(requests: readonly KafkaRequest[]): Promise<void> {
+    for (const request of requests) if (!this.#topics.has(request.topic)) await this.#findTopic(request)
+    this.#deadline = Date.now() + this.#config.deliveryTimeoutMs
+    this.#warned = false
+    try {
+      await this.#client!.send(requests)
+    } catch (error) {
+      this.#topics.clear()
+      if (!(error instanceof SendError)) throw error
+      for (const request of error.stored) this.#stored.add(request)
+      throw classify(error.cause, this.#target)
+    }
+  }
+
+  async #findTopic({ topic, partitions }: KafkaRequest): Promise<void> {
+    const target = `The Kafka topic ${topic}`
+    const client = this.#client!
+    const found = await this.#try(target, () => client.partitions(topic))
+    if (found === undefined) {
+      if (!this.#config.autoCreateTopics) throw new PipelineError('TARGET_MISSING', { target })
+      const { partitions: usual, replication } = this.#config
+      await this.#try(target, () => client.createTopic(topic, partitions ?? usual, replication))
+    }
+    this.#topics.add(topic)
+  }
+
+  async #try<T>(target: string, attempt: () => Promise<T>): Promise<T> {
+    return attempt().catch((error: unknown) => {
+      throw classify(error, target)
+    })
+  }
+
+  #keepTrying(error: unknown): boolean {
+    const failure = classify(error, this.#target)
+    if (failure.disposition !== 'retry' || Date.now() >= this.#deadline) return false
+    if (!this.#warned) this.#context.warn(`${failure.message}; trying again`)
+    this.#warned = true
+    return true
+  }
+
+  /** After an abort the session is over, because a send may still be under way in it. */
+  async #untilAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    if (signal.aborted) throw new PipelineError('DELIVERY_RELEASED')
+    let abort = () => {}
+    const aborted = new Promise<never>((_, reject) => {
+      abort = () => {
+        reject(new PipelineError('DELIVERY_RELEASED'))
+        void this.close()
+      }
+    })
+    signal.addEventListener('abort', abort)
+    try {
+      await Promise.race([aborted, work()])
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  async #clientOptions(): Promise<KafkaClientOptions> {
+    const { brokers, clientId, saslMechanism, user, password, useTls, connectTimeoutMs } = this.#cluster
+    return {
+      brokers: parseBrokers(brokers) as readonly Broker[],
+      clientId: clientId || this.#context.name,
+      ...(useTls && { tls: await this.#tlsOptions() }),
+      ...(saslMechanism === 'PLAIN' && { sasl: { username: user, password } }),
+      connectTimeoutMs,
+      requestTimeoutMs: this.#config.requestTimeoutMs,
+      compression: this.#config.compression,
+      keepTrying: (error) => this.#keepTrying(error),
+    }
+  }
+
+  async #tlsOptions(): Promise<NonNullable<KafkaClientOptions['tls']>> {
+    const { ca, cert, key, passphrase, rejectUnauthorized } = this.#cluster
+    const pem = async (pathOrText: string) => {
+      if (pathOrText.includes('-----BEGIN')) return pathOrText
+      return readFile(resolve(this.#context.directory, pathOrText), 'utf8').catch((error: unknown) => {
+        throw new PipelineError('TARGET_TLS', { target: this.#target, problem: messageOf(error) }, error)
+      })
+    }
+    return {
+      rejectUnauthorized,
+      ...(ca && { ca: await pem(ca) }),
+      ...(cert && { cert: await pem(cert) }),
+      ...(key && { key: await pem(key) }),
+      ...(passphrase && { passphrase }),
+    }
+  }
+}
