@@ -1,6 +1,6 @@
 import { PipelineError } from '../core/errors.ts'
 import type { Row, Value } from '../core/record.ts'
-import { type JsonObject, parseJson } from './json-text.ts'
+import { type JsonObject, parseJson, setOwn } from './json-text.ts'
 import type { Column, RowSchema } from './row-schema.ts'
 import { type ExactJson, NumberText, readScalar } from './scalars.ts'
 
@@ -30,14 +30,17 @@ export function readExactly(schema: RowSchema, options: DecoderOptions): (text: 
 }
 
 function rowReader(columns: readonly Column[], pointer: string, options: DecoderOptions): (fields: Fields) => Row {
-  const readers = columns.map((column) => {
-    const read = columnReader(column, `${pointer}/${escapePointer(column.name)}`, options)
-    return (fields: Fields): [string, Value] => [
-      column.name,
-      read(Object.hasOwn(fields, column.name) ? fields[column.name] : undefined),
-    ]
-  })
-  return (fields) => Object.fromEntries(readers.map((read) => read(fields)))
+  const readers = columns.map((column) => ({
+    name: column.name,
+    read: columnReader(column, `${pointer}/${escapePointer(column.name)}`, options),
+  }))
+  return (fields) => {
+    const row: { [column: string]: Value } = {}
+    for (const { name, read } of readers) {
+      setOwn(row, name, read(Object.hasOwn(fields, name) ? fields[name] : undefined))
+    }
+    return row
+  }
 }
 
 function columnReader(column: Column, pointer: string, options: DecoderOptions): Read<Value> {

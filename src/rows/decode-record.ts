@@ -53,7 +53,7 @@ function bytesOf(payload: Payload): Uint8Array {
   try {
     return encodePayload(payload)
   } catch (error) {
-    throw unsupported(messageOf(error), error)
+    throw unsupported(`the object has no JSON text: ${messageOf(error)}`, error)
   }
 }
 

@@ -37,6 +37,12 @@ export function parseJson<N>(text: string, rules: JsonRules<N>): Json<N> {
   return new JsonReader(text, rules).document()
 }
 
+/** Sets a key as an own one, `__proto__` too. */
+export function setOwn<T>(object: { [key: string]: T }, key: string, value: T): void {
+  if (key !== '__proto__') object[key] = value
+  else Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
+}
+
 const space = /[ \t\r\n]*/y
 const number = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
 const literals = { t: ['true', true], f: ['false', false], n: ['null', null] } as const
@@ -95,9 +101,7 @@ class JsonReader<N> {
       this.#skipSpace()
       if (!this.#takes(':')) this.#fail('expected ":"')
       this.#skipSpace()
-      const value = this.#value()
-      if (key === '__proto__') Object.defineProperty(object, key, { value, ...plain })
-      else object[key] = value
+      setOwn(object, key, this.#value())
       this.#skipSpace()
     } while (this.#takes(','))
     if (!this.#takes('}')) this.#fail('expected "," or "}"')
@@ -181,5 +185,3 @@ class JsonReader<N> {
     throw new PipelineError('JSON_INVALID', { problem: `${what} at character ${this.#at + 1}, ${where}` })
   }
 }
-
-const plain = { enumerable: true, configurable: true, writable: true } as const

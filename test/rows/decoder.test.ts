@@ -160,9 +160,9 @@ test('large payloads are decoded or refused with a short reason', () => {
   const size = 5_000_000
   assert.equal(decode(`{"a":1,"s":"${'x'.repeat(size)}"}`)!.s?.toString().length, size)
   assert.equal(decode(`{"a":"1","s":"${'\\n'.repeat(size)}"}`)!.s?.toString().length, size)
-  assert.deepEqual(decode(`{"a":1,"z":${'['.repeat(size)}${']'.repeat(size)}}`), { a: 1, s: null })
+  assert.deepEqual(decode(`{"a":1,"z":${'['.repeat(size / 2)}${']'.repeat(size / 2)}}`), { a: 1, s: null })
   const bad: readonly (readonly [string, RegExp])[] = [
-    [`{"a":1,"s":${'['.repeat(size)}${']'.repeat(size)}}`, /nested more than 1000 deep/],
+    [`{"a":1,"s":${'['.repeat(size / 2)}${']'.repeat(size / 2)}}`, /nested more than 1000 deep/],
     ['['.repeat(size), /nested more than 1000 deep/],
     [`{"a":1${' '.repeat(size)}`, /expected "," or "}" at character 5000007, but the text ends/],
     [`{"a":"${' '.repeat(size)}x"}`, /expected INT/],
