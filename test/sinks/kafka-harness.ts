@@ -1,0 +1,38 @@
+import { type ConfigOf, type Fields, parseFields } from '../../src/config/fields.ts'
+import type { Sink } from '../../src/core/sink.ts'
+import type { SinkContext } from '../../src/sinks/definition.ts'
+import { clusterFields, sinkFields } from '../../src/sinks/kafka/config.ts'
+import type { KafkaRequest } from '../../src/sinks/kafka/request.ts'
+import { kafkaSink } from '../../src/sinks/kafka/sink.ts'
+
+type Raw = { readonly [option: string]: unknown }
+
+/** Parsed with the defaults a user gets; throws when an option is wrong. */
+export function parsed<F extends Fields>(fields: F, raw: Raw): ConfigOf<F> {
+  const { config, problems } = parseFields(fields, raw)
+  if (!config) throw new Error(JSON.stringify(problems))
+  return config
+}
+
+export interface Opening {
+  readonly cluster: Raw
+  readonly sink: Raw
+  readonly warnings?: string[]
+  readonly directory?: string
+}
+
+export function kafkaContext({ cluster, warnings, directory }: Omit<Opening, 'sink'>): SinkContext {
+  const connection = parsed(clusterFields, cluster)
+  return {
+    connection: <C>() => connection as C,
+    directory: directory ?? '/',
+    name: 'rowline-test',
+    warn: (message) => warnings?.push(message),
+  }
+}
+
+export function createKafkaSink(opening: Opening): Sink<KafkaRequest> {
+  return kafkaSink.create(parsed(sinkFields, { cluster: 'c', ...opening.sink }), kafkaContext(opening))
+}
+
+export const forever: AbortSignal = new AbortController().signal
