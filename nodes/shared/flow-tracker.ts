@@ -62,6 +62,8 @@ export class FlowTracker {
   readonly #expiries = new Map<string, number>()
   #users = 0
   #sweeper: NodeJS.Timeout | undefined
+  /** From the moment Node-RED begins to stop nodes until all of them run again. */
+  redeploying = false
   /** Messages that were completed after they had been given up. */
   late = 0
 
@@ -116,14 +118,25 @@ export class FlowTracker {
   /** After a redeploy: a message at a node that is no longer there will not come back from it. */
   releaseLost(): void {
     for (const handle of [...this.#live])
-      if (handle.holders.some((holder) => this.#events.currentNode(holder.id) !== holder))
-        this.#finish(handle, { status: 'released' })
+      if (handle.holders.some((holder) => this.#events.currentNode(holder.id) !== holder)) this.abandon(handle)
+  }
+
+  /** Ends a delivery that nobody waits for any longer. */
+  abandon(handle: Handle): void {
+    if (!handle.finished) this.#finish(handle, { status: 'released' })
+  }
+
+  /** Whether one of our nodes has the message: it will be done with it, sooner or later. */
+  isHeldByRowline({ holders }: Handle): boolean {
+    return holders.some(({ type }) => this.#events.isRowline(type))
   }
 
   #onSend(events: readonly SendEvent[]): void {
     for (const event of events) {
       const handle = this.find(event.msg)
-      if (handle?.finished && !handle.abandoned) this.#events.lateSend(event.source.node)
+      if (!handle) continue
+      if (handle.finished && !handle.abandoned) this.#events.lateSend(event.source.node)
+      if (this.redeploying) handle.undelivered++
     }
     if (events.length > 1 || events[0]?.msg?.[SHARED]) this.#shareBatches(events)
   }
@@ -152,6 +165,7 @@ export class FlowTracker {
     if (!handle || handle.finished || !destination.node) return
     handle.holders.push(destination.node)
     handle.expected.push(destination.node)
+    if (handle.undelivered > 0) handle.undelivered--
     msg[HANDLE] ??= handle
   }
 
@@ -195,7 +209,8 @@ export class FlowTracker {
     queueMicrotask(() => {
       handle.checking = false
       if (handle.holders.length > 0 || handle.finished) return
-      this.#finish(handle, handle.failure ? { status: 'failed', ...handle.failure } : { status: 'accepted' })
+      if (handle.undelivered > 0) this.abandon(handle)
+      else this.#finish(handle, handle.failure ? { status: 'failed', ...handle.failure } : { status: 'accepted' })
     })
   }
 
@@ -213,8 +228,8 @@ export class FlowTracker {
   #sweep(): void {
     const now = performance.now()
     for (const handle of [...this.#live]) {
-      if (handle.holders.some(({ type }) => this.#events.isRowline(type))) handle.waitingSinceMs = now
-      else if (now - handle.waitingSinceMs > this.#timeoutMs(handle)) this.#abandon(handle)
+      if (this.isHeldByRowline(handle)) handle.waitingSinceMs = now
+      else if (now - handle.waitingSinceMs > this.#timeoutMs(handle)) this.#expire(handle)
     }
   }
 
@@ -224,7 +239,7 @@ export class FlowTracker {
     return hangs ? Math.min(timeoutMs, REDUCED_TIMEOUT_MS) : timeoutMs
   }
 
-  #abandon(handle: Handle): void {
+  #expire(handle: Handle): void {
     const timeoutMs = this.#timeoutMs(handle)
     for (const { id } of handle.holders) this.#expiries.set(id, (this.#expiries.get(id) ?? 0) + 1)
     this.#finish(handle, { status: 'abandoned', node: handle.holders.at(-1), timeoutMs })

@@ -43,6 +43,8 @@ export class Handle {
   readonly holders: Holder[] = []
   /** Those of `holders` that the message is on its way to. */
   readonly expected: Holder[] = []
+  /** Copies sent while nodes were being replaced and not delivered: Node-RED drops them without a word. */
+  undelivered = 0
   sent = false
   checking = false
   finished = false

@@ -1,4 +1,4 @@
-import type { PipelineError } from './errors.ts'
+import { PipelineError } from './errors.ts'
 
 /**
  * How a delivery ended. `accepted`: every target has it. `rejected`: the data is at fault and is stored as a dead
@@ -9,6 +9,10 @@ export type Outcome =
   | { readonly status: 'rejected' | 'released'; readonly error: PipelineError }
 
 export const accepted: Outcome = Object.freeze({ status: 'accepted' })
+export const released: Outcome = Object.freeze({
+  status: 'released',
+  error: new PipelineError('DELIVERY_RELEASED'),
+})
 
 /**
  * The right to settle one batch of source records, once. It belongs to the batch and not to a record, because a batch

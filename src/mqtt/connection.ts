@@ -112,10 +112,11 @@ export class MqttConnection {
     for (let failures = 0, takeovers = 0; !signal.aborted; ) {
       const { closedHere, error, connectedMs } = await this.#connectOnce()
       if (signal.aborted) return
-      failures = closedHere || connectedMs > STABLE_MS ? 0 : failures + 1
+      failures = connectedMs > STABLE_MS ? 1 : failures + 1
       takeovers = !closedHere && connectedMs > 0 && connectedMs < TAKEOVER_MS ? takeovers + 1 : 0
       this.#enter('waiting', closedHere ? undefined : this.#explain(error, takeovers))
-      const waitMs = closedHere ? RESTART_MS : reconnectDelayMs(failures - 1, this.#options.reconnect)
+      const atOnce = closedHere && failures === 1
+      const waitMs = atOnce ? RESTART_MS : reconnectDelayMs(failures - 1, this.#options.reconnect)
       await pause(waitMs, signal)
     }
   }

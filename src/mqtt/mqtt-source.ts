@@ -1,5 +1,5 @@
 import { Batcher } from '../core/batcher.ts'
-import { accepted, createDelivery, type Delivery } from '../core/delivery.ts'
+import { accepted, createDelivery, type Delivery, released } from '../core/delivery.ts'
 import type { Record } from '../core/record.ts'
 import type { Batch, Source } from '../core/source.ts'
 import type { InConfig } from './config.ts'
@@ -32,7 +32,8 @@ export class MqttSource implements Source, Subscriber {
   readonly #matchers: readonly ((topic: string) => boolean)[]
   readonly #batcher: Batcher<Arrived> | undefined
   readonly #onReceipt: boolean
-  readonly #open = new Set<Delivery>()
+  readonly #late: Delivery[] = []
+  #paused = false
   #held: Lease | undefined
   #received = 0
 
@@ -50,25 +51,28 @@ export class MqttSource implements Source, Subscriber {
 
   async open(signal: AbortSignal): Promise<void> {
     const lease = await this.#lease()
-    if (signal.aborted) return lease.release()
     this.#held = lease
+    if (signal.aborted) return
     lease.subscribe(this)
+  }
+
+  /** Hands over nothing more. What arrives until `close` is released then. */
+  pause(): void {
+    this.#paused = true
   }
 
   async close(): Promise<void> {
     const lease = this.#held
     this.#held = undefined
+    this.pause()
     this.#batcher?.close()
+    while (this.#batcher?.ready) this.#late.push(...this.#batcher.take().items.map(({ delivery }) => delivery))
+    for (const delivery of this.#late.splice(0)) delivery.settle(released)
     await lease?.release()
   }
 
   get received(): number {
     return this.#received
-  }
-
-  /** Batches handed over and not settled. */
-  get unsettled(): number {
-    return this.#open.size
   }
 
   get status(): ConnectionStatus | undefined {
@@ -80,6 +84,10 @@ export class MqttSource implements Source, Subscriber {
   }
 
   receive(publish: InboundPublish, delivery: Delivery): void {
+    if (this.#paused) {
+      this.#late.push(delivery)
+      return
+    }
     const { topic, payload, qos, retain, dup } = publish
     const routing = this.#route(topic)
     const arrived = {
@@ -118,10 +126,8 @@ export class MqttSource implements Source, Subscriber {
     let bytes = 0
     for (const { record } of arrived) bytes += (record.payload as Uint8Array).length + record.topic.length
     const delivery = createDelivery((outcome) => {
-      this.#open.delete(delivery)
       for (const each of arrived) each.delivery.settle(outcome)
     })
-    this.#open.add(delivery)
     return { records: arrived.map(({ record }) => record), bytes, delivery }
   }
 }

@@ -1,0 +1,70 @@
+import type { NodeAPI } from 'node-red'
+import { toPipelineError } from '../../src/core/errors.ts'
+import type { Record } from '../../src/core/record.ts'
+import type { RowSchemaConfig } from '../../src/rows/config.ts'
+import { createDecoder, type DecodeRecord } from '../../src/rows/decode-record.ts'
+import type { Rejected } from '../shared/dead-letters.ts'
+import { type FlowMessage, SHARED } from '../shared/handle.ts'
+import { isBatch, recordsOf, withPayload } from '../shared/messages.ts'
+import { configOf, registerNode } from '../shared/register-node.ts'
+import { Rejections } from '../shared/rejections.ts'
+import { count, StatusLine } from '../shared/status.ts'
+import { declaration } from './declaration.ts'
+
+export default function (RED: NodeAPI): void {
+  registerNode(RED, declaration, (node, config, rowline) => {
+    const decode = createDecoder(config, (id) => configOf<RowSchemaConfig>(RED, id).schema)
+    const rejections = new Rejections(node, rowline)
+    let decoded = 0
+    let skipped = 0
+    const status = new StatusLine(node, (rate) => {
+      const rejected = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
+      const passed = skipped > 0 ? ` · ${count(skipped)} skipped` : ''
+      return { fill: 'green', shape: 'dot', text: `${count(rate(decoded))}/s${rejected}${passed}` }
+    })
+    node.on('input', (message, send, done) => {
+      const result = decodeMessage(message as FlowMessage, decode)
+      decoded += result.decoded
+      skipped += result.skipped
+      const sendAny = send as (messages: unknown) => void
+      if (result.message) sendAny(result.message)
+      rejections.reject(result.rejected, message as FlowMessage, sendAny, done)
+    })
+    node.on('close', (_removed: boolean, done: () => void) => {
+      status.close()
+      void rejections.close().finally(done)
+    })
+  })
+}
+
+interface Decoded {
+  /** What leaves output 1, if anything does. */
+  readonly message: FlowMessage | undefined
+  readonly rejected: readonly Rejected[]
+  readonly decoded: number
+  readonly skipped: number
+}
+
+function decodeMessage(message: FlowMessage, decode: DecodeRecord): Decoded {
+  const batch = isBatch(message)
+  const items: readonly FlowMessage[] = batch ? message.payload : [message]
+  const out: FlowMessage[] = []
+  const rejected: Rejected[] = []
+  for (const [i, record] of recordsOf(message).entries()) {
+    try {
+      const row = decode(record)
+      if (row) out.push(decodedItem(items[i]!, record, row))
+    } catch (error) {
+      rejected.push({ record, error: toPipelineError(error) })
+    }
+  }
+  const skipped = items.length - out.length - rejected.length
+  const { [SHARED]: _, ...own } = message
+  const decodedMessage = batch ? { ...own, payload: out } : out[0]
+  return { message: out.length > 0 ? decodedMessage : undefined, rejected, decoded: out.length, skipped }
+}
+
+function decodedItem(item: FlowMessage, record: Record, row: Record): FlowMessage {
+  if (row === record) return item
+  return withPayload(item, row.payload, row.original!, record.filter)
+}

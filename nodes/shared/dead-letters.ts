@@ -1,0 +1,82 @@
+import path from 'node:path'
+import { parseFields } from '../../src/config/fields.ts'
+import type { PipelineError } from '../../src/core/errors.ts'
+import type { Record } from '../../src/core/record.ts'
+import type { Sink } from '../../src/core/sink.ts'
+import { SinkRunner } from '../../src/core/sink-runner.ts'
+import { sinkFields } from '../../src/sinks/file/config.ts'
+import { deadLetter, type FileRequest } from '../../src/sinks/file/request.ts'
+import { fileSink } from '../../src/sinks/file/sink.ts'
+
+export interface Rejected {
+  readonly record: Record
+  readonly error: PipelineError
+}
+
+interface DeadRecord extends Record {
+  readonly error: PipelineError
+}
+
+const CLOSE_MS = 3000
+
+/** Where the rejected readings of one node go when nobody else takes them: lines of JSON, fsynced. */
+export class DeadLetters {
+  readonly #directory: string
+  readonly #source: string
+  readonly #warn: (message: string) => void
+  #runner: SinkRunner<FileRequest> | undefined
+  #count = 0
+
+  /** `source` is the node's id. Nothing is created before the first dead letter. */
+  constructor(directory: string, source: string, warn: (message: string) => void) {
+    this.#directory = directory
+    this.#source = source
+    this.#warn = warn
+  }
+
+  /** `onStored` is called when all are on disk; never, when the node is closed before. */
+  store(rejected: readonly Rejected[], onStored: () => void): void {
+    this.#runner ??= this.#open()
+    this.#count += rejected.length
+    const records: DeadRecord[] = rejected.map(({ record, error }) => ({ ...record, error }))
+    this.#runner.submit(records, ({ status }) => status === 'written' && onStored())
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  get error(): PipelineError | undefined {
+    return this.#runner?.snapshot().error
+  }
+
+  async close(): Promise<void> {
+    await this.#runner?.close(CLOSE_MS)
+  }
+
+  #open(): SinkRunner<FileRequest> {
+    const file = path.join(this.#directory, 'rejected.ndjson')
+    const config = parseFields(sinkFields, { path: file }).config!
+    const sink = fileSink.create(config, {
+      directory: this.#directory,
+      name: this.#source,
+      warn: this.#warn,
+      connection: () => {
+        throw new Error('a file has no connection')
+      },
+    })
+    const runner = new SinkRunner(asDeadLetterSink(sink, this.#source), config)
+    runner.start()
+    this.#warn(`Rejected readings are stored in ${file}`)
+    return runner
+  }
+}
+
+function asDeadLetterSink(sink: Sink<FileRequest>, source: string): Sink<FileRequest> {
+  return {
+    open: (signal) => sink.open(signal),
+    prepare: (record) => deadLetter(record, (record as DeadRecord).error, source),
+    write: (batch, signal) => sink.write(batch, signal),
+    close: () => sink.close(),
+  }
+}

@@ -1,0 +1,167 @@
+import type { NodeAPI, NodeStatus } from 'node-red'
+import { accepted, released } from '../../src/core/delivery.ts'
+import { messageOf, PipelineError } from '../../src/core/errors.ts'
+import type { Batch } from '../../src/core/source.ts'
+import type { InConfig } from '../../src/mqtt/config.ts'
+import type { ConnectionStatus } from '../../src/mqtt/connection.ts'
+import type { MqttSource, SourceReceiver } from '../../src/mqtt/mqtt-source.ts'
+import type { FlowMessage, FlowResult, Handle } from './handle.ts'
+import { batchMessage, originOf, readingMessage, rejectedMessage } from './messages.ts'
+import type { RowlineNode } from './register-node.ts'
+import { Rejections } from './rejections.ts'
+import type { Rowline } from './rowline.ts'
+import { count, FailureLog, StatusLine, short } from './status.ts'
+
+/** How long a closing node waits for sinks that are still writing, and for anybody else. */
+const DRAIN_MS = 9000
+const DRAIN_OTHERS_MS = 500
+const DRAIN_STEP_MS = 25
+
+/** Where a source's batches enter the flow: each is sent, followed, and settled when the flow has finished with it. */
+export class FlowEntry implements SourceReceiver {
+  readonly #RED: NodeAPI
+  readonly #node: RowlineNode
+  readonly #config: InConfig
+  readonly #rowline: Rowline
+  readonly #rejections: Rejections
+  readonly #open = new Set<Handle>()
+  readonly #abort = new AbortController()
+  /** What arrived while nodes were being replaced. */
+  #parked: (() => void)[] = []
+  #status: StatusLine | undefined
+
+  constructor(RED: NodeAPI, node: RowlineNode, config: InConfig, rowline: Rowline) {
+    this.#RED = RED
+    this.#node = node
+    this.#config = config
+    this.#rowline = rowline
+    this.#rejections = new Rejections(node, rowline)
+  }
+
+  /** Opens the source when all nodes are there, and closes it with the node. */
+  start(source: MqttSource): void {
+    const { tracker } = this.#rowline
+    const failures = new FailureLog(this.#node)
+    tracker.acquire()
+    let opening: Promise<void> | undefined
+    const stop = this.#rowline.onRunning(() => {
+      for (const send of this.#parked.splice(0)) send()
+      opening ??= source.open(this.#abort.signal)
+    })
+    this.#status = new StatusLine(this.#node, (rate) => {
+      failures.note(source.status?.error, 'Connected again')
+      return describe(source.status, rate(source.received), this.#rejections)
+    })
+    this.#node.on('close', (_removed: boolean, done: () => void) => {
+      stop()
+      void this.#close(source, opening)
+        .catch((error: unknown) => this.#node.error(messageOf(error)))
+        .finally(() => {
+          tracker.release()
+          done()
+        })
+    })
+  }
+
+  batch(batch: Batch): void {
+    this.#whenRunning(() => this.#send(batch, this.#message(batch), 0))
+  }
+
+  unrouted(batch: Batch): void {
+    const record = batch.records[0]!
+    const error = new PipelineError('UNROUTED', { topic: record.topic })
+    if (this.#rejections.isWired)
+      this.#whenRunning(() => this.#send(batch, rejectedMessage(record, error, this.#node.id), 1))
+    else this.#store(batch, error)
+  }
+
+  changed(): void {
+    this.#status?.refresh()
+  }
+
+  #whenRunning(send: () => void): void {
+    if (this.#rowline.running) send()
+    else this.#parked.push(send)
+  }
+
+  #message({ records }: Batch): FlowMessage {
+    return this.#config.output === 'batches' ? batchMessage(records) : readingMessage(records[0]!)
+  }
+
+  #send(batch: Batch, message: FlowMessage, output: 0 | 1): void {
+    const ports = (output === 0 ? message : [null, message]) as Parameters<RowlineNode['send']>[0]
+    if (this.#config.acknowledge === 'onReceipt') {
+      this.#node.send(ports)
+      return
+    }
+    const { tracker } = this.#rowline
+    const isBatch = output === 0 && this.#config.output === 'batches'
+    const tracked = Object.assign(message, { _msgid: this.#RED.util.generateId() })
+    const handle = tracker.track(tracked, {
+      origin: isBatch ? undefined : originOf(batch.records[0]!),
+      batch: isBatch,
+      timeoutMs: this.#config.settleTimeoutMs,
+      onFinished: (result) => {
+        this.#open.delete(handle)
+        this.#finish(batch, result)
+      },
+    })
+    this.#open.add(handle)
+    this.#node.send(ports)
+    tracker.sent(handle)
+  }
+
+  #finish(batch: Batch, result: FlowResult): void {
+    if (result.status === 'accepted') batch.delivery.settle(accepted)
+    else if (result.status === 'released' || this.#config.onFailure === 'redeliver') batch.delivery.settle(released)
+    else this.#store(batch, failure(result))
+  }
+
+  /** Stores the readings as dead letters; only then are they acknowledged. */
+  #store(batch: Batch, error: PipelineError): void {
+    const rejected = batch.records.map((record) => ({ record, error }))
+    this.#rejections.deadLetters.store(rejected, () => batch.delivery.settle({ status: 'rejected', error }))
+  }
+
+  async #close(source: MqttSource, opening: Promise<void> | undefined): Promise<void> {
+    this.#abort.abort()
+    this.#status?.close()
+    await opening
+    source.pause()
+    await this.#drain()
+    for (const handle of [...this.#open]) this.#rowline.tracker.abandon(handle)
+    await source.close()
+    await this.#rejections.close()
+  }
+
+  /** Lets what is in the flow come to its end, so that less of it has to be sent again. */
+  async #drain(): Promise<void> {
+    const { tracker } = this.#rowline
+    const startMs = performance.now()
+    for (;;) {
+      const waitedMs = performance.now() - startMs
+      const held = [...this.#open].some((handle) => tracker.isHeldByRowline(handle))
+      if (this.#open.size === 0 || waitedMs > (held ? DRAIN_MS : DRAIN_OTHERS_MS)) return
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_STEP_MS))
+    }
+  }
+}
+
+function failure(result: Extract<FlowResult, { status: 'failed' | 'abandoned' }>): PipelineError {
+  const node = result.node ? `the ${result.node.type} node "${result.node.name || result.node.id}"` : 'no node'
+  return result.status === 'failed'
+    ? new PipelineError('FLOW_FAILED', { node, problem: messageOf(result.error) }, result.error)
+    : new PipelineError('DELIVERY_ABANDONED', { node, timeout: result.timeoutMs })
+}
+
+function describe(status: ConnectionStatus | undefined, ratePerSecond: number, rejections: Rejections): NodeStatus {
+  if (!status) return { fill: 'grey', shape: 'ring', text: 'starting' }
+  const { phase, error, windowLimited, unacknowledged } = status
+  if (error)
+    return { fill: error.disposition === 'retry' ? 'yellow' : 'red', shape: 'ring', text: short(error.message) }
+  if (phase !== 'connected') return { fill: 'yellow', shape: 'ring', text: 'connecting' }
+  const open = unacknowledged > 0 ? ` · ${count(unacknowledged)} open` : ''
+  const stored = rejections.deadLetters.count > 0 ? ` · ${count(rejections.deadLetters.count)} rejected` : ''
+  if (windowLimited) return { fill: 'yellow', shape: 'dot', text: `window-limited${open}${stored}` }
+  return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${open}${stored}` }
+}

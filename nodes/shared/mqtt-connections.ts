@@ -1,0 +1,25 @@
+import type { Node } from 'node-red'
+import type { Delivery } from '../../src/core/delivery.ts'
+import { PipelineError } from '../../src/core/errors.ts'
+import type { SourceConfig } from '../../src/mqtt/config.ts'
+import { MqttConnection } from '../../src/mqtt/connection.ts'
+import { connectionOptions } from '../../src/mqtt/connection-options.ts'
+import type { Lease } from '../../src/mqtt/connection-pool.ts'
+import type { InboundPublish } from '../../src/mqtt/publish-decoder.ts'
+import type { Rowline } from './rowline.ts'
+
+/** The connection of a `mqtt-v3-source` node, shared by all nodes that use it. */
+export function leaseConnection(rowline: Rowline, source: Node, config: SourceConfig): Promise<Lease> {
+  return rowline.pool.acquire(source.id, () => {
+    const options = connectionOptions(config, rowline.clientId(source))
+    return new MqttConnection(options, (publish, delivery) => storeUnclaimed(rowline, source, publish, delivery))
+  })
+}
+
+/** The broker's session has subscriptions that no node has any longer: nothing of it may vanish without a trace. */
+function storeUnclaimed(rowline: Rowline, source: Node, publish: InboundPublish, delivery: Delivery): void {
+  const error = new PipelineError('UNROUTED', { topic: publish.topic })
+  const { topic, payload, qos, retain, dup } = publish
+  const record = { topic, payload, qos, retain, dup, receivedAt: Date.now() }
+  rowline.deadLettersOf(source).store([{ record, error }], () => delivery.settle({ status: 'rejected', error }))
+}

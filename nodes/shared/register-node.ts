@@ -1,0 +1,94 @@
+import type { Node, NodeAPI, NodeDef } from 'node-red'
+import type { NodeDeclaration } from '../../src/config/declaration.ts'
+import { expandEnvironment } from '../../src/config/environment.ts'
+import { type ConfigOf, type FieldProblem, type Fields, parseFields } from '../../src/config/fields.ts'
+import { type Rowline, rowlineOf } from './rowline.ts'
+
+type Raw = { readonly [name: string]: unknown }
+
+/** A node of ours. `config` is missing while there is something wrong with it. */
+export interface RowlineNode<C = unknown> extends Node {
+  config?: C
+  problems?: readonly string[]
+}
+
+/**
+ * Registers a node type whose configuration is read by its declaration. A node with a wrong configuration is red, says
+ * which field it is and keeps what it is sent: nothing is acknowledged that has nowhere to go.
+ */
+export function registerNode<F extends Fields>(
+  RED: NodeAPI,
+  declaration: NodeDeclaration<F>,
+  start: (node: RowlineNode<ConfigOf<F>>, config: ConfigOf<F>, rowline: Rowline) => void = () => {},
+): void {
+  const rowline = rowlineOf(RED)
+  if (declaration.kind !== 'config') rowline.types.add(declaration.type)
+  function construct(this: RowlineNode<ConfigOf<F>>, definition: NodeDef): void {
+    RED.nodes.createNode(this, definition)
+    const { config, problems } = readConfig(RED, this, definition as unknown as Raw, declaration)
+    if (config === undefined) showProblems(this, problems)
+    else {
+      this.config = config
+      start(this, config, rowline)
+    }
+  }
+  RED.nodes.registerType(declaration.type, construct, { credentials: credentials(declaration.fields) })
+}
+
+function readConfig<F extends Fields>(
+  RED: NodeAPI,
+  node: Node,
+  definition: Raw,
+  { fields, check }: NodeDeclaration<F>,
+): { readonly config?: ConfigOf<F>; readonly problems: readonly string[] } {
+  const raw = { ...definition, ...(node.credentials as Raw | undefined) }
+  const declared = Object.fromEntries(Object.keys(fields).map((name) => [name, raw[name]]))
+  const { values, problems: unset } = expandEnvironment(declared, (name) => environment(RED, node, name))
+  const parsed = parseFields(fields, values)
+  const problems = [...unset, ...parsed.problems.filter(({ field }) => unset.every((known) => known.field !== field))]
+  if (parsed.config && problems.length === 0) problems.push(...(check?.(parsed.config) ?? []))
+  const texts = problems.map((problem) => describe(fields, problem))
+  if (parsed.config) texts.push(...brokenReferences(RED, fields, parsed.config as Raw))
+  return parsed.config && texts.length === 0 ? { config: parsed.config, problems: [] } : { problems: texts }
+}
+
+/** Flow, group and subflow variables, then those of the process, as Node-RED itself looks them up. */
+function environment(RED: NodeAPI, node: Node, name: string): string | undefined {
+  const { getSetting } = RED.util as unknown as { getSetting(node: Node, name: string): unknown }
+  const value = getSetting(node, name)
+  return value === undefined || value === null ? undefined : String(value)
+}
+
+function describe(fields: Fields, { field, text }: FieldProblem): string {
+  const label = fields[field]?.label ?? field
+  return text === 'is required' ? `${label.toLowerCase()} required` : `${label}: ${text}`
+}
+
+/** A node is as right as the config nodes it uses: their problems are shown where the user looks. */
+function brokenReferences(RED: NodeAPI, fields: Fields, config: Raw): string[] {
+  return Object.entries(fields).flatMap(([name, field]) => {
+    const value = config[name]
+    if (field.kind === 'table') return (value as Raw[]).flatMap((row) => brokenReferences(RED, field.columns!, row))
+    if (field.kind !== 'node' || value === '') return []
+    const target = RED.nodes.getNode(value as string) as RowlineNode | undefined
+    if (!target) return [`${field.label}: refers to a node that does not exist or is disabled`]
+    return target.config === undefined ? (target.problems ?? [`${field.label}: is not configured`]) : []
+  })
+}
+
+function showProblems(node: RowlineNode, problems: readonly string[]): void {
+  node.problems = problems
+  for (const problem of problems) node.error(problem)
+  node.status({ fill: 'red', shape: 'ring', text: problems[0]!.slice(0, 60) })
+  node.on('input', (_message, _send, _done) => {})
+}
+
+function credentials(fields: Fields): { [name: string]: { type: 'text' | 'password' } } {
+  const secrets = Object.entries(fields).filter(([, { kind }]) => kind === 'secret')
+  return Object.fromEntries(secrets.map(([name, { masked }]) => [name, { type: masked ? 'password' : 'text' }]))
+}
+
+/** The parsed configuration of a config node, or of any node of ours. */
+export function configOf<C>(RED: NodeAPI, id: string): C {
+  return (RED.nodes.getNode(id) as RowlineNode<C>).config!
+}

@@ -1,0 +1,110 @@
+import type { NodeAPI, NodeStatus } from 'node-red'
+import type { NodeDeclaration } from '../../src/config/declaration.ts'
+import type { ConfigOf, Fields } from '../../src/config/fields.ts'
+import { toPipelineError } from '../../src/core/errors.ts'
+import type { Record } from '../../src/core/record.ts'
+import { type RunnerOptions, type RunnerSnapshot, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
+import type { SinkDefinition } from '../../src/sinks/definition.ts'
+import type { Rejected } from './dead-letters.ts'
+import { type FlowMessage, SHARED } from './handle.ts'
+import { isBatch, recordsOf } from './messages.ts'
+import { configOf, type RowlineNode, registerNode } from './register-node.ts'
+import { Rejections } from './rejections.ts'
+import { count, FailureLog, StatusLine, short } from './status.ts'
+
+/** Node-RED waits 15 s for a node to close. */
+const CLOSE_MS = 8000
+
+/** Makes a node type of a sink. Everything that is not the target's own is here and in the runner. */
+export function registerSink<F extends Fields, Request>(
+  RED: NodeAPI,
+  declaration: NodeDeclaration<F>,
+  sink: SinkDefinition<F, Request>,
+): void {
+  registerNode(RED, declaration, (node, config, rowline) => {
+    const context = {
+      directory: rowline.directory,
+      name: rowline.clientId(node),
+      connection: <C>(field: string) =>
+        configOf<C>(RED, (config as { readonly [field: string]: unknown })[field] as string),
+      warn: (message: string) => node.warn(message),
+    }
+    const runner = new SinkRunner(sink.create(config, context), config as ConfigOf<F> & RunnerOptions)
+    runner.start()
+    attach(node, runner, new Rejections(node, rowline))
+  })
+}
+
+function attach(node: RowlineNode, runner: SinkRunner<unknown>, rejections: Rejections): void {
+  const failures = new FailureLog(node)
+  const status = new StatusLine(node, (rate) => {
+    const snapshot = runner.snapshot()
+    failures.note(snapshot.error, 'Writing again')
+    return describe(snapshot, rate(snapshot.confirmed), rejections)
+  })
+  node.on('input', (message, send, done) => {
+    const flowMessage = message as FlowMessage
+    const sendAny = send as (messages: unknown) => void
+    let records: readonly Record[]
+    try {
+      records = recordsOf(flowMessage)
+    } catch (error) {
+      const rejected = [{ record: unreadable(flowMessage), error: toPipelineError(error) }]
+      rejections.reject(rejected, flowMessage, sendAny, done)
+      return
+    }
+    runner.submit(records, (settled) =>
+      settle(node, rejections, { message: flowMessage, records, settled }, sendAny, done),
+    )
+  })
+  node.on('close', (_removed: boolean, done: () => void) => {
+    status.close()
+    void runner
+      .close(CLOSE_MS)
+      .then(() => rejections.close())
+      .finally(done)
+  })
+}
+
+/** A released message is not done: its delivery is found at this node, and handed over again, when the flow is replaced. */
+function settle(
+  node: RowlineNode,
+  rejections: Rejections,
+  { message, records, settled }: { message: FlowMessage; records: readonly Record[]; settled: Settled },
+  send: (messages: unknown) => void,
+  done: () => void,
+): void {
+  if (settled.status === 'released') return
+  const refused = new Set(settled.rejected.map(({ index }) => index))
+  if (isOutputWired(node) && refused.size < records.length) send(confirmed(message, refused))
+  const rejected: Rejected[] = settled.rejected.map(({ index, error }) => ({ record: records[index]!, error }))
+  rejections.reject(rejected, message, send, done)
+}
+
+function isOutputWired(node: RowlineNode): boolean {
+  return ((node as { wires?: readonly (readonly string[])[] }).wires?.[0]?.length ?? 0) > 0
+}
+
+/** The message again, without the records that were refused. */
+function confirmed(message: FlowMessage, refused: ReadonlySet<number>): FlowMessage {
+  if (refused.size === 0 || !isBatch(message)) return message
+  return { ...message, payload: message.payload.filter((_, i) => !refused.has(i)) }
+}
+
+/** A list that holds something else than readings: kept as the one value that it is. */
+function unreadable(message: FlowMessage): Record {
+  const { [SHARED]: _, ...rest } = message
+  return recordsOf({ ...rest, topic: '' })[0]!
+}
+
+function describe(snapshot: RunnerSnapshot, ratePerSecond: number, rejections: Rejections): NodeStatus {
+  const { phase, error, pendingRecords } = snapshot
+  const waiting = pendingRecords > 0 ? ` · ${count(pendingRecords)} waiting` : ''
+  if (error) {
+    const fill = error.disposition === 'retry' ? 'yellow' : 'red'
+    return { fill, shape: 'ring', text: short(error.message) + waiting }
+  }
+  if (phase === 'opening') return { fill: 'yellow', shape: 'ring', text: `connecting${waiting}` }
+  const rejected = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
+  return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${waiting}${rejected}` }
+}

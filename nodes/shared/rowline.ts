@@ -1,0 +1,103 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import type { Node, NodeAPI } from 'node-red'
+import { ConnectionPool } from '../../src/mqtt/connection-pool.ts'
+import { DeadLetters } from './dead-letters.ts'
+import { FlowTracker, type Hooks } from './flow-tracker.ts'
+import type { Holder } from './handle.ts'
+
+/** What all Rowline nodes of one Node-RED share. */
+export class Rowline {
+  readonly directory: string
+  readonly pool = new ConnectionPool()
+  readonly tracker: FlowTracker
+  readonly types = new Set<string>()
+  readonly #waiting = new Set<() => void>()
+  readonly #lateSenders = new Set<string>()
+  readonly #deadLetters = new Map<string, DeadLetters>()
+  #instance: string | undefined
+
+  constructor(RED: NodeAPI) {
+    this.directory = path.resolve(RED.settings.userDir ?? '.')
+    this.tracker = new FlowTracker(RED.hooks as unknown as Hooks, {
+      lateSend: (node) => this.#warnOfLateSend(node),
+      isRowline: (type) => this.types.has(type),
+      currentNode: (id) => RED.nodes.getNode(id) as Holder | undefined,
+    })
+    this.tracker.redeploying = true
+    RED.events.on('flows:stopping', () => {
+      this.tracker.redeploying = true
+    })
+    RED.events.on('flows:started', () => this.#started())
+  }
+
+  /** Whether every node of every flow is there. Until then Node-RED drops what is sent, without a word. */
+  get running(): boolean {
+    return !this.tracker.redeploying
+  }
+
+  /** Calls back each time all nodes run, at once if they do. Returns what ends it. */
+  onRunning(callback: () => void): () => void {
+    this.#waiting.add(callback)
+    if (this.running) callback()
+    return () => this.#waiting.delete(callback)
+  }
+
+  /** `<userDir>/rowline/<purpose>/<node path>`. The id of a node in a subflow instance holds the instance's. */
+  pathOf(purpose: string, node: { readonly id: string }): string {
+    return path.join(this.directory, 'rowline', purpose, node.id.replace(/[^\w.-]/g, '_'))
+  }
+
+  /** Of a config node, which has no outputs: open as long as Node-RED runs. */
+  deadLettersOf(node: Node): DeadLetters {
+    const known = this.#deadLetters.get(node.id)
+    if (known) return known
+    const deadLetters = new DeadLetters(this.pathOf('dead-letter', node), node.id, (message) => node.warn(message))
+    this.#deadLetters.set(node.id, deadLetters)
+    return deadLetters
+  }
+
+  /** Stable per node, and different in two installations that have imported the same flow. At most 23 characters. */
+  clientId(node: { readonly id: string }): string {
+    this.#instance ??= readInstance(path.join(this.directory, 'rowline', 'instance'))
+    return `nr-${createHash('sha256').update(`${this.#instance}/${node.id}`).digest('hex').slice(0, 12)}`
+  }
+
+  #started(): void {
+    this.tracker.redeploying = false
+    for (const callback of this.#waiting) callback()
+    setImmediate(() => this.tracker.releaseLost())
+  }
+
+  #warnOfLateSend(node: Holder): void {
+    if (this.#lateSenders.has(node.id)) return
+    this.#lateSenders.add(node.id)
+    const { name, type, id } = node
+    ;(node as unknown as Node).warn(
+      `Rowline: the ${type} node "${name || id}" sends messages after it has said that it is done with them. ` +
+        'Readings are acknowledged before they are safe here: a restart at that moment loses them.',
+    )
+  }
+}
+
+/** By Node-RED's event bus, which all its node modules share. */
+const instances = new WeakMap<object, Rowline>()
+
+export function rowlineOf(RED: NodeAPI): Rowline {
+  const known = instances.get(RED.events)
+  if (known) return known
+  const rowline = new Rowline(RED)
+  instances.set(RED.events, rowline)
+  return rowline
+}
+
+function readInstance(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    mkdirSync(path.dirname(file), { recursive: true })
+    writeFileSync(file, randomUUID(), { flush: true })
+    return readFileSync(file, 'utf8')
+  }
+}

@@ -1,0 +1,72 @@
+import type { Node, NodeStatus } from 'node-red'
+import type { PipelineError } from '../../src/core/errors.ts'
+
+const EVERY_MS = 1000
+const LONGEST = 60
+
+/** Keeps a node's status true: asked once a second and after each change, told to the editor only when it differs. */
+export class StatusLine {
+  readonly #node: Node
+  readonly #describe: (ratePerSecond: (total: number) => number) => NodeStatus
+  readonly #timer: NodeJS.Timeout
+  #shown = ''
+  #last: { atMs: number; total: number } | undefined
+  #rate = 0
+
+  /** `describe` is given a function that turns a running total into records per second. */
+  constructor(node: Node, describe: (ratePerSecond: (total: number) => number) => NodeStatus) {
+    this.#node = node
+    this.#describe = describe
+    this.#timer = setInterval(() => this.refresh(), EVERY_MS)
+    this.#timer.unref()
+    this.refresh()
+  }
+
+  refresh(): void {
+    const status = this.#describe((total) => this.#ratePerSecond(total))
+    const text = JSON.stringify(status)
+    if (text === this.#shown) return
+    this.#shown = text
+    this.#node.status(status)
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  #ratePerSecond(total: number): number {
+    const atMs = performance.now()
+    if (!this.#last) this.#last = { atMs, total }
+    const elapsedMs = atMs - this.#last.atMs
+    if (elapsedMs >= EVERY_MS * 0.8) {
+      this.#rate = Math.round(((total - this.#last.total) * 1000) / elapsedMs)
+      this.#last = { atMs, total }
+    }
+    return this.#rate
+  }
+}
+
+export function count(n: number): string {
+  return n.toLocaleString('en-US')
+}
+
+export function short(text: string): string {
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1)}…`
+}
+
+/** Says a failure once when it begins, and once when it is over. */
+export class FailureLog {
+  readonly #node: Node
+  #failing: string | undefined
+
+  constructor(node: Node) {
+    this.#node = node
+  }
+
+  note(error: PipelineError | undefined, recovered: string): void {
+    if (error?.code === this.#failing) return
+    this.#failing = error?.code
+    if (error) this.#node.warn(`${error.message} [${error.code}]`)
+    else this.#node.log(recovered)
+  }
+}
