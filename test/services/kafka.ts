@@ -1,5 +1,4 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -9,6 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 const version = '4.3.1'
+// 16 bytes in base64url. A random one begins with "-" now and then, and is taken for an option.
+const clusterId = 'cm93bGluZS10ZXN0LWtmaw'
 const run = promisify(execFile)
 
 export interface KafkaOptions {
@@ -51,7 +52,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   const ports = await freePorts()
   if (options.secure) await makeCertificates(directory)
   await writeFile(join(directory, 'server.properties'), serverProperties(directory, ports, options))
-  await java(jars, ['kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', join(directory, 'server.properties')])
+  await java(jars, ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', join(directory, 'server.properties')])
   let broker = await startBroker(jars, directory)
   const end = () => broker.kill('SIGKILL')
   process.on('exit', end)
@@ -240,7 +241,5 @@ async function freePorts(): Promise<Ports> {
   ]
   return { plain, controller, sasl, tls, saslTls, proxied, advertised }
 }
-
-const clusterId = () => Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')
 
 const progress = (text: string) => process.stderr.write(`kafka: ${text}\n`)
