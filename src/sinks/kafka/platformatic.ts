@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { Admin, BaseOptions, MessageToProduce, Producer } from '@platformatic/kafka'
 import { PipelineError } from '../../core/errors.ts'
 import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
@@ -112,7 +113,7 @@ class PlatformaticClient implements KafkaClient {
       connectTimeout: connectTimeoutMs,
       requestTimeout: requestTimeoutMs,
       timeout: requestTimeoutMs,
-      ...(tls && { tls, tlsServerName: true }),
+      ...(tls && { tls, tlsServerName: brokers.some(({ host }) => isIP(host) === 0) }),
       ...(sasl && { sasl: { mechanism: 'PLAIN', ...sasl } }),
     }
   }
