@@ -170,14 +170,13 @@ for (const { name, expected, tell } of stories) {
 }
 
 test('a wrong password gets return code 5 from both brokers', async () => {
-  const guarded = await startMosquitto({ users: { plant: 'right' } })
+  await using guarded = await startMosquitto({ users: { plant: 'right' } })
   fake.refuse(5)
   for (const port of [guarded.port, fake.port]) {
     const client = await connectRaw(port, { clientId: 'guest', username: 'plant', password: Buffer.from('wrong') })
     assert.equal((await client.receive('connack'))[0]?.returnCode, 5)
     await client.closed()
   }
-  await guarded.stop()
 })
 
 async function subscribed(port: number, clientId: string, topic: string, qos: 1 | 2): Promise<RawClient> {

@@ -13,8 +13,8 @@ import { startWireProxy } from '../services/wire-proxy.ts'
 const puback = (messageId: number) => ({ cmd: 'puback' as const, messageId })
 
 test('the proxy shows what MQTT.js and mosquitto said to each other, and MQTT.js acknowledges in order', async () => {
-  const broker = await startMosquitto()
-  const proxy = await startWireProxy({ brokerPort: broker.port })
+  await using broker = await startMosquitto()
+  await using proxy = await startWireProxy({ brokerPort: broker.port })
   const client = await connectAsync(`mqtt://127.0.0.1:${proxy.port}`, { clientId: 'reader' })
   await client.subscribeAsync('a/#', { qos: 2 })
   const sent = await publishNumbered({ port: broker.port, topics: ['a/1', 'a/2'], count: 500, qos: 1 })
@@ -28,16 +28,14 @@ test('the proxy shows what MQTT.js and mosquitto said to each other, and MQTT.js
   assert.deepEqual(noAckForOldEpoch(proxy.events), [])
   assert.deepEqual(inFlight(proxy.events, 1), [])
   await client.endAsync()
-  await proxy.close()
-  await broker.stop()
 })
 
 test('order, epoch and in-flight are judged per connection', async () => {
-  const broker = await startMosquitto()
-  const proxy = await startWireProxy({ brokerPort: broker.port })
+  await using broker = await startMosquitto()
+  await using proxy = await startWireProxy({ brokerPort: broker.port })
   await createSession(broker.port, 'rude', ['b'])
   await publishNumbered({ port: broker.port, topics: ['b'], count: 4, qos: 1 })
-  const first = await connectRaw(proxy.port, { clientId: 'rude', clean: false })
+  using first = await connectRaw(proxy.port, { clientId: 'rude', clean: false })
   const [a, b, c, d] = (await first.receive('publish', 4)).map((packet) => packet.messageId!)
   first.send(puback(b!), puback(a!))
   await until(() => inFlight(proxy.events, 1).length === 2, { what: 'two PUBACKs' })
@@ -46,38 +44,33 @@ test('order, epoch and in-flight are judged per connection', async () => {
   assert.deepEqual(noAckForOldEpoch(proxy.events), [])
   proxy.cut()
   await first.closed()
-  const second = await connectRaw(proxy.port, { clientId: 'rude', clean: false })
+  using second = await connectRaw(proxy.port, { clientId: 'rude', clean: false })
   await second.receive('publish', 2)
   second.send(puback(c!), puback(a!), puback(c!))
   await until(() => packets(proxy.events, 'puback', 'toBroker').length === 5, { what: 'five PUBACKs' })
   assert.equal(noAckForOldEpoch(proxy.events).length, 2, 'an id of the first connection, and one answered twice')
   assert.deepEqual(inFlight(proxy.events, 1), [c, d])
   assert.deepEqual(inFlight(proxy.events, 2), [d])
-  second.cut()
-  await proxy.close()
-  await broker.stop()
 })
 
 test('what the proxy has recorded as acknowledged before a cut is not delivered again', async () => {
-  const broker = await startMosquitto({ maxInflight: 0 })
-  const proxy = await startWireProxy({ brokerPort: broker.port })
+  await using broker = await startMosquitto({ maxInflight: 0 })
+  await using proxy = await startWireProxy({ brokerPort: broker.port })
   await createSession(broker.port, 'cut', ['c'])
   await publishNumbered({ port: broker.port, topics: ['c'], count: 2000, qos: 1 })
-  const client = await connectRaw(proxy.port, { clientId: 'cut', clean: false })
+  using client = await connectRaw(proxy.port, { clientId: 'cut', clean: false })
   const seen = await client.receive('publish', 2000)
   client.send(...seen.slice(0, 1500).map((packet) => puback(packet.messageId!)))
   await until(() => inFlight(proxy.events, 1).length < 2000, { what: 'the first PUBACK' })
   proxy.cut()
   const left = inFlight(proxy.events, 1).length
   assert.equal((await drainSession(broker.port, 'cut')).length, left)
-  await proxy.close()
-  await broker.stop()
 })
 
 test('a held direction passes nothing on until it is released', async () => {
-  const broker = await startMosquitto()
-  const proxy = await startWireProxy({ brokerPort: broker.port })
-  const client = await connectRaw(proxy.port, { clientId: 'held' })
+  await using broker = await startMosquitto()
+  await using proxy = await startWireProxy({ brokerPort: broker.port })
+  using client = await connectRaw(proxy.port, { clientId: 'held' })
   await client.receive('connack')
   proxy.hold('toClient')
   client.send({ cmd: 'pingreq' })
@@ -92,21 +85,18 @@ test('a held direction passes nothing on until it is released', async () => {
   assert.equal(packets(proxy.events, 'pingreq', 'toBroker').length, 1)
   proxy.release('toBroker')
   await client.receive('pingresp', 2)
-  client.cut()
-  await proxy.close()
-  await broker.stop()
 })
 
 test('single packets can be lost or cut off, new connections refused', async () => {
-  const broker = await startMosquitto()
-  const proxy = await startWireProxy({
+  await using broker = await startMosquitto()
+  await using proxy = await startWireProxy({
     brokerPort: broker.port,
     intercept: ({ type, connection }) => {
       if (type === 'pingresp' && connection === 1) return 'drop'
       return type === 'disconnect' ? 'cut' : 'forward'
     },
   })
-  const client = await connectRaw(proxy.port, { clientId: 'lossy' })
+  using client = await connectRaw(proxy.port, { clientId: 'lossy' })
   await client.receive('connack')
   client.send({ cmd: 'pingreq' }, { cmd: 'subscribe', messageId: 9, subscriptions: [{ topic: 'x', qos: 0 }] })
   await client.receive('suback')
@@ -115,18 +105,16 @@ test('single packets can be lost or cut off, new connections refused', async () 
   await client.closed()
   assert.equal(packets(proxy.events, 'disconnect', 'toBroker').length, 0)
   proxy.accept(false)
-  const refused = await connectRaw(proxy.port, { clientId: 'refused' })
+  using refused = await connectRaw(proxy.port, { clientId: 'refused' })
   await refused.closed()
   assert.equal(proxy.connections, 1)
-  await proxy.close()
-  await broker.stop()
 })
 
 test('with TLS towards the client the proxy still sees the packets', async () => {
-  const broker = await startMosquitto({ tls: true })
+  await using broker = await startMosquitto({ tls: true })
   const { keyFile, certFile, ca } = broker.certificates!
   const tls = { key: readFileSync(keyFile), cert: readFileSync(certFile) }
-  const proxy = await startWireProxy({ brokerPort: broker.port, tls })
+  await using proxy = await startWireProxy({ brokerPort: broker.port, tls })
   for (const port of [proxy.port, broker.tlsPort]) {
     const client = await connectAsync(`mqtts://127.0.0.1:${port}`, { ca, clientId: 'secure' })
     await client.endAsync()
@@ -135,6 +123,4 @@ test('with TLS towards the client the proxy still sees the packets', async () =>
     proxy.events.map((event) => event.type),
     ['connect', 'connack', 'disconnect'],
   )
-  await proxy.close()
-  await broker.stop()
 })

@@ -21,7 +21,7 @@ export interface ConnectSeen {
  * go out in one write, so that they arrive in one segment. Whatever a client may not do becomes a sentence in
  * `violations` and ends its connection, as the specification asks.
  */
-export interface FakeBroker {
+export interface FakeBroker extends AsyncDisposable {
   readonly port: number
   readonly connects: readonly ConnectSeen[]
   readonly violations: readonly string[]
@@ -96,6 +96,10 @@ class StrictBroker implements FakeBroker {
 
   close(): Promise<void> {
     return this.#server?.listening ? this.down() : Promise.resolve()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   cut(): void {

@@ -21,7 +21,7 @@ export interface MosquittoOptions {
 }
 
 /** A mosquitto of its own for one test, on 127.0.0.1 only, which never drops a queued message. */
-export interface Mosquitto {
+export interface Mosquitto extends AsyncDisposable {
   readonly port: number
   /** 0 without TLS. */
   readonly tlsPort: number
@@ -57,6 +57,7 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     log: () => broker.output(),
     stop: async () => void (await broker.stop()),
     kill: async () => void (await broker.kill()),
+    [Symbol.asyncDispose]: async () => void (await broker.kill()),
     restart: async () => {
       await broker.stop()
       broker = await start(program, conf)

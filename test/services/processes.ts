@@ -12,7 +12,7 @@ export interface Exit {
 }
 
 /** A child process that cannot outlive this one. */
-export interface Running {
+export interface Running extends AsyncDisposable {
   readonly name: string
   readonly pid: number
   /** The newest part (256 KiB) of what it wrote to stdout and stderr. */
@@ -97,7 +97,10 @@ function describe(name: string, child: ChildProcess, output: () => string, exite
     if (!pattern.test(output())) throw new Error(`${name} ended before it printed ${pattern}:\n${output()}`)
   }
   const signal = (signal: NodeJS.Signals) => void child.kill(signal)
-  return { name, pid: child.pid ?? -1, output, exited, isRunning, signal, waitFor, stop, kill: () => end('SIGKILL') }
+  const kill = () => end('SIGKILL')
+  const dispose = async () => void (await kill())
+  const pid = child.pid ?? -1
+  return { name, pid, output, exited, isRunning, signal, waitFor, stop, kill, [Symbol.asyncDispose]: dispose }
 }
 
 process.once('exit', (code) => {

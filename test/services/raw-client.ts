@@ -5,7 +5,7 @@ import mqttPacket from 'mqtt-packet'
 import { until } from './processes.ts'
 
 /** An MQTT connection that does nothing by itself: no acknowledgement, no ping, no reconnect. */
-export interface RawClient {
+export interface RawClient extends Disposable {
   readonly packets: readonly Packet[]
   readonly isOpen: boolean
   send(...packets: Packet[]): void
@@ -50,5 +50,6 @@ export async function connectRaw(
     receive,
     closed: async (timeoutMs = 5000) => void (await until(() => !isOpen, { what: 'the broker to hang up', timeoutMs })),
     cut: () => void socket.destroy(),
+    [Symbol.dispose]: () => void socket.destroy(),
   }
 }

@@ -30,7 +30,7 @@ export interface WireProxyOptions {
 }
 
 /** A TCP proxy between MQTT clients and a broker that understands and records what it passes on. */
-export interface WireProxy {
+export interface WireProxy extends AsyncDisposable {
   readonly port: number
   readonly events: readonly WireEvent[]
   /** How many connections clients have made so far; the newest has this number. */
@@ -42,6 +42,7 @@ export interface WireProxy {
   release(direction: Direction): void
   /** While `false`, new connections are ended as soon as they are made. */
   accept(accepting: boolean): void
+  /** May be called twice. */
   close(): Promise<void>
 }
 
@@ -97,6 +98,10 @@ export async function startWireProxy(options: WireProxyOptions): Promise<WirePro
 
   const server = options.tls ? createTlsServer(options.tls, onClient) : createServer(onClient)
   await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve))
+  const close = async () => {
+    links.forEach(drop)
+    await new Promise((resolve) => server.close(resolve))
+  }
   const address = server.address() as { readonly port: number }
   return {
     port: address.port,
@@ -116,10 +121,8 @@ export async function startWireProxy(options: WireProxyOptions): Promise<WirePro
     accept: (value) => {
       accepting = value
     },
-    close: async () => {
-      links.forEach(drop)
-      await new Promise((resolve) => server.close(resolve))
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   }
 }
 
