@@ -1,6 +1,19 @@
 import type { NodeDeclaration } from '../src/config/declaration.ts'
+import { declaration as fileSink } from './file-sink/declaration.ts'
+import { declaration as kafkaCluster } from './kafka-cluster/declaration.ts'
+import { declaration as kafkaSink } from './kafka-sink/declaration.ts'
 import { declaration as mqttV3In } from './mqtt-v3-in/declaration.ts'
 import { declaration as mqttV3Source } from './mqtt-v3-source/declaration.ts'
+import { declaration as rowDecoder } from './row-decoder/declaration.ts'
+import { declaration as rowSchema } from './row-schema/declaration.ts'
 
 /** Every node type of the package. Each has its folder `nodes/<type>` with `declaration.ts` and `<type>.ts`. */
-export const declarations: readonly NodeDeclaration[] = [mqttV3Source, mqttV3In]
+export const declarations: readonly NodeDeclaration[] = [
+  mqttV3Source,
+  mqttV3In,
+  rowSchema,
+  rowDecoder,
+  kafkaCluster,
+  kafkaSink,
+  fileSink,
+]

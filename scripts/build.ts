@@ -33,7 +33,7 @@ const iconFile = (icon: string | undefined): icon is string => icon?.endsWith('.
 
 async function emitRuntime(out: string): Promise<void> {
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
-  const options = ['-p', path.join(root, 'tsconfig.build.json'), '--outDir', out]
+  const options = ['-p', path.join(root, 'scripts/tsconfig.build.json'), '--outDir', out]
   await promisify(execFile)(process.execPath, [tsc, ...options]).catch((error: { stdout?: string }) => {
     throw new Error(`tsc failed:\n${error.stdout}`)
   })
@@ -59,10 +59,8 @@ async function emitEditor(declaration: NodeDeclaration, packageName: string, out
 /** `dist` is replaced in one step, so that a Node-RED that is just starting never sees half of it. */
 async function main(): Promise<void> {
   const started = performance.now()
-  const cache = path.join(root, 'node_modules/.cache')
-  await mkdir(cache, { recursive: true })
-  const [next, previous] = ['next', 'previous'].map((name) => path.join(cache, `rowline-${name}-${process.pid}`))
   const dist = path.join(root, 'dist')
+  const [next, previous] = ['next', 'previous'].map((name) => `${dist}.${name}-${process.pid}`)
   try {
     await buildPackage(next!)
     if (existsSync(dist)) await rename(dist, previous!)

@@ -14,6 +14,7 @@ const formTexts = {
   environment: 'Take the value from an environment variable',
   choose: 'Choose the value here',
   addRow: 'Add row',
+  row: 'Row',
 }
 
 /** The English catalogue of a node type; every other language has the same keys. */
@@ -53,7 +54,7 @@ function section(name: string, entries: readonly (readonly [string, string | Tex
 }
 
 /** A choice's value as a key: the catalogue splits keys at dots and colons. */
-export const choiceKey = (value: string): string => value.replace(/[.:]/g, '_')
+export const choiceKey = (value: string): string => value.replaceAll('.', '%2E').replaceAll(':', '%3A')
 
 /** `{a: {b: 'x'}}` as `[['a.b', 'x']]`. */
 export function flatten(texts: Texts, prefix = ''): [string, string][] {

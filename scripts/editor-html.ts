@@ -30,10 +30,10 @@ function entry(packageName: string, declaration: NodeDeclaration): string {
   const fields = Object.entries(declaration.fields)
   const defaults = fields
     .filter(([, field]) => field.kind !== 'secret')
-    .map(([name]) => `${key(name)}: editor.defaults[${key(name)}]`)
+    .map(([name]) => `${name}: editor.defaults.${name}`)
   const secrets = fields
     .filter(([, field]) => field.kind === 'secret')
-    .map(([name]) => `${key(name)}: editor.credentials[${key(name)}]`)
+    .map(([name]) => `${name}: editor.credentials.${name}`)
   const definition = [
     `category: ${key(kind === 'config' ? 'config' : 'rowline')}`,
     ...(color === undefined ? [] : [`color: ${key(color)}`]),

@@ -55,16 +55,23 @@ function control(form: Form, id: string, name: string, field: Field<unknown>): s
   switch (field.kind) {
     case 'choice':
     case 'flag':
-      return `${input(form, `id="${id}"`, `field.${name}`, field)}${environmentButton(form)}`
+      return `${input(form, `id="${id}"`, `field.${name}`, field)}${environmentButton}`
     case 'node':
       return `<input type="text" id="${id}" style="width: 100%">`
     case 'code':
-      return `<input type="hidden" id="${id}"><div class="node-text-editor" id="${id}-code"></div>`
+      return `<input type="hidden" id="${id}"><div class="node-text-editor" id="${id}-code"></div>${example(form, name, field)}`
     case 'table':
       return tableMarkup(form, name, field.columns ?? {})
     default:
       return input(form, `id="${id}"`, `field.${name}`, field)
   }
+}
+
+/** A code editor has no placeholder. */
+function example(form: Form, name: string, { placeholder }: Field<unknown>): string {
+  return placeholder === undefined
+    ? ''
+    : `<code class="rowline-example" ${i18n(form, `field.${name}.placeholder`)}></code>`
 }
 
 function input(form: Form, attributes: string, key: string, field: Field<unknown>): string {
@@ -74,38 +81,53 @@ function input(form: Form, attributes: string, key: string, field: Field<unknown
     )
     return `<select ${attributes}>${options.join('')}</select>`
   }
+  if (field.kind === 'node') return `<select ${attributes} data-node-type="${field.nodeType}"></select>`
   if (field.kind === 'flag') return `<input type="checkbox" ${attributes}>`
   const type = field.kind === 'secret' && field.masked ? 'password' : 'text'
   const placeholder = field.placeholder === undefined ? '' : ` ${i18n(form, `[placeholder]${key}.placeholder`)}`
   return `<input type="${type}" ${attributes}${placeholder}>`
 }
 
-function environmentButton(form: Form): string {
-  const title = i18n(form, '[title]form.environment')
-  return `<button type="button" class="red-ui-button red-ui-button-small rowline-environment" ${title}>\${ }</button>`
-}
+/** Titles and the button's function come from `nodes/shared/editor/environment-switch.ts`. */
+const environmentButton =
+  '<button type="button" class="red-ui-button red-ui-button-small rowline-environment">${ }</button>'
 
 /** Header and one row to copy. */
 function tableMarkup(form: Form, name: string, columns: Fields): string {
   const entries = Object.entries(columns)
+  const spans = columnSpans(Object.values(columns))
   const key = (column: string) => `field.${name}.column.${column}`
-  const heads = entries.map(
-    ([column]) => `<span ${i18n(form, `[title]${key(column)}.note`, `${key(column)}.label`)}></span>`,
-  )
-  const cells = entries.map(([column, field]) => input(form, `data-column="${column}"`, key(column), field))
-  const grid = `style="grid-template-columns: ${entries.map(([, field]) => columnWidth(field)).join(' ')}"`
+  const cell = (i: number, content: string) => `<div style="grid-column: span ${spans[i]}">${content}</div>`
+  const heads = entries.map(([column], i) => {
+    const texts = i18n(form, `[title]${key(column)}.note`, `${key(column)}.label`)
+    return cell(i, `<span ${texts}></span>`)
+  })
+  const cells = entries.map(([column, field], i) => cell(i, input(form, `data-column="${column}"`, key(column), field)))
   return `
-    <div class="rowline-columns" ${grid}>${heads.join('')}</div>
+    <div class="rowline-columns">${heads.join('')}</div>
     <ol class="rowline-rows"></ol>
-    <div class="rowline-cells" ${grid} hidden>${cells.join('')}</div>
-    <span class="rowline-add" hidden ${i18n(form, 'form.addRow')}></span>
+    <div class="rowline-cells" hidden>${cells.join('')}</div>
   `
 }
 
-function columnWidth(field: Field<unknown>): string {
-  if (field.kind === 'flag') return '40px'
-  if (field.kind === 'choice')
-    return Math.max(...(field.values ?? []).map((value) => value.length)) < 4 ? '56px' : '2fr'
-  if (field.kind === 'integer') return '72px'
-  return field.required ? 'minmax(0, 3fr)' : 'minmax(0, 2fr)'
+const gridColumns = 12
+
+/** How many of the 12 grid columns each takes: lines are filled in order, what is left goes to a line's longest. */
+function columnSpans(columns: readonly Field<unknown>[]): readonly number[] {
+  const lines: number[][] = [[]]
+  const sum = (line: readonly number[]) => line.reduce((total, span) => total + span, 0)
+  for (const span of columns.map(neededSpan)) {
+    if (sum(lines.at(-1)!) + span > gridColumns) lines.push([])
+    lines.at(-1)!.push(span)
+  }
+  return lines.flatMap((line) => {
+    const longest = line.lastIndexOf(Math.max(...line))
+    return line.map((span, i) => (i === longest ? span + gridColumns - sum(line) : span))
+  })
+}
+
+function neededSpan({ kind, values = [], required }: Field<unknown>): number {
+  if (kind === 'flag') return 2
+  if (kind === 'integer' || (kind === 'choice' && values.every((value) => value.length < 4))) return 3
+  return kind === 'node' || (kind === 'text' && required) ? 6 : 4
 }

@@ -5,12 +5,17 @@ import type { Control } from './form.ts'
  * A select or checkbox that can give way to a text input for `${NAME}`. The element Node-RED reads is the one that has
  * the id, so the id moves to whichever is in use.
  */
-export function switchToEnvironment(row: JQuery, stored: unknown, backTitle: string, changed: () => void): Control {
+export function switchToEnvironment(
+  row: JQuery,
+  stored: unknown,
+  texts: (key: string) => string,
+  changed: () => void,
+): Control {
   const button = row.find('.rowline-environment')
   const control = row.find<HTMLInputElement>('select, input').first()
   const id = control.attr('id') ?? ''
   const text = $<HTMLInputElement>('<input type="text" placeholder="${NAME}">').insertAfter(control)
-  const titles = [button.attr('title') ?? '', backTitle] as const
+  const titles = [texts('form.environment'), texts('form.choose')] as const
   let fromEnvironment = false
   const show = (environment: boolean) => {
     fromEnvironment = environment

@@ -57,10 +57,10 @@ export class Form {
 
   #open(name: string, field: Field<unknown>, node: EditedNode, changed: () => void): Control {
     const row = this.#row(name)
-    if (field.kind === 'table') return openTable(name, field, row, node, changed)
+    if (field.kind === 'table') return openTable(name, field, row, node, this.#texts('form.addRow'), changed)
     if (field.kind === 'code') return openCode(row, changed)
     if (field.kind === 'choice' || field.kind === 'flag') {
-      return switchToEnvironment(row, node[name], this.#texts('form.choose'), changed)
+      return switchToEnvironment(row, node[name], this.#texts, changed)
     }
     const input = row.find<HTMLInputElement>(`[id$="-${name}"]`)
     // "_ADD_" is Node-RED's entry for no node.
@@ -87,7 +87,7 @@ export class Form {
   #showProblem(name: string, field: Field<unknown>, value: unknown, across: string | undefined): void {
     const row = this.#row(name)
     const problems = problemsOf(field, value)
-    const text = describe(problems, (column) => this.#texts(`field.${name}.column.${column}.label`)) || across || ''
+    const text = describe(problems, name, this.#texts) || across || ''
     row.toggleClass('rowline-wrong', text !== '')
     row
       .find('.rowline-problem')

@@ -66,7 +66,7 @@ function property(declaration: NodeDeclaration, name: string, texts: (key: strin
     value,
     label,
     validate(value, _options) {
-      const reason = describe(problemsOf(field, value), (column) => texts(`field.${name}.column.${column}.label`))
+      const reason = describe(problemsOf(field, value), name, texts)
       const wrong = reason || crossProblems(declaration, { ...storedValues(declaration, this), [name]: value })[name]
       return wrong ? `${label}: ${wrong}` : true
     },

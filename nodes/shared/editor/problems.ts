@@ -44,8 +44,8 @@ function containsReference(value: unknown): boolean {
 }
 
 /** One line per problem; in a table it begins with the row (from 1) and the column's name. */
-export function describe(problems: readonly ValueProblem[], columnLabel: (column: string) => string): string {
-  return problems
-    .map(({ row, column, text }) => (row === undefined ? text : `${row + 1}, ${columnLabel(column ?? '')}: ${text}`))
-    .join('\n')
+export function describe(problems: readonly ValueProblem[], name: string, texts: (key: string) => string): string {
+  const place = ({ row, column }: ValueProblem) =>
+    row === undefined ? '' : `${texts('form.row')} ${row + 1}, ${texts(`field.${name}.column.${column}.label`)}: `
+  return problems.map((problem) => place(problem) + problem.text).join('\n')
 }

@@ -1,3 +1,4 @@
+import type { EditorNodeInstance } from 'node-red'
 import type { Field } from '../../../src/config/fields.ts'
 import { editorDefault } from './editor-default.ts'
 import type { Control, EditedNode } from './form.ts'
@@ -12,6 +13,7 @@ export function openTable(
   field: Field<unknown>,
   row: JQuery,
   node: EditedNode,
+  addLabel: string,
   changed: () => void,
 ): Control {
   const columns = Object.entries(field.columns ?? {})
@@ -20,7 +22,7 @@ export function openTable(
   const fresh: Row = Object.fromEntries(columns.map(([column, cell]) => [column, editorDefault(cell)]))
   list.editableList<Row>({
     header: row.find('.rowline-columns'),
-    addButton: row.find('.rowline-add').text(),
+    addButton: addLabel,
     height: 'auto',
     sortable: true,
     removable: true,
@@ -32,6 +34,9 @@ export function openTable(
         .attr('data-cells', '')
         .appendTo(container)
       for (const [column] of columns) write(line.find(`[data-column="${column}"]`), { ...fresh, ...data }[column])
+      const references = line.find('[data-node-type]')
+      references.each((_i, select) => offerNodes($(select)))
+      references.on('mousedown focus', (event) => offerNodes($(event.currentTarget)))
     },
     sortItems: changed,
     removeItem: changed,
@@ -61,21 +66,30 @@ function readRow(line: JQuery, columns: readonly (readonly [string, Field<unknow
   )
 }
 
-/** A choice that is none of the options (such as `${NAME}`) becomes one more option, so that it is not lost. */
+/** Offers the config nodes there are when the list is about to open; others may have been added since. */
+function offerNodes(select: JQuery): void {
+  const chosen = select.val()
+  select.empty().append('<option value="">')
+  RED.nodes.eachConfig((config) => {
+    const node = config as EditorNodeInstance
+    if (node.type === select.attr('data-node-type')) addOption(select, node.id, RED.utils.getNodeLabel(node, node.id))
+    return true
+  })
+  write(select, chosen)
+}
+
+/** A value that is none of the options (such as `${NAME}`) becomes one more option, so that it is not lost. */
 function write(input: JQuery, value: unknown): void {
   if (input.is(':checkbox')) {
     input.prop('checked', value === true || value === 'true')
     return
   }
   const text = String(value ?? '')
-  if (
-    input.is('select') &&
-    !input
-      .find('option')
-      .get()
-      .some((option) => $(option).val() === text)
-  ) {
-    $('<option>').val(text).text(text).appendTo(input)
-  }
+  const options = input.find('option').get()
+  if (input.is('select') && !options.some((option) => $(option).val() === text)) addOption(input, text, text)
   input.val(text)
+}
+
+function addOption(select: JQuery, value: string, label: string): void {
+  $('<option>').val(value).text(label).appendTo(select)
 }

@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
+
+const program = '/usr/bin/chromium'
+const switches = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run']
+const quiet = ['--disable-background-networking', '--disable-component-update', '--disable-sync']
+
+/** Chromium from Debian. */
+export function launchBrowser(): Promise<Browser> {
+  if (!existsSync(program)) throw new Error(`${program} is missing. Install the Debian package chromium.`)
+  return chromium.launch({ executablePath: program, args: [...switches, ...quiet] })
+}
+
+/** Node-RED's editor in a browser page, operated as a user would. */
+export interface EditorPage {
+  readonly page: Page
+  /** Everything the console reported as an error, and every uncaught exception. */
+  readonly errors: readonly string[]
+  /** Drags a node from the palette to the workspace and gives its id. */
+  addFromPalette(type: string, x: number, y: number): Promise<string>
+  /** Double-clicks a node; resolves when its dialog is open. */
+  openNode(id: string): Promise<void>
+  /** Presses Done, and waits until the dialog has gone. */
+  done(): Promise<void>
+  cancel(): Promise<void>
+  /** In an open dialog: adds a config node for this property; resolves when its dialog is open. */
+  addConfig(property: string): Promise<void>
+  /** Presses Add or Update in the dialog of a config node. */
+  doneConfig(): Promise<void>
+  /** The part of the open dialog that belongs to a field. */
+  field(name: string): Locator
+  deploy(): Promise<void>
+  /** Loads the page again, as after a restart of the browser. */
+  reload(): Promise<void>
+  /** Into the directory for temporary files. */
+  screenshot(name: string): Promise<void>
+}
+
+export async function openEditor(browser: Browser, url: string, locale: string): Promise<EditorPage> {
+  const context = await browser.newContext({ viewport: { width: 1400, height: 1000 }, locale })
+  const page = await context.newPage()
+  page.setDefaultTimeout(30_000)
+  const errors: string[] = []
+  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
+  page.on('pageerror', (error) => errors.push(error.message))
+  page.on('dialog', (dialog) => void dialog.accept())
+  const load = async () => {
+    await page.goto(url, { waitUntil: 'domcontentloaded' })
+    await page.waitForSelector('.red-ui-palette-node', { timeout: 60_000 })
+    await page.waitForSelector('#red-ui-loading-progress', { state: 'hidden', timeout: 60_000 })
+  }
+  await load()
+  return { page, errors, reload: load, ...actions(page), ...dialogs(page) }
+}
+
+function actions(page: Page): Pick<EditorPage, 'addFromPalette' | 'deploy' | 'screenshot'> {
+  const selected = () => page.locator('.red-ui-flow-node-selected').first().getAttribute('id')
+  return {
+    addFromPalette: async (type, x, y) => {
+      const target = page.locator('#red-ui-workspace-chart')
+      await page
+        .locator(`.red-ui-palette-node[data-palette-type="${type}"]`)
+        .dragTo(target, { targetPosition: { x, y } })
+      const id = await selected()
+      if (id === null) throw new Error(`${type} could not be dragged to the workspace`)
+      return id
+    },
+    deploy: async () => {
+      const posted = page.waitForResponse((response) => response.url().endsWith('/flows') && response.status() === 200)
+      await page.click('#red-ui-header-button-deploy')
+      await posted
+    },
+    screenshot: async (name) => {
+      await page.screenshot({ path: path.join(tmpdir(), `rowline-editor-${name}.png`) })
+    },
+  }
+}
+
+type Dialogs = Pick<EditorPage, 'openNode' | 'done' | 'cancel' | 'addConfig' | 'doneConfig' | 'field'>
+
+function dialogs(page: Page): Dialogs {
+  // A tray slides for 200 ms and says nothing at its end.
+  const slide = () => page.waitForTimeout(350)
+  const opened = async (button: string) => {
+    await page.waitForSelector(button, { state: 'visible' })
+    await slide()
+  }
+  const close = async (button: string) => {
+    await page.click(button)
+    await page.waitForSelector(button, { state: 'detached' })
+    await slide()
+  }
+  return {
+    openNode: async (id) => {
+      await page.locator(`[id="${id}"] .red-ui-flow-node`).dblclick()
+      await opened('#node-dialog-ok')
+    },
+    done: () => close('#node-dialog-ok'),
+    cancel: () => close('#node-dialog-cancel'),
+    addConfig: async (property) => {
+      await page.click(`#node-input-btn-${property}-add`)
+      await opened('#node-config-dialog-ok')
+    },
+    doneConfig: () => close('#node-config-dialog-ok'),
+    field: (name) => page.locator('.rowline-form').last().locator(`[data-field="${name}"]`),
+  }
+}
