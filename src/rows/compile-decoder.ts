@@ -11,8 +11,8 @@ export type Decode = (bytes: Uint8Array) => Row | undefined
  * Rows as Flink 1.20 makes them of JSON. BIGINT beyond 2^53 is BigInt; a DOUBLE that JSON has no number for is text.
  * An empty payload is skipped. Throws JSON_INVALID, ROW_TYPE or ROW_MISSING.
  *
- * Two ways through: code made for the schema, which only knows values that are of their column's type already, and
- * `readExactly` for everything else.
+ * Two ways through: code made for the schema, which only knows values that are of their column's type already and
+ * never looks into other fields, and `readExactly` for everything else.
  */
 export function compileDecoder(schema: RowSchema, options: DecoderOptions): Decode {
   const assemble = compileAssembler(schema.columns, options)

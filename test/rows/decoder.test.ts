@@ -185,3 +185,20 @@ test('bytes that are no UTF-8 are refused in every field, unknown ones too', () 
   const payload = Buffer.concat([Buffer.from('{"z":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}')])
   assert.equal(error(() => decoder('a INT')(payload)).message, 'The payload is not valid JSON: it is not UTF-8 text')
 })
+
+test('control characters are taken as they are in strings, but not behind a backslash', () => {
+  const decode = decoder('s STRING')
+  assert.deepEqual(decode('{"s":"a\n\u0001\\n"}'), { s: 'a\n\u0001\n' })
+  assert.match(error(() => decode('{"s":"a\\\nb"}')).message, /there is an escape that JSON does not know/)
+})
+
+test('values that have the type of their column take the fast way, which does not look into unknown fields', () => {
+  const bomb = `${'['.repeat(2000)}${']'.repeat(2000)}`
+  const decode = decoder('a BIGINT, b INT, c DOUBLE, d STRING, e BOOLEAN, f ROW<g INT>, h INT, i INT')
+  const usual = '"a":1729312551000,"b":101,"c":24.5,"d":"BAR","e":false,"f":{"g":1},"h":null'
+  assert.equal(toJson(decode(`{"z":${bomb},${usual}}`)!), `{${usual},"i":null}`)
+  assert.match(
+    error(() => decode(`{"z":${bomb},${usual.replace('101', '"101"')}}`)).message,
+    /nested more than 1000 deep/,
+  )
+})

@@ -55,6 +55,8 @@ test('what is no JSON is refused with the place', () => {
     [`[${'1'.repeat(1001)}]`, 'a number has more than 1000 characters at character 2, found "11111111111111111111"'],
   ]
   for (const [text, expected] of cases) assert.equal(problem(text), expected)
+  const wide = `[${'[{}],'.repeat(5000)}1234567890123456789]`
+  assert.equal(toJson(decode(wide)), wide)
   assert.equal(toJson(decode(`${'['.repeat(1000)}${']'.repeat(1000)}`)).length, 2000)
 })
 
