@@ -44,7 +44,7 @@ async function emitEditor(declaration: NodeDeclaration, packageName: string, out
   const { type, icon } = declaration
   const folder = path.join(out, 'nodes', type)
   await mkdir(folder, { recursive: true })
-  const html = await editorHtml(root, packageName, declaration)
+  const html = await editorHtml(root, packageName, declaration, declarations)
   await writeFile(path.join(folder, `${type}.html`), html)
   const copies = languages.flatMap((language) =>
     ['json', 'html'].map((extension) => [

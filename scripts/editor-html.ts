@@ -6,10 +6,15 @@ import { formTemplate } from './form-template.ts'
  * What Node-RED's editor loads for a node type: the bundled script and the form. The palette library reads this file
  * without running it, so type, colour, icon, ports and the names of all properties stand in it literally.
  */
-export async function editorHtml(root: string, packageName: string, declaration: NodeDeclaration): Promise<string> {
+export async function editorHtml(
+  root: string,
+  packageName: string,
+  declaration: NodeDeclaration,
+  all: readonly NodeDeclaration[],
+): Promise<string> {
   const { outputFiles } = await build({
     stdin: {
-      contents: entry(packageName, declaration),
+      contents: entry(packageName, declaration, isInTable(declaration.type, all)),
       resolveDir: root,
       sourcefile: `${declaration.type}.ts`,
       loader: 'ts',
@@ -25,7 +30,15 @@ export async function editorHtml(root: string, packageName: string, declaration:
   return `<script type="text/javascript">\n${outputFiles[0]!.text}</script>\n${formTemplate(declaration)}`
 }
 
-function entry(packageName: string, declaration: NodeDeclaration): string {
+/** Node-RED counts no users for a config node that is referred to from a table, and would call it unused. */
+function isInTable(type: string, all: readonly NodeDeclaration[]): boolean {
+  const columns = all.flatMap(({ fields }) =>
+    Object.values(fields).flatMap((field) => Object.values(field.columns ?? {})),
+  )
+  return columns.some(({ nodeType }) => nodeType === type)
+}
+
+function entry(packageName: string, declaration: NodeDeclaration, inTable: boolean): string {
   const { type, kind, color, icon, outputs } = declaration
   const fields = Object.entries(declaration.fields)
   const defaults = fields
@@ -39,6 +52,7 @@ function entry(packageName: string, declaration: NodeDeclaration): string {
     ...(color === undefined ? [] : [`color: ${key(color)}`]),
     ...(icon === undefined ? [] : [`icon: ${key(icon)}`]),
     ...(kind === 'config' ? [] : [`inputs: ${kind === 'source' ? 0 : 1}`, `outputs: ${outputs.length}`]),
+    ...(inTable ? ['hasUsers: false'] : []),
     ...(kind === 'sink' ? ["align: 'right'"] : []),
     `defaults: { name: { value: '' }, ${defaults.join(', ')} }`,
     ...(secrets.length === 0 ? [] : [`credentials: { ${secrets.join(', ')} }`]),

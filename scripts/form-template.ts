@@ -71,7 +71,7 @@ function control(form: Form, id: string, name: string, field: Field<unknown>): s
 function example(form: Form, name: string, { placeholder }: Field<unknown>): string {
   return placeholder === undefined
     ? ''
-    : `<code class="rowline-example" ${i18n(form, `field.${name}.placeholder`)}></code>`
+    : `<div class="rowline-example" ${i18n(form, `field.${name}.placeholder`)}></div>`
 }
 
 function input(form: Form, attributes: string, key: string, field: Field<unknown>): string {

@@ -4,6 +4,7 @@ import type { Field } from '../../../src/config/fields.ts'
 import { openCode } from './code-control.ts'
 import { switchToEnvironment } from './environment-switch.ts'
 import { crossProblems, describe, problemsOf, type Values } from './problems.ts'
+import { referenceProblem } from './reference.ts'
 import { addStyle } from './style.ts'
 import { openTable } from './table-control.ts'
 
@@ -86,7 +87,7 @@ export class Form {
 
   #showProblem(name: string, field: Field<unknown>, value: unknown, across: string | undefined): void {
     const row = this.#row(name)
-    const problems = problemsOf(field, value)
+    const problems = problemsOf(field, value, referenceProblem)
     const text = describe(problems, name, this.#texts) || across || ''
     row.toggleClass('rowline-wrong', text !== '')
     row

@@ -3,14 +3,14 @@ import type { Field } from '../../../src/config/fields.ts'
 import { editorDefault } from './editor-default.ts'
 import { type EditedNode, Form } from './form.ts'
 import { crossProblems, describe, problemsOf, type Values } from './problems.ts'
+import { referenceProblem } from './reference.ts'
 
 interface Property {
   readonly value: unknown
   readonly label: string
   readonly type?: string
-  readonly required?: boolean
   /** Must have two parameters: Node-RED takes the text of the reason only from such a function. */
-  readonly validate?: (this: EditedNode, value: unknown, options?: unknown) => true | string
+  readonly validate: (this: EditedNode, value: unknown, options?: unknown) => true | string
 }
 
 /** The parts of a definition for `RED.nodes.registerType`. `namespace` is the id of the node set. */
@@ -53,20 +53,19 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string) {
 
 function labelOf({ labelField }: NodeDeclaration, node: EditedNode): string {
   const value = labelField === undefined ? '' : node[labelField]
-  return typeof value === 'string' ? value : ''
+  return typeof value === 'string' ? value.replace(/\s+/g, ' ').slice(0, 40) : ''
 }
 
 function property(declaration: NodeDeclaration, name: string, texts: (key: string) => string): Property {
   const field = declaration.fields[name]!
   const label = texts(`field.${name}.label`)
-  const value = editorDefault(field)
-  // Node-RED itself checks references, with the validity of the node referred to.
-  if (field.nodeType !== undefined) return { value, label, type: field.nodeType, required: field.required }
   return {
-    value,
+    value: editorDefault(field),
     label,
-    validate(value, _options) {
-      const reason = describe(problemsOf(field, value), name, texts)
+    ...(field.nodeType === undefined ? {} : { type: field.nodeType }),
+    validate(entered, _options) {
+      const value = entered === '_ADD_' ? '' : entered
+      const reason = describe(problemsOf(field, value, referenceProblem), name, texts)
       const wrong = reason || crossProblems(declaration, { ...storedValues(declaration, this), [name]: value })[name]
       return wrong ? `${label}: ${wrong}` : true
     },

@@ -14,19 +14,24 @@ export interface ValueProblem {
   readonly column?: string
 }
 
+/** Why a config node cannot be used, from its id. */
+export type ReferenceProblem = (id: string) => string | undefined
+
 /** What the runtime would refuse. A value with `${NAME}` in it passes: only the runtime knows what it stands for. */
-export function problemsOf(field: Field<unknown>, raw: unknown): readonly ValueProblem[] {
+export function problemsOf(field: Field<unknown>, raw: unknown, reference: ReferenceProblem): readonly ValueProblem[] {
   if (hasReference(raw)) return []
   if (field.columns !== undefined && Array.isArray(raw) && raw.length > 0) {
     const columns = Object.entries(field.columns)
     return raw.flatMap((values: Values, row) =>
       columns.flatMap(([column, cell]) =>
-        problemsOf(cell, values[column]).map(({ text }): ValueProblem => ({ row, column, text })),
+        problemsOf(cell, values[column], reference).map(({ text }): ValueProblem => ({ row, column, text })),
       ),
     )
   }
   const parsed = parseField(field, raw)
-  return parsed instanceof Problem ? [{ text: parsed.text }] : []
+  if (parsed instanceof Problem) return [{ text: parsed.text }]
+  const broken = field.kind === 'node' && parsed !== '' ? reference(String(parsed)) : undefined
+  return broken === undefined ? [] : [{ text: broken }]
 }
 
 /** What no field can see alone. Nothing while a field is wrong or depends on an environment variable. */

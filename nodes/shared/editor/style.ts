@@ -19,10 +19,10 @@ const css = `
 .rowline-environment:hover, .rowline-environment:focus, .rowline-environment.selected { opacity: 1; }
 .rowline-advanced { margin-top: 14px; }
 .rowline-advanced > summary { cursor: pointer; margin-bottom: 10px; font-weight: bold; }
-.rowline-example { display: block; margin-top: 4px; white-space: normal; }
+.rowline-example { margin-top: 4px; font: 12px/1.35 var(--red-ui-monospace-font, monospace); color: var(--red-ui-secondary-text-color); overflow-wrap: anywhere; }
 .rowline-row .node-text-editor { height: 220px; }
 .rowline-columns, .rowline-rows [data-cells] { display: grid; grid-template-columns: repeat(12, minmax(0, 1fr)); gap: 4px; align-items: center; }
-.rowline-columns { padding: 2px 40px 2px 24px; row-gap: 0; font-size: 12px; color: var(--red-ui-secondary-text-color); }
+.rowline-form .rowline-columns { padding: 2px 40px 2px 24px; row-gap: 0; font-size: 12px; color: var(--red-ui-secondary-text-color); }
 .rowline-columns > div { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .rowline-rows [data-column] { width: 100%; margin: 0; }
 .rowline-rows input[type="checkbox"][data-column] { width: auto; justify-self: center; }
