@@ -1,5 +1,5 @@
 import type { NodeDeclaration } from '../src/config/declaration.ts'
-import type { Field } from '../src/config/fields.ts'
+import { type Field, problemTexts } from '../src/config/fields.ts'
 
 /** Nested texts of one node type, as Node-RED's message catalogues hold them. */
 export interface Texts {
@@ -17,6 +17,12 @@ const formTexts = {
   row: 'Row',
 }
 
+/** What only the editor finds out. */
+const editorProblems = {
+  missingNode: 'refers to a node that does not exist',
+  invalidNode: 'refers to a node with errors',
+}
+
 /** The English catalogue of a node type; every other language has the same keys. */
 export function englishCatalogue(declaration: NodeDeclaration): Texts {
   const node: Texts = {
@@ -27,6 +33,7 @@ export function englishCatalogue(declaration: NodeDeclaration): Texts {
       declaration.outputs.map((label, i) => [String(i), label]),
     ),
     form: formTexts,
+    problem: { ...problemTexts, ...editorProblems },
     field: Object.fromEntries(Object.entries(declaration.fields).map(([name, field]) => [name, fieldTexts(field)])),
   }
   return { [declaration.type]: node }

@@ -1,12 +1,10 @@
 export const units = {
-  integer: { what: 'a whole number', scale: {}, names: {} },
+  integer: { scale: {}, names: {} },
   duration: {
-    what: 'a time',
     scale: { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 },
     names: { ms: 'ms', s: 's', min: 'min', h: 'h', d: 'd' },
   },
   bytes: {
-    what: 'a size',
     scale: { b: 1, kb: 1000, mb: 1_000_000, gb: 1_000_000_000, kib: 1024, mib: 1 << 20, gib: 1 << 30 },
     names: { b: 'B', kib: 'KiB', mib: 'MiB', gib: 'GiB' },
   },

@@ -1,12 +1,38 @@
-import { formatAmount, parseAmount, units } from './amounts.ts'
+import { formatAmount, parseAmount } from './amounts.ts'
+
+/** What every field may say about a value, without the subject; the editor shows it in the user's language. */
+export const problemTexts = {
+  required: 'is required',
+  text: 'must be text',
+  integer: 'must be a whole number from {min} to {max}',
+  duration: 'must be a time from {min} to {max}',
+  bytes: 'must be a size from {min} to {max}',
+  choice: 'must be one of {values}',
+  flag: 'must be true or false',
+  node: 'must be a reference to a node',
+  table: 'must be a list of rows',
+  rows: 'needs at least one row',
+} as const
 
 /** Why a value cannot be used: a sentence without its subject ("must be a whole number from 1 to 10"). */
 export class Problem {
   readonly text: string
-  constructor(text: string) {
+  /** Where the sentence is one of `problemTexts`. */
+  readonly key: keyof typeof problemTexts | undefined
+  readonly values: { readonly [name: string]: string }
+  constructor(text: string, key?: keyof typeof problemTexts, values: Problem['values'] = {}) {
     this.text = text
+    this.key = key
+    this.values = values
   }
 }
+
+const problem = (key: keyof typeof problemTexts, values: Problem['values'] = {}): Problem =>
+  new Problem(fillText(problemTexts[key], values), key, values)
+
+/** Replaces `{name}` by the value of that name. */
+export const fillText = (template: string, values: Problem['values']): string =>
+  template.replace(/\{(\w+)\}/g, (hole, name: string) => values[name] ?? hole)
 
 export type FieldKind =
   | 'text'
@@ -91,7 +117,7 @@ function textual(kind: 'text' | 'code' | 'secret', options: TextOptions): Field<
     default: options.default,
     required: options.default === undefined,
     parse: (raw) => {
-      if (typeof raw !== 'string' && typeof raw !== 'number') return new Problem('must be text')
+      if (typeof raw !== 'string' && typeof raw !== 'number') return problem('text')
       const wrong = options.check?.(String(raw))
       return wrong === undefined ? String(raw) : new Problem(wrong)
     },
@@ -114,8 +140,7 @@ interface NumberOptions extends Common {
 }
 
 function numeric(kind: 'integer' | 'duration' | 'bytes', options: NumberOptions): Field<number> {
-  const [min, max] = [formatAmount(options.min, kind), formatAmount(options.max, kind)]
-  const range = `must be ${units[kind].what} from ${min} to ${max}`
+  const range = { min: formatAmount(options.min, kind), max: formatAmount(options.max, kind) }
   return {
     ...base(options),
     kind,
@@ -125,7 +150,7 @@ function numeric(kind: 'integer' | 'duration' | 'bytes', options: NumberOptions)
     max: options.max,
     parse: (raw) => {
       const value = parseAmount(raw, kind)
-      if (value === undefined || value < options.min || value > options.max) return new Problem(range)
+      if (value === undefined || value < options.min || value > options.max) return problem(kind, range)
       return value
     },
   }
@@ -154,7 +179,7 @@ export function choice<const V extends string>(
     parse: (raw) =>
       options.values.includes(String(raw) as V)
         ? (String(raw) as V)
-        : new Problem(`must be one of ${options.values.join(', ')}`),
+        : problem('choice', { values: options.values.join(', ') }),
   }
 }
 
@@ -167,7 +192,7 @@ export function flag(options: Common & { readonly default: boolean }): Field<boo
     parse: (raw) => {
       if (raw === true || raw === 'true') return true
       if (raw === false || raw === 'false') return false
-      return new Problem('must be true or false')
+      return problem('flag')
     },
   }
 }
@@ -181,7 +206,7 @@ export function node(options: Common & { readonly nodeType: string; readonly opt
     nodeType: options.nodeType,
     default: optional ? '' : undefined,
     required: !optional,
-    parse: (raw) => (typeof raw === 'string' ? raw : new Problem('must be a reference to a node')),
+    parse: (raw) => (typeof raw === 'string' ? raw : problem('node')),
   }
 }
 
@@ -197,8 +222,8 @@ export function table<F extends Fields>(
     required,
     columns: options.columns,
     parse: (raw) => {
-      if (!Array.isArray(raw)) return new Problem('must be a list of rows')
-      if (required && raw.length === 0) return new Problem('needs at least one row')
+      if (!Array.isArray(raw)) return problem('table')
+      if (required && raw.length === 0) return problem('rows')
       const rows = raw.map((row) => parseFields(options.columns, row as { readonly [name: string]: unknown }))
       const wrong = rows.flatMap((row, i) =>
         row.problems.map((problem) => `row ${i + 1}: ${problem.field} ${problem.text}`),
@@ -232,5 +257,5 @@ export function parseFields<F extends Fields>(fields: F, raw: { readonly [name: 
 /** One value: absent means the default, absent and required is a problem. */
 export function parseField<T>(field: Field<T>, raw: unknown): T | Problem {
   if (raw !== undefined && raw !== null && raw !== '') return field.parse(raw)
-  return field.required ? new Problem('is required') : (field.default as T)
+  return field.required ? problem('required') : (field.default as T)
 }

@@ -3,8 +3,7 @@ import { hasReference } from '../../../src/config/environment.ts'
 import type { Field } from '../../../src/config/fields.ts'
 import { openCode } from './code-control.ts'
 import { switchToEnvironment } from './environment-switch.ts'
-import { crossProblems, describe, problemsOf, type Values } from './problems.ts'
-import { referenceProblem } from './reference.ts'
+import { crossProblems, describe, problemsOf, type Surroundings, type Values } from './problems.ts'
 import { addStyle } from './style.ts'
 import { openTable } from './table-control.ts'
 
@@ -28,14 +27,14 @@ export interface Control {
 /** An open edit dialog: it shows what is wrong beside each field, and only the fields that matter. */
 export class Form {
   readonly #declaration: NodeDeclaration
-  readonly #texts: (key: string) => string
+  readonly #around: Surroundings
   readonly #root: JQuery
   readonly #controls: { readonly [field: string]: Control }
 
-  constructor(declaration: NodeDeclaration, node: EditedNode, texts: (key: string) => string) {
+  constructor(declaration: NodeDeclaration, node: EditedNode, around: Surroundings) {
     addStyle()
     this.#declaration = declaration
-    this.#texts = texts
+    this.#around = around
     this.#root = $('.rowline-form').last()
     const update = () => this.#update()
     this.#controls = Object.fromEntries(
@@ -58,10 +57,10 @@ export class Form {
 
   #open(name: string, field: Field<unknown>, node: EditedNode, changed: () => void): Control {
     const row = this.#row(name)
-    if (field.kind === 'table') return openTable(name, field, row, node, this.#texts('form.addRow'), changed)
+    if (field.kind === 'table') return openTable(name, field, row, node, this.#around.texts('form.addRow'), changed)
     if (field.kind === 'code') return openCode(row, changed)
     if (field.kind === 'choice' || field.kind === 'flag') {
-      return switchToEnvironment(row, node[name], this.#texts, changed)
+      return switchToEnvironment(row, node[name], this.#around.texts, changed)
     }
     const input = row.find<HTMLInputElement>(`[id$="-${name}"]`)
     // "_ADD_" is Node-RED's entry for no node.
@@ -87,8 +86,8 @@ export class Form {
 
   #showProblem(name: string, field: Field<unknown>, value: unknown, across: string | undefined): void {
     const row = this.#row(name)
-    const problems = problemsOf(field, value, referenceProblem)
-    const text = describe(problems, name, this.#texts) || across || ''
+    const problems = problemsOf(field, value, this.#around)
+    const text = describe(problems, name, this.#around.texts) || across || ''
     row.toggleClass('rowline-wrong', text !== '')
     row
       .find('.rowline-problem')

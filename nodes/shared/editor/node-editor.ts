@@ -2,8 +2,8 @@ import type { NodeDeclaration } from '../../../src/config/declaration.ts'
 import type { Field } from '../../../src/config/fields.ts'
 import { editorDefault } from './editor-default.ts'
 import { type EditedNode, Form } from './form.ts'
-import { crossProblems, describe, problemsOf, type Values } from './problems.ts'
-import { referenceProblem } from './reference.ts'
+import { crossProblems, describe, problemsOf, type Surroundings, type Values } from './problems.ts'
+import { createSurroundings } from './surroundings.ts'
 
 interface Property {
   readonly value: unknown
@@ -15,14 +15,15 @@ interface Property {
 
 /** The parts of a definition for `RED.nodes.registerType`. `namespace` is the id of the node set. */
 export function nodeEditor(declaration: NodeDeclaration, namespace: string) {
-  const texts = (key: string) => RED._(`${namespace}:${declaration.type}.${key}`)
+  const around = createSurroundings(`${namespace}:${declaration.type}.`)
+  const { texts } = around
   const fields = Object.entries(declaration.fields)
   const isSecret = ([, field]: [string, Field<unknown>]) => field.kind === 'secret'
   const forms = new WeakMap<EditedNode, Form>()
   const close = (node: EditedNode) => forms.get(node)?.close()
   return {
     defaults: Object.fromEntries(
-      fields.filter((entry) => !isSecret(entry)).map(([name]) => [name, property(declaration, name, texts)]),
+      fields.filter((entry) => !isSecret(entry)).map(([name]) => [name, property(declaration, name, around)]),
     ),
     credentials: Object.fromEntries(
       fields.filter(isSecret).map(([name, field]) => [name, { type: field.masked ? 'password' : 'text' }]),
@@ -36,7 +37,7 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string) {
     paletteLabel: () => texts('label'),
     outputLabels: (index: number) => texts(`output.${index}`),
     oneditprepare(this: EditedNode) {
-      forms.set(this, new Form(declaration, this, texts))
+      forms.set(this, new Form(declaration, this, around))
     },
     oneditsave(this: EditedNode) {
       forms.get(this)?.save()
@@ -56,16 +57,16 @@ function labelOf({ labelField }: NodeDeclaration, node: EditedNode): string {
   return typeof value === 'string' ? value.replace(/\s+/g, ' ').slice(0, 40) : ''
 }
 
-function property(declaration: NodeDeclaration, name: string, texts: (key: string) => string): Property {
+function property(declaration: NodeDeclaration, name: string, around: Surroundings): Property {
   const field = declaration.fields[name]!
-  const label = texts(`field.${name}.label`)
+  const label = around.texts(`field.${name}.label`)
   return {
     value: editorDefault(field),
     label,
     ...(field.nodeType === undefined ? {} : { type: field.nodeType }),
     validate(entered, _options) {
       const value = entered === '_ADD_' ? '' : entered
-      const reason = describe(problemsOf(field, value, referenceProblem), name, texts)
+      const reason = describe(problemsOf(field, value, around), name, around.texts)
       const wrong = reason || crossProblems(declaration, { ...storedValues(declaration, this), [name]: value })[name]
       return wrong ? `${label}: ${wrong}` : true
     },

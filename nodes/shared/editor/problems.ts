@@ -1,6 +1,6 @@
 import type { NodeDeclaration } from '../../../src/config/declaration.ts'
 import { hasReference } from '../../../src/config/environment.ts'
-import { type Field, Problem, parseField, parseFields } from '../../../src/config/fields.ts'
+import { type Field, fillText, Problem, parseField, parseFields } from '../../../src/config/fields.ts'
 
 /** Raw values of a form or a node, by field name. */
 export interface Values {
@@ -14,23 +14,31 @@ export interface ValueProblem {
   readonly column?: string
 }
 
-/** Why a config node cannot be used, from its id. */
-export type ReferenceProblem = (id: string) => string | undefined
+/** What only the editor can see. */
+export interface Surroundings {
+  /** A text of the catalogue in the user's language. */
+  texts(key: string): string
+  /** Why the config node of this id cannot be used. */
+  referenceProblem(id: string): string | undefined
+}
 
 /** What the runtime would refuse. A value with `${NAME}` in it passes: only the runtime knows what it stands for. */
-export function problemsOf(field: Field<unknown>, raw: unknown, reference: ReferenceProblem): readonly ValueProblem[] {
+export function problemsOf(field: Field<unknown>, raw: unknown, around: Surroundings): readonly ValueProblem[] {
   if (hasReference(raw)) return []
   if (field.columns !== undefined && Array.isArray(raw) && raw.length > 0) {
     const columns = Object.entries(field.columns)
     return raw.flatMap((values: Values, row) =>
       columns.flatMap(([column, cell]) =>
-        problemsOf(cell, values[column], reference).map(({ text }): ValueProblem => ({ row, column, text })),
+        problemsOf(cell, values[column], around).map(({ text }): ValueProblem => ({ row, column, text })),
       ),
     )
   }
   const parsed = parseField(field, raw)
-  if (parsed instanceof Problem) return [{ text: parsed.text }]
-  const broken = field.kind === 'node' && parsed !== '' ? reference(String(parsed)) : undefined
+  if (parsed instanceof Problem) {
+    const { key, text, values: details } = parsed
+    return [{ text: key === undefined ? text : fillText(around.texts(`problem.${key}`), details) }]
+  }
+  const broken = field.kind === 'node' && parsed !== '' ? around.referenceProblem(String(parsed)) : undefined
   return broken === undefined ? [] : [{ text: broken }]
 }
 

@@ -6,6 +6,8 @@ const css = `
 .rowline-row > label { width: auto; margin: 0; padding-top: 7px; line-height: 1.3; overflow-wrap: anywhere; }
 .rowline-row > .rowline-control { display: flex; gap: 6px; align-items: center; min-height: 34px; }
 .rowline-control > input[type="text"], .rowline-control > input[type="password"], .rowline-control > select { width: 100%; margin: 0; }
+.rowline-control > div { min-width: 0; }
+.rowline-control > div > select { min-width: 0; width: 100%; }
 .rowline-control > input[type="checkbox"] { width: auto; margin: 0 auto 0 0; }
 .rowline-row > .rowline-note, .rowline-row > .rowline-problem { grid-column: 2; font-size: 12px; line-height: 1.35; margin-top: 3px; white-space: pre-line; }
 .rowline-row > .rowline-note { color: var(--red-ui-secondary-text-color); }
