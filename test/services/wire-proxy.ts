@@ -35,6 +35,8 @@ export interface WireProxy extends AsyncDisposable {
   readonly events: readonly WireEvent[]
   /** How many connections clients have made so far; the newest has this number. */
   readonly connections: number
+  /** How many of them are still there. */
+  readonly open: number
   /** Ends all connections: at once towards the client, after everything already passed on towards the broker. */
   cut(): void
   /** Stops passing on in one direction: bytes stay in the sockets and TCP slows the sender. Also for new connections. */
@@ -108,6 +110,9 @@ export async function startWireProxy(options: WireProxyOptions): Promise<WirePro
     events,
     get connections() {
       return connections
+    },
+    get open() {
+      return links.size
     },
     cut: () => links.forEach(drop),
     hold: (direction) => {

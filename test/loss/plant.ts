@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { type Balance, balance, balanceLine, settled } from '../ledger/ledger.ts'
+import { readDeadLetters, readKafka, readMessage } from '../ledger/read.ts'
+import { createTopic } from '../services/kafka-topics.ts'
+import { type Mosquitto, startMosquitto } from '../services/mosquitto.ts'
+import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
+import { until } from '../services/processes.ts'
+import { drainSession, type Numbered } from '../services/publisher.ts'
+import { inFlight, packets } from '../services/wire-assertions.ts'
+import { startWireProxy, type WireProxy } from '../services/wire-proxy.ts'
+
+export interface PlantOptions {
+  /** Where the flow finds Kafka. */
+  readonly brokers: string
+  readonly output: 'reading' | 'batches'
+  readonly qos: 1 | 2
+  readonly patch?: (packageDirectory: string) => void
+}
+
+/** Mosquitto with stored sessions, a wire proxy before it, and Node-RED with the flow MQTT -> rows -> Kafka, running. */
+export interface Plant extends AsyncDisposable {
+  readonly broker: Mosquitto
+  readonly wire: WireProxy
+  readonly nodeRed: NodeRed
+  readonly kafkaTopic: string
+  /** Messages that the flow has acknowledged so far. */
+  acknowledged(): number
+  /** Kills Node-RED at a moment when something is in flight, and gives how many messages were. */
+  kill9(): Promise<number>
+  /** Starts Node-RED again and resolves when it is connected. */
+  restart(): Promise<void>
+  /** Waits until everything has arrived, stops Node-RED and reads the books; `brokers` is Kafka without any proxy. */
+  settle(published: readonly Numbered[], brokers: string): Promise<Balance>
+}
+
+const clientId = 'loss-plant'
+
+export async function startPlant(options: PlantOptions): Promise<Plant> {
+  const broker = await startMosquitto({ persistence: true })
+  const wire = await startWireProxy({ brokerPort: broker.port })
+  const kafkaTopic = `loss-${randomUUID()}`
+  const nodeRed = await startNodeRed(options.patch ? { patch: options.patch } : {})
+  const answer = options.qos === 1 ? 'puback' : 'pubrec'
+  const acknowledged = () => packets(wire.events, answer, 'toBroker').length
+  const connected = (after: number) => {
+    const subscribed = () => wire.events.some(({ connection, type }) => connection > after && type === 'suback')
+    const resumed = () => wire.events.some((event) => event.connection > after && event.sessionPresent)
+    return until(() => subscribed() || resumed(), {
+      what: 'the flow to connect',
+      timeoutMs: 30_000,
+      output: nodeRed.log,
+    })
+  }
+  await nodeRed.deploy(flow(options, wire.port, kafkaTopic))
+  await connected(0)
+  return {
+    broker,
+    wire,
+    nodeRed,
+    kafkaTopic,
+    acknowledged,
+    kill9: async () => {
+      const { connections } = wire
+      await until(() => inFlight(wire.events, connections).length > 0, { what: 'something in flight', intervalMs: 1 })
+      await nodeRed.kill9()
+      await until(() => wire.open === 0, { what: 'the proxy to see the end of the connection' })
+      return inFlight(wire.events, connections).length
+    },
+    restart: async () => {
+      const { connections } = wire
+      await nodeRed.restart()
+      await connected(connections)
+    },
+    settle: async (published, brokers) => {
+      await settled({ progress: acknowledged, queueIsEmpty: () => acknowledged() >= published.length })
+      await nodeRed.stop()
+      const deadLetters = join(nodeRed.userDir, 'rowline/dead-letter')
+      const result = balance({
+        published,
+        acknowledged: acknowledged(),
+        confirmed: await readKafka(brokers, kafkaTopic),
+        deadLettered: readDeadLetters(deadLetters),
+        held: (await drainSession(broker.port, clientId)).map(readMessage),
+      })
+      process.stderr.write(`ledger: ${balanceLine(result)}\n`)
+      return result
+    },
+    [Symbol.asyncDispose]: async () => {
+      await nodeRed[Symbol.asyncDispose]()
+      await wire.close()
+      await broker.kill()
+    },
+  }
+}
+
+/** Topic names of the messages; together they match the flow's filter. */
+export const topics = ['north', 'south', 'east', 'west'].flatMap((plant) => [`plant/${plant}/1`, `plant/${plant}/2`])
+
+export const createKafkaTopic = (brokers: string, { kafkaTopic }: Plant) => createTopic(brokers, kafkaTopic, 3)
+
+function flow({ brokers, output, qos }: PlantOptions, port: number, kafkaTopic: string): readonly FlowNode[] {
+  const place = { z: 'tab' }
+  const subscriptions = [{ filter: 'plant/#', qos: String(qos), route: '', to: kafkaTopic, partitions: 3 }]
+  return [
+    { id: 'tab', type: 'tab', label: 'Loss' },
+    {
+      id: 'broker',
+      type: 'mqtt-v3-source',
+      host: '127.0.0.1',
+      port: String(port),
+      clientId,
+      reconnectPeriodMs: '200 ms',
+    },
+    { id: 'schema', type: 'row-schema', schema: 'n BIGINT, topic STRING' },
+    { id: 'kafka', type: 'kafka-cluster', brokers },
+    { id: 'in', type: 'mqtt-v3-in', ...place, source: 'broker', subscriptions, output, wires: [['rows'], []] },
+    { id: 'rows', type: 'row-decoder', ...place, schema: 'schema', wires: [['sink'], []] },
+    { id: 'sink', type: 'kafka-sink', ...place, cluster: 'kafka', wires: [[], []] },
+  ]
+}
