@@ -2,7 +2,7 @@
 export function filterProblem(filter: string): string | undefined {
   if (filter === '') return 'must not be empty'
   if (filter.includes('\0')) return 'must not contain the null character'
-  if (Buffer.byteLength(filter) > 65_535) return 'must not be longer than 65535 bytes'
+  if (new TextEncoder().encode(filter).length > 65_535) return 'must not be longer than 65535 bytes'
   const levels = filter.split('/')
   for (const [i, level] of levels.entries()) {
     if (level.includes('+') && level !== '+') return `has "${level}": + must stand alone between slashes`
