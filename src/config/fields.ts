@@ -61,6 +61,8 @@ export interface Field<T> {
   readonly default: T | undefined
   readonly required: boolean
   readonly placeholder?: string
+  /** An empty text is a value of its own, not the default. */
+  readonly blank?: boolean
   /** secret: hidden while it is typed. */
   readonly masked?: boolean
   readonly min?: number
@@ -73,7 +75,7 @@ export interface Field<T> {
   readonly nodeType?: string
   /** Shown in the form only while another field has one of these values. */
   readonly when?: { readonly field: string; readonly values: readonly (string | boolean)[] }
-  /** Never called with undefined, null or ''. */
+  /** Never called with undefined or null, with '' only where `blank` says so. */
   readonly parse: (raw: unknown) => T | Problem
 }
 
@@ -96,6 +98,8 @@ interface Common {
 interface TextOptions extends Common {
   /** Leave out to make the field required; '' makes it optional. */
   readonly default?: string
+  /** Lets an empty text stand for itself where the default is another one. */
+  readonly blank?: boolean
   /** A sentence without subject when the text is wrong. */
   readonly check?: (value: string) => string | undefined
 }
@@ -116,6 +120,7 @@ function textual(kind: 'text' | 'code' | 'secret', options: TextOptions): Field<
     kind,
     default: options.default,
     required: options.default === undefined,
+    ...(options.blank === undefined ? {} : { blank: options.blank }),
     parse: (raw) => {
       if (typeof raw !== 'string' && typeof raw !== 'number') return problem('text')
       const wrong = options.check?.(String(raw))
@@ -224,7 +229,7 @@ export function table<F extends Fields>(
     parse: (raw) => {
       if (!Array.isArray(raw)) return problem('table')
       if (required && raw.length === 0) return problem('rows')
-      const rows = raw.map((row) => parseFields(options.columns, row as { readonly [name: string]: unknown }))
+      const rows = raw.map((row) => parseFields(options.columns, Object(row)))
       const wrong = rows.flatMap((row, i) =>
         row.problems.map((problem) => `row ${i + 1}: ${problem.field} ${problem.text}`),
       )
@@ -256,6 +261,6 @@ export function parseFields<F extends Fields>(fields: F, raw: { readonly [name: 
 
 /** One value: absent means the default, absent and required is a problem. */
 export function parseField<T>(field: Field<T>, raw: unknown): T | Problem {
-  if (raw !== undefined && raw !== null && raw !== '') return field.parse(raw)
+  if (raw !== undefined && raw !== null && (raw !== '' || field.blank)) return field.parse(raw)
   return field.required ? problem('required') : (field.default as T)
 }

@@ -27,9 +27,9 @@ export function problemsOf(field: Field<unknown>, raw: unknown, around: Surround
   if (hasReference(raw)) return []
   if (field.columns !== undefined && Array.isArray(raw) && raw.length > 0) {
     const columns = Object.entries(field.columns)
-    return raw.flatMap((values: Values, row) =>
+    return raw.flatMap((values: Values | null, row) =>
       columns.flatMap(([column, cell]) =>
-        problemsOf(cell, values[column], around).map(({ text }): ValueProblem => ({ row, column, text })),
+        problemsOf(cell, values?.[column], around).map(({ text }): ValueProblem => ({ row, column, text })),
       ),
     )
   }
