@@ -57,6 +57,8 @@ export class FlowTracker {
   /** Live handles and the last finished ones, by message id. */
   readonly #byId = new Map<string, Handle>()
   readonly #finishedIds: string[] = []
+  /** What each node has sent in this turn of the event loop. */
+  readonly #sentNow = new Map<Holder, Set<Handle>>()
   #finishedNext = 0
   /** Node id -> how often in a row messages were abandoned there. */
   readonly #expiries = new Map<string, number>()
@@ -118,7 +120,11 @@ export class FlowTracker {
   /** After a redeploy: a message at a node that is no longer there will not come back from it. */
   releaseLost(): void {
     for (const handle of [...this.#live])
-      if (handle.holders.some((holder) => this.#events.currentNode(holder.id) !== holder)) this.abandon(handle)
+      if (
+        handle.undelivered.length > 0 ||
+        handle.holders.some((holder) => this.#events.currentNode(holder.id) !== holder)
+      )
+        this.abandon(handle)
   }
 
   /** Ends a delivery that nobody waits for any longer. */
@@ -135,8 +141,8 @@ export class FlowTracker {
     for (const event of events) {
       const handle = this.find(event.msg)
       if (!handle) continue
-      if (handle.finished && !handle.abandoned) this.#events.lateSend(event.source.node)
-      if (this.redeploying) handle.undelivered++
+      if (!handle.finished) handle.undelivered.push(event.destination.id)
+      else if (!handle.abandoned) this.#events.lateSend(event.source.node)
     }
     if (events.length > 1 || events[0]?.msg?.[SHARED]) this.#shareBatches(events)
   }
@@ -160,13 +166,37 @@ export class FlowTracker {
     }
   }
 
-  #preDeliver({ msg, destination }: SendEvent): void {
+  #preDeliver({ msg, source, destination }: SendEvent): void {
     const handle = this.find(msg)
     if (!handle || handle.finished || !destination.node) return
     handle.holders.push(destination.node)
     handle.expected.push(destination.node)
-    if (handle.undelivered > 0) handle.undelivered--
+    remove(handle.undelivered, destination.id)
     msg[HANDLE] ??= handle
+    if (!this.#events.isRowline(source.node.type)) this.#noteSend(source.node, handle)
+  }
+
+  /** Kept until what the node does in this turn of the event loop has been looked at. */
+  #noteSend(node: Holder, handle: Handle): void {
+    if (this.#sentNow.size === 0) queueMicrotask(() => queueMicrotask(() => this.#sentNow.clear()))
+    const sent = this.#sentNow.get(node)
+    if (sent) sent.add(handle)
+    else this.#sentNow.set(node, new Set([handle]))
+  }
+
+  /**
+   * A node that is done with one message in the turn in which it sends another has put the one into the other: `join`
+   * and its like. The reading is not done before that other message is.
+   */
+  #follow(handle: Handle, node: Holder): void {
+    const sent = this.#sentNow.get(node)
+    if (!sent || sent.has(handle)) return
+    for (const other of sent) {
+      if (other.finished || other.followers?.has(handle) || handle.followers?.has(other)) continue
+      other.followers ??= new Set()
+      other.followers.add(handle)
+      handle.follows++
+    }
   }
 
   /** Catch and Complete nodes are handed messages without a delivery: those count from here. */
@@ -186,6 +216,10 @@ export class FlowTracker {
       return
     }
     if (error) handle.failure = { error, node }
+    if (!this.#events.isRowline(node.type)) {
+      if (this.redeploying) handle.doubtful = true
+      this.#follow(handle, node)
+    }
     this.#complete(handle, node)
   }
 
@@ -204,14 +238,25 @@ export class FlowTracker {
 
   /** In a microtask, because Node-RED reports a failure as completed before it hands the message to a Catch node. */
   #check(handle: Handle): void {
-    if (handle.holders.length > 0 || !handle.sent || handle.checking || handle.finished) return
+    if (!isIdle(handle) || !handle.sent || handle.checking) return
     handle.checking = true
     queueMicrotask(() => {
       handle.checking = false
-      if (handle.holders.length > 0 || handle.finished) return
-      if (handle.undelivered > 0) this.abandon(handle)
+      if (!isIdle(handle) || this.#isUnderWay(handle)) return
+      if (handle.doubtful) this.abandon(handle)
       else this.#finish(handle, handle.failure ? { status: 'failed', ...handle.failure } : { status: 'accepted' })
     })
+  }
+
+  /**
+   * Copies that were sent and not delivered. To a node that does not exist, they are nobody's; while nodes are being
+   * replaced, Node-RED has dropped them without a word; else another plugin's hook has them and delivers them later.
+   */
+  #isUnderWay(handle: Handle): boolean {
+    if (handle.undelivered.length === 0) return false
+    if (this.redeploying) handle.doubtful = true
+    else if (handle.undelivered.some((id) => this.#events.currentNode(id))) return true
+    return false
   }
 
   #finish(handle: Handle, result: Parameters<Handle['onFinished']>[0]): void {
@@ -223,6 +268,11 @@ export class FlowTracker {
     this.#finishedIds[this.#finishedNext] = handle.messageId
     this.#finishedNext = (this.#finishedNext + 1) % FINISHED_KEPT
     handle.onFinished(result)
+    for (const follower of handle.followers ?? []) {
+      follower.follows--
+      if (result.status === 'accepted') this.#check(follower)
+      else if (!follower.finished) this.#finish(follower, result)
+    }
   }
 
   #sweep(): void {
@@ -246,8 +296,13 @@ export class FlowTracker {
   }
 }
 
-function remove(list: Holder[], holder: Holder): boolean {
-  const at = list.indexOf(holder)
+function isIdle({ holders, follows, finished }: Handle): boolean {
+  return holders.length === 0 && follows === 0 && !finished
+}
+
+/** The order of the rest does not matter. */
+function remove<T>(list: T[], item: T): boolean {
+  const at = list.indexOf(item)
   if (at < 0) return false
   list[at] = list[list.length - 1]!
   list.pop()

@@ -43,8 +43,13 @@ export class Handle {
   readonly holders: Holder[] = []
   /** Those of `holders` that the message is on its way to. */
   readonly expected: Holder[] = []
-  /** Copies sent while nodes were being replaced and not delivered: Node-RED drops them without a word. */
-  undelivered = 0
+  /** Ids of nodes that copies were sent to and not delivered yet. */
+  readonly undelivered: string[] = []
+  /** Messages that this one's reading has become a part of, and messages whose readings are a part of this one. */
+  follows = 0
+  followers: Set<Handle> | undefined
+  /** A node said that it was done while nodes were being replaced: a closing node says so of what it throws away. */
+  doubtful = false
   sent = false
   checking = false
   finished = false
