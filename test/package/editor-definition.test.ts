@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import { declarations } from '../../nodes/declarations.ts'
+import type { Field } from '../../src/config/fields.ts'
+import { build, type Definition, loadDefinition } from './built.ts'
+
+let dist = ''
+before(async () => {
+  dist = await build()
+})
+
+const load = (type: string, nodes = {}): Definition => loadDefinition(dist, type, nodes)
+const validate = (definition: Definition, name: string, value: unknown, node: object = {}) =>
+  definition.defaults[name]!.validate!.call(node, value, {})
+
+/** Something that no field of this kind takes. */
+function wrongValue(field: Field<unknown>): unknown {
+  if (field.kind === 'node') return 'nowhere'
+  if (field.kind === 'table') return 'no list'
+  if (field.kind === 'text' || field.kind === 'code') return {}
+  return 'nonsense'
+}
+
+test('every editor script registers its type without anything that only Node has', () => {
+  for (const { type, kind, outputs } of declarations) {
+    const definition = load(type)
+    assert.equal(definition.category, kind === 'config' ? 'config' : 'rowline')
+    if (kind === 'config') continue
+    assert.equal(definition.inputs, kind === 'source' ? 0 : 1)
+    assert.equal(definition.outputs, outputs.length)
+    assert.equal(definition.align, kind === 'sink' ? 'right' : undefined)
+  }
+})
+
+test('every property has a validator from which Node-RED takes the reason, and says why a value is wrong', () => {
+  for (const { type, fields } of declarations) {
+    const definition = load(type)
+    for (const [name, field] of Object.entries(fields).filter(([, { kind }]) => kind !== 'secret')) {
+      assert.equal(definition.defaults[name]!.validate!.length, 2, `${type}.${name}`)
+      const reason = validate(definition, name, wrongValue(field))
+      assert.match(String(reason), new RegExp(`^${type}.field.${name}.label: .{6,}`), `${type}.${name}`)
+      if (field.required) assert.match(String(validate(definition, name, '')), /problem\.required/)
+    }
+  }
+})
+
+test('every optional property is valid as a new node has it', () => {
+  for (const { type, fields } of declarations) {
+    const definition = load(type)
+    for (const [name, field] of Object.entries(fields).filter(([, { kind }]) => kind !== 'secret')) {
+      const { value } = definition.defaults[name]!
+      const reason = validate(definition, name, value, { format: 'json' })
+      if (!field.required) assert.equal(reason, true, `${type}.${name} = ${value}`)
+    }
+  }
+})
+
+test('a value from the environment is accepted everywhere but where a node is chosen', () => {
+  for (const { type, fields } of declarations) {
+    const definition = load(type)
+    for (const [name, { kind }] of Object.entries(fields)) {
+      if (kind !== 'secret' && kind !== 'node')
+        assert.equal(validate(definition, name, 'x-${SITE}'), true, `${type}.${name}`)
+    }
+  }
+})
+
+test('a secret is a credential and never a property; one that may be read is shown', () => {
+  for (const { type, fields } of declarations) {
+    const { defaults, credentials = {} } = load(type)
+    const secrets = Object.entries(fields).filter(([, { kind }]) => kind === 'secret')
+    assert.deepEqual(
+      Object.fromEntries(Object.entries(credentials).map(([name, one]) => [name, one.type])),
+      Object.fromEntries(secrets.map(([name, { masked }]) => [name, masked ? 'password' : 'text'])),
+    )
+    for (const [name] of secrets) assert.equal(name in defaults, false)
+  }
+})
+
+test('a table names row and column of a wrong cell, and takes cells from the environment', () => {
+  const source = load('mqtt-v3-in')
+  const rows = [
+    { filter: 'a/#', qos: '1' },
+    { filter: 'a/#/b', qos: '${QOS}', partitions: 'many' },
+  ]
+  const reason = String(validate(source, 'subscriptions', rows))
+  assert.match(reason, /form\.row 2, .*column\.filter\.label: may have # only as its last level/)
+  assert.match(reason, /form\.row 2, .*column\.partitions\.label: .*problem\.integer/)
+  assert.doesNotMatch(reason, /qos/)
+  assert.equal(validate(source, 'subscriptions', [{ filter: 'plant/${SITE}/#', partitions: '${N}' }]), true)
+  assert.match(String(validate(source, 'subscriptions', [])), /problem\.rows/)
+})
+
+test('a node that is referred to must exist and be valid', () => {
+  const sink = load('kafka-sink', { good: { valid: true }, bad: { valid: false } })
+  assert.equal(validate(sink, 'cluster', 'good'), true)
+  assert.match(String(validate(sink, 'cluster', 'bad')), /problem\.invalidNode/)
+  assert.match(String(validate(sink, 'cluster', 'gone')), /problem\.missingNode/)
+  assert.match(String(validate(sink, 'cluster', '_ADD_')), /problem\.required/)
+})
+
+test('a rule over several fields is shown at the field it names, unless the environment decides', () => {
+  const decoder = load('row-decoder', { s: { valid: true } })
+  const node = { format: 'json-row', schema: 's', routes: [], failOnMissingField: true, ignoreParseErrors: true }
+  assert.match(String(validate(decoder, 'ignoreParseErrors', true, node)), /cannot be on together/)
+  assert.equal(validate(decoder, 'failOnMissingField', true, node), true)
+  assert.equal(validate(decoder, 'ignoreParseErrors', false, node), true)
+  assert.equal(validate(decoder, 'ignoreParseErrors', true, { ...node, format: '${FORMAT}' }), true)
+})
+
+test('a node without a name is labelled by the field that tells it apart', () => {
+  const cluster = load('kafka-cluster')
+  assert.equal(cluster.label.call({ brokers: 'k1:9092' }), 'k1:9092')
+  assert.equal(cluster.label.call({ brokers: 'k1:9092', name: 'plant' }), 'plant')
+  assert.equal(cluster.label.call({ brokers: '' }), 'kafka-cluster.label')
+  assert.equal(load('kafka-sink').outputLabels(1), 'kafka-sink.output.1')
+})
+
+test('a config node that is referred to from a table is not called unused', () => {
+  assert.equal(load('row-schema').hasUsers, false)
+  assert.equal(load('kafka-cluster').hasUsers, undefined)
+})

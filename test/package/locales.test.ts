@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { before, test } from 'node:test'
+import { declarations } from '../../nodes/declarations.ts'
+import { flatten, type Texts } from '../../scripts/catalogue.ts'
+import { generatedFiles } from '../../scripts/generate.ts'
+import { languages } from '../../scripts/help.ts'
+import { build, readHtml, root } from './built.ts'
+
+let dist = ''
+before(async () => {
+  dist = await build()
+})
+
+const catalogue = (type: string, language: string): Texts =>
+  JSON.parse(readFileSync(path.join(dist, 'nodes', type, 'locales', language, `${type}.json`), 'utf8')) as Texts
+
+/** Asked for by name in the editor script and the help (and, where a form has nothing to fold, `advanced`). */
+const usedByCode = /^(label|summary|output\.\d+|form\.(advanced|addRow|row|environment|choose)|problem\.\w+)$/
+
+test('generated files are as the declarations say; "npm run generate" makes them so', async () => {
+  const stale = (await generatedFiles()).filter(
+    ([file, content]) => readFileSync(path.join(root, file), 'utf8') !== content,
+  )
+  assert.deepEqual(
+    stale.map(([file]) => file),
+    [],
+  )
+})
+
+test('every language has the same keys and no empty text', () => {
+  for (const { type } of declarations) {
+    const keys = flatten(catalogue(type, 'en-US')).map(([key]) => key)
+    for (const language of languages) {
+      const texts = flatten(catalogue(type, language))
+      assert.deepEqual(texts.map(([key]) => key).sort(), [...keys].sort(), `${language} ${type}`)
+      assert.deepEqual(
+        texts.filter(([, text]) => text.trim() === ''),
+        [],
+      )
+    }
+  }
+})
+
+test('a translated sentence keeps the names it is filled with', () => {
+  for (const { type } of declarations) {
+    const english = new Map(flatten(catalogue(type, 'en-US')))
+    for (const [key, text] of flatten(catalogue(type, 'de')).filter(([key]) => key.includes('.problem.'))) {
+      const holes = (sentence: string) => [...sentence.matchAll(/\{\w+\}/g)].map(String).sort()
+      assert.deepEqual(holes(text), holes(english.get(key)!), key)
+    }
+  }
+})
+
+test('form and problem texts are the same for every node type', () => {
+  for (const language of languages) {
+    const shared = declarations.map(({ type }) => {
+      const { form, problem } = catalogue(type, language)[type] as Texts
+      return { form, problem }
+    })
+    for (const one of shared) assert.deepEqual(one, shared[0])
+  }
+})
+
+test('every key is used, and every key that is used exists', () => {
+  for (const { type } of declarations) {
+    const attributes = [...readHtml(dist, type).matchAll(/data-i18n="([^"]+)"/g)].flatMap(([, keys]) =>
+      keys!.split(';'),
+    )
+    const inForm = new Set(attributes.map((key) => key.replace(/^\[\w+\]/, '')))
+    const keys = flatten(catalogue(type, 'en-US')).map(([key]) => key)
+    assert.deepEqual(
+      keys.filter((key) => !inForm.has(key) && !usedByCode.test(key.slice(type.length + 1))),
+      [],
+    )
+    assert.deepEqual(
+      [...inForm].filter((key) => !keys.includes(key)),
+      [],
+    )
+  }
+})
+
+test('the help of every type has every option in every language, the summary first', () => {
+  for (const { type, fields } of declarations) {
+    for (const language of languages) {
+      const help = readFileSync(path.join(dist, 'nodes', type, 'locales', language, `${type}.html`), 'utf8')
+      const texts = new Map(flatten(catalogue(type, language)))
+      const first = `<script type="text/markdown" data-help-name="${type}">\n${texts.get(`${type}.summary`)}\n\n`
+      assert.ok(help.startsWith(first), `${language} ${type}`)
+      for (const name of Object.keys(fields))
+        assert.ok(help.includes(`: ${texts.get(`${type}.field.${name}.label`)} (`), `${language} ${type} ${name}`)
+    }
+  }
+})
