@@ -15,7 +15,10 @@ export function mqttMetadata(record: Record): MqttMetadata {
   }
 }
 
-const values: { readonly [placeholder: string]: (record: Record) => string | undefined } = {
+/** What the placeholders speak about. */
+export type Placed = Pick<Record, 'topic' | 'filter' | 'route' | 'to'>
+
+const values: { readonly [placeholder: string]: (record: Placed) => string | undefined } = {
   '{topic}': (record) => record.topic,
   '{filter}': (record) => record.filter && wordsForWildcards(record.filter),
   '{route}': (record) => record.route,
@@ -31,7 +34,7 @@ export function templateProblem(template: string): string | undefined {
 }
 
 /** The text for one record; undefined when the record has no value for one of the placeholders. */
-export function compileTemplate(template: string): (record: Record) => string | undefined {
+export function compileTemplate(template: string): (record: Placed) => string | undefined {
   const parts = template.split(holes).map((part) => values[part] ?? (() => part))
   const [only] = parts
   if (parts.length === 1 && only) return only

@@ -11,6 +11,7 @@ import {
   table,
   text,
 } from '../config/fields.ts'
+import { templateProblem } from '../core/metadata.ts'
 import { filterProblem } from './topic-filter.ts'
 
 const tls = { field: 'useTls', values: [true] } as const
@@ -134,6 +135,7 @@ const subscriptionColumns = {
     label: 'Target',
     note: 'Where a sink writes them: msg.to. Takes {topic}, {filter} and {route}.',
     default: '',
+    check: templateProblem,
   }),
   partitions: optionalInteger({
     label: 'Partitions',
@@ -149,7 +151,7 @@ export type Subscription = ConfigOf<typeof subscriptionColumns>
 export const inFields = {
   source: node({ label: 'Source', note: 'The broker connection.', nodeType: 'mqtt-v3-source' }),
   subscriptions: table({
-    label: 'Topics',
+    label: 'Topic',
     note: 'What to subscribe to. The first row that matches a reading gives it its route and target.',
     columns: subscriptionColumns,
     required: true,

@@ -1,3 +1,4 @@
+import { compileTemplate } from '../core/metadata.ts'
 import type { Subscription } from './config.ts'
 import { createTopicMatcher } from './topic-filter.ts'
 
@@ -18,7 +19,11 @@ export function createRouter(
   subscriptions: readonly Subscription[],
   defaultRoute: string,
 ): (topic: string) => Routing | undefined {
-  const rows = subscriptions.map((row) => ({ ...row, matches: createTopicMatcher(row.filter) }))
+  const rows = subscriptions.map((row) => ({
+    ...row,
+    matches: createTopicMatcher(row.filter),
+    target: compileTemplate(row.to),
+  }))
   const routed = rows.some(hasRoute)
   const find = (topic: string): Routing | undefined => {
     const matching = rows.filter((row) => row.matches(topic))
@@ -29,7 +34,7 @@ export function createRouter(
     return {
       filter: row.filter,
       route,
-      to: expandTarget(row.to, topic, row.filter, route),
+      to: row.target({ topic, filter: row.filter, route }) ?? '',
       partitions: row.partitions,
       unrouted: missing && defaultRoute === '',
     }
@@ -45,9 +50,3 @@ export function createRouter(
 }
 
 const hasRoute = ({ route, to }: Subscription): boolean => route !== '' || to !== ''
-
-/** `{topic}`, `{route}` and `{filter}`, in which + is written `any` and # is written `all`. */
-function expandTarget(template: string, topic: string, filter: string, route: string): string {
-  const words = { topic, route, filter: filter.replaceAll('+', 'any').replaceAll('#', 'all') }
-  return template.replace(/\{(topic|route|filter)\}/g, (_, name: keyof typeof words) => words[name])
-}
