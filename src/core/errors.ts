@@ -144,6 +144,9 @@ export function toPipelineError(error: unknown): PipelineError {
   return new PipelineError('UNKNOWN', { problem: messageOf(error) }, error)
 }
 
+/** An AggregateError without words (no address of a host answered) says what the errors in it say. */
 export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '' && error.errors.length > 0)
+    return error.errors.map(messageOf).join('; ')
   return error instanceof Error ? error.message || error.name : String(error)
 }
