@@ -27,8 +27,11 @@ export interface EditorPage {
   cancel(): Promise<void>
   /** In an open dialog: adds a config node for this property; resolves when its dialog is open. */
   addConfig(property: string): Promise<void>
+  /** In an open dialog: opens the config node that this property refers to. */
+  editConfig(property: string): Promise<void>
   /** Presses Add or Update in the dialog of a config node. */
   doneConfig(): Promise<void>
+  cancelConfig(): Promise<void>
   /** The part of the open dialog that belongs to a field. */
   field(name: string): Locator
   deploy(): Promise<void>
@@ -78,7 +81,10 @@ function actions(page: Page): Pick<EditorPage, 'addFromPalette' | 'deploy' | 'sc
   }
 }
 
-type Dialogs = Pick<EditorPage, 'openNode' | 'done' | 'cancel' | 'addConfig' | 'doneConfig' | 'field'>
+type Dialogs = Pick<
+  EditorPage,
+  'openNode' | 'done' | 'cancel' | 'addConfig' | 'editConfig' | 'doneConfig' | 'cancelConfig' | 'field'
+>
 
 function dialogs(page: Page): Dialogs {
   // A tray slides for 200 ms and says nothing at its end.
@@ -92,6 +98,10 @@ function dialogs(page: Page): Dialogs {
     await page.waitForSelector(button, { state: 'detached' })
     await slide()
   }
+  const openConfig = async (button: string) => {
+    await page.click(button)
+    await opened('#node-config-dialog-ok')
+  }
   return {
     openNode: async (id) => {
       await page.locator(`[id="${id}"] .red-ui-flow-node`).dblclick()
@@ -99,11 +109,10 @@ function dialogs(page: Page): Dialogs {
     },
     done: () => close('#node-dialog-ok'),
     cancel: () => close('#node-dialog-cancel'),
-    addConfig: async (property) => {
-      await page.click(`#node-input-btn-${property}-add`)
-      await opened('#node-config-dialog-ok')
-    },
+    addConfig: (property) => openConfig(`#node-input-btn-${property}-add`),
+    editConfig: (property) => openConfig(`#node-input-btn-${property}-edit`),
     doneConfig: () => close('#node-config-dialog-ok'),
+    cancelConfig: () => close('#node-config-dialog-cancel'),
     field: (name) => page.locator('.rowline-form').last().locator(`[data-field="${name}"]`),
   }
 }

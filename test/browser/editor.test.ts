@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Browser } from 'playwright-core'
+import { declarations } from '../../nodes/declarations.ts'
+import { type NodeRed, startNodeRed } from '../services/node-red.ts'
+import { type EditorPage, launchBrowser, openEditor } from './editor-page.ts'
+
+let nodeRed: NodeRed
+let browser: Browser
+let editor: EditorPage
+
+before(async () => {
+  nodeRed = await startNodeRed({ env: { PLANT_TLS: 'false' } })
+  browser = await launchBrowser()
+  editor = await openEditor(browser, nodeRed.url, 'en-US')
+})
+after(async () => {
+  await browser?.close()
+  await nodeRed?.stop()
+})
+
+const draggable = declarations.filter(({ kind }) => kind !== 'config')
+const reasonAt = (name: string) => editor.field(name).locator('.rowline-problem:visible')
+const input = (name: string) => editor.field(name).locator('input:visible, select:visible').first()
+const isShown = (name: string) => editor.field(name).isVisible()
+
+/** Every label of the open form, folded ones too. */
+async function labelsOf(page: EditorPage): Promise<readonly string[]> {
+  return await page.page.locator('.rowline-form').last().locator('label > span').allTextContents()
+}
+
+async function unfold(page: EditorPage): Promise<void> {
+  const summary = page.page.locator('.rowline-form').last().locator('summary')
+  if ((await summary.count()) > 0) await summary.click()
+}
+
+async function photograph(page: EditorPage, name: string): Promise<void> {
+  await page.screenshot(name)
+  await unfold(page)
+  await page.page
+    .locator('.rowline-form')
+    .last()
+    .evaluate((form) => form.scrollIntoView(false))
+  await page.screenshot(`${name}-advanced`)
+}
+
+/** Opens the dialog of every type, the config nodes from a node that refers to them. */
+async function lookAtAll(page: EditorPage, language: string): Promise<Map<string, readonly string[]>> {
+  const labels = new Map<string, readonly string[]>()
+  for (const [i, { type, fields }] of draggable.entries()) {
+    await page.openNode(await page.addFromPalette(type, 200, 100 + 60 * i))
+    labels.set(type, await labelsOf(page))
+    await photograph(page, `${type}-${language}`)
+    for (const [name, { nodeType }] of Object.entries(fields).filter(([, { kind }]) => kind === 'node')) {
+      await page.addConfig(name)
+      labels.set(nodeType!, await labelsOf(page))
+      await photograph(page, `${nodeType}-${language}`)
+      await page.cancelConfig()
+    }
+    await page.cancel()
+  }
+  return labels
+}
+
+test('the palette shows the nodes in a category of their own', async () => {
+  const category = editor.page.locator('.red-ui-palette-category', { hasText: /^\s*rowline/ })
+  const types = await category
+    .locator('.red-ui-palette-node')
+    .evaluateAll((nodes) => nodes.map((node) => node.getAttribute('data-palette-type')))
+  assert.deepEqual(types.sort(), draggable.map(({ type }) => type).sort())
+})
+
+test('every dialog opens without an error and labels every field', async () => {
+  const labels = await lookAtAll(editor, 'en')
+  assert.deepEqual([...labels.keys()].sort(), declarations.map(({ type }) => type).sort())
+  for (const { type, fields } of declarations) {
+    assert.deepEqual([...labels.get(type)!].sort(), ['Name', ...Object.values(fields).map(({ label }) => label)].sort())
+  }
+  assert.deepEqual(editor.errors, [])
+})
+
+test('a wrong value shows the reason at its field until it is corrected', async () => {
+  await editor.openNode(await editor.addFromPalette('mqtt-v3-in', 500, 100))
+  assert.equal(await reasonAt('source').innerText(), 'is required')
+  assert.equal(await reasonAt('subscriptions').innerText(), 'Row 1, Topic filter: is required')
+  const filter = editor.field('subscriptions').locator('[data-column="filter"]:visible')
+  await filter.fill('plant/#/line')
+  assert.match(await reasonAt('subscriptions').innerText(), /^Row 1, Topic filter: may have # only as its last level/)
+  await filter.fill('plant/${SITE}/#')
+  assert.equal(await reasonAt('subscriptions').count(), 0)
+  await unfold(editor)
+  await input('settleTimeoutMs').fill('5 parsecs')
+  assert.match(await reasonAt('settleTimeoutMs').innerText(), /^must be a time from 100 ms to/)
+  await input('settleTimeoutMs').fill('2 min')
+  assert.equal(await reasonAt('settleTimeoutMs').count(), 0)
+  await editor.cancel()
+})
+
+test('the explanation of a field opens below it', async () => {
+  await editor.openNode(await editor.addFromPalette('file-sink', 500, 200))
+  const note = editor.field('path').locator('.rowline-note')
+  assert.equal(await note.isVisible(), false)
+  await editor.field('path').locator('.rowline-explain').click()
+  assert.match(await note.innerText(), /user directory/)
+  await editor.cancel()
+})
+
+test('fields appear when the field they depend on asks for them', async () => {
+  await editor.openNode(await editor.addFromPalette('kafka-sink', 500, 300))
+  await editor.addConfig('cluster')
+  assert.equal(await isShown('ca'), false)
+  await input('useTls').check()
+  assert.equal(await isShown('ca'), true)
+  assert.equal(await isShown('user'), false)
+  await input('saslMechanism').selectOption('PLAIN')
+  assert.equal(await isShown('user'), true)
+  await input('brokers').fill('127.0.0.1:1')
+  assert.match(await reasonAt('user').innerText(), /is required to sign in/)
+  await editor.cancelConfig()
+  await editor.cancel()
+})
+
+test('what is entered survives Done, deploy and a reload of the page', async () => {
+  await editor.reload()
+  const source = await editor.addFromPalette('mqtt-v3-in', 500, 400)
+  await editor.openNode(source)
+  await fillSource()
+  await editor.done()
+  const decoder = await editor.addFromPalette('row-decoder', 500, 460)
+  await editor.openNode(decoder)
+  await fillDecoder()
+  await editor.done()
+  await editor.deploy()
+  await checkFlow(source, decoder)
+  await editor.reload()
+  await checkDialogs(source, decoder)
+  assert.deepEqual(editor.errors, [])
+})
+
+async function fillSource(): Promise<void> {
+  const table = editor.field('subscriptions')
+  await table.locator('[data-column="filter"]:visible').fill('plant/+/#')
+  await table.locator('.red-ui-editableList-addButton').click()
+  await table.locator('[data-column="filter"]:visible').nth(1).fill('debug/#')
+  await table.locator('[data-column="qos"]:visible').nth(1).selectOption('0')
+  await table.locator('[data-column="partitions"]:visible').nth(1).fill('4')
+  await unfold(editor)
+  await input('acknowledge').selectOption('onReceipt')
+  await input('settleTimeoutMs').fill('2 min')
+  await editor.addConfig('source')
+  await input('host').fill('127.0.0.1')
+  await input('port').fill('1')
+  await input('user').fill('reader')
+  await input('password').fill('secret words')
+  await editor.field('useTls').locator('.rowline-environment').click()
+  await input('useTls').fill('${PLANT_TLS}')
+  await editor.doneConfig()
+}
+
+async function fillDecoder(): Promise<void> {
+  await editor.addConfig('schema')
+  await editor.field('schema').locator('.node-text-editor').click()
+  await editor.page.keyboard.type('ts BIGINT, oops')
+  assert.ok((await reasonAt('schema').innerText()).length > 10)
+  await editor.page.keyboard.type(' DOUBLE')
+  assert.equal(await reasonAt('schema').count(), 0)
+  await editor.doneConfig()
+  await unfold(editor)
+  await input('failOnMissingField').check()
+}
+
+async function checkFlow(source: string, decoder: string): Promise<void> {
+  const flow = (await (await nodeRed.request('/flows')).json()) as { readonly [property: string]: unknown }[]
+  const find = (wanted: (node: { readonly [property: string]: unknown }) => boolean) => flow.find(wanted)!
+  const node = find(({ id }) => id === source)
+  const row = { qos: '1', route: '', to: '', partitions: '' }
+  assert.deepEqual(node.subscriptions, [
+    { ...row, filter: 'plant/+/#' },
+    { ...row, filter: 'debug/#', qos: '0', partitions: '4' },
+  ])
+  assert.equal(node.acknowledge, 'onReceipt')
+  assert.equal(node.settleTimeoutMs, '2 min')
+  const broker = find(({ type }) => type === 'mqtt-v3-source')
+  assert.equal(node.source, broker.id)
+  assert.equal(broker.useTls, '${PLANT_TLS}')
+  assert.equal('password' in broker, false)
+  const schema = find(({ type }) => type === 'row-schema')
+  assert.equal(schema.schema, 'ts BIGINT, oops DOUBLE')
+  assert.equal(find(({ id }) => id === decoder).failOnMissingField, true)
+}
+
+async function checkDialogs(source: string, decoder: string): Promise<void> {
+  await editor.openNode(source)
+  const filters = editor.field('subscriptions').locator('[data-column="filter"]:visible')
+  assert.deepEqual(
+    await filters.evaluateAll((cells) => cells.map((cell) => (cell as unknown as { value: string }).value)),
+    ['plant/+/#', 'debug/#'],
+  )
+  assert.equal(await editor.field('acknowledge').locator('select').inputValue(), 'onReceipt')
+  await editor.editConfig('source')
+  assert.equal(await input('host').inputValue(), '127.0.0.1')
+  assert.equal(await input('user').inputValue(), 'reader')
+  assert.equal(await input('password').inputValue(), '__PWRD__')
+  assert.equal(await input('useTls').inputValue(), '${PLANT_TLS}')
+  await editor.cancelConfig()
+  await editor.cancel()
+  await editor.openNode(decoder)
+  assert.equal(await editor.field('failOnMissingField').locator('input:checked').count(), 1)
+  assert.equal(await reasonAt('schema').count(), 0)
+  await editor.cancel()
+}
+
+test('a removed row is gone after Done', async () => {
+  const id = await editor.addFromPalette('mqtt-v3-in', 500, 520)
+  await editor.openNode(id)
+  const table = editor.field('subscriptions')
+  await table.locator('.red-ui-editableList-addButton').click()
+  await table.locator('[data-column="filter"]:visible').nth(1).fill('only/#')
+  await table.locator('.red-ui-editableList-item-remove').first().click()
+  await reasonAt('subscriptions').waitFor({ state: 'hidden' })
+  await editor.done()
+  await editor.openNode(id)
+  const filters = editor.field('subscriptions').locator('[data-column="filter"]:visible')
+  assert.equal(await filters.count(), 1)
+  assert.equal(await filters.inputValue(), 'only/#')
+  await editor.cancel()
+})
+
+test('the palette tooltip and the help of a node tell what it does', async () => {
+  await editor.page.locator('.red-ui-palette-node[data-palette-type="kafka-sink"]').hover()
+  await editor.page.locator('.red-ui-popover', { hasText: 'Writes readings to Kafka' }).waitFor()
+})
+
+test('with a German browser the dialogs are German', async () => {
+  const german = await openEditor(browser, nodeRed.url, 'de')
+  const labels = await lookAtAll(german, 'de')
+  assert.ok(labels.get('mqtt-v3-source')!.includes('Benutzer'))
+  assert.ok(labels.get('kafka-sink')!.includes('Schlüssel'))
+  for (const { type } of declarations) {
+    const raw = labels.get(type)!.filter((label) => label.trim() === '' || label.includes('.field.'))
+    assert.deepEqual(raw, [], type)
+  }
+  await german.openNode(await german.addFromPalette('kafka-sink', 500, 100))
+  assert.equal(await german.field('cluster').locator('.rowline-problem').innerText(), 'ist nötig')
+  assert.deepEqual(german.errors, [])
+})
