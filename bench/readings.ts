@@ -1,0 +1,34 @@
+/** The reading of a factory plant with all its columns, and the table it is decoded with. */
+export const schema =
+  'ts BIGINT, metadata ROW<siteId INT, deviceId INT, sensorId INT, unit STRING, ts_human STRING, ' +
+  'location ROW<latitude DOUBLE, longitude DOUBLE>, deviceType STRING>, measurement DOUBLE'
+
+const firstTs = 1_707_882_120_000
+const devices = 100
+
+/** Its `ts` numbers the reading; its last text column is padded until the whole has `bytes` bytes. */
+export function readingPayload(number: number, bytes: number): string {
+  const text = (deviceType: string) =>
+    JSON.stringify({
+      ts: firstTs + number,
+      metadata: {
+        siteId: 103,
+        deviceId: 1000 + (number % devices),
+        sensorId: 10_124,
+        unit: 'Amp',
+        ts_human: '2024-02-14T05:42:00.000000',
+        location: { latitude: -33.9137, longitude: 25.5827 },
+        deviceType,
+      },
+      measurement: 20 + (number % 70),
+    })
+  const deviceType = 'Hoist_Motor'
+  return text(deviceType + '_'.repeat(Math.max(0, bytes - text(deviceType).length)))
+}
+
+/** The number of a reading or of the row made of it. */
+export const readingNumber = (value: Buffer): number => JSON.parse(value.toString()).ts - firstTs
+
+/** Topics of one run: readings of different devices come in turn. */
+export const deviceTopics = (run: string): string[] =>
+  Array.from({ length: devices }, (_, device) => `${run}/device${device}`)
