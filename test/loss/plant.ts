@@ -26,7 +26,9 @@ export interface Plant extends AsyncDisposable {
   readonly kafkaTopic: string
   /** Messages that the flow has acknowledged so far. */
   acknowledged(): number
-  /** Kills Node-RED at a moment when something is in flight, and gives how many messages were. */
+  /** Messages sent to the flow on the newest connection and not acknowledged. */
+  inFlight(): number
+  /** Kills Node-RED and gives how many messages were in flight. */
   kill9(): Promise<number>
   /** Starts Node-RED again and resolves when it is connected. */
   restart(): Promise<void>
@@ -60,9 +62,9 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
     nodeRed,
     kafkaTopic,
     acknowledged,
+    inFlight: () => inFlight(wire.events, wire.connections).length,
     kill9: async () => {
       const { connections } = wire
-      await until(() => inFlight(wire.events, connections).length > 0, { what: 'something in flight', intervalMs: 1 })
       await nodeRed.kill9()
       await until(() => wire.open === 0, { what: 'the proxy to see the end of the connection' })
       return inFlight(wire.events, connections).length

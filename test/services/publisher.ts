@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { connect, connectAsync, type IClientOptions, type MqttClient } from 'mqtt'
 import { until } from './processes.ts'
@@ -29,15 +30,23 @@ export interface PublishOptions {
 export const numberedPayload = ({ number, topic }: Numbered): string => JSON.stringify({ n: number, topic })
 
 const tickMs = 10
-const unconfirmedLimit = 2000
+/** Most messages unconfirmed at a time. With more of QoS 2 than its own window mosquitto ends the connection. */
+const unconfirmedLimits = { 0: 2000, 1: 2000, 2: 20 } as const
 
 /**
  * Publishes `count` numbered messages and resolves with those that the broker has confirmed (QoS 0: sent), in order.
- * It goes on over reconnects; an aborted signal ends it early and in order.
+ * It goes on over reconnects, with a session that the broker keeps: in a clean one a QoS 2 message between PUBREC and
+ * PUBREL would be lost. An aborted signal ends it early and in order.
  */
 export async function publishNumbered(options: PublishOptions): Promise<readonly Numbered[]> {
   const { port, topics, count, qos, first = 0, signal, payload = numberedPayload } = options
-  const client = await connectAsync(`mqtt://127.0.0.1:${port}`, { reconnectPeriod: 200, ...options.connection })
+  const unconfirmedLimit = unconfirmedLimits[qos]
+  const client = await connectAsync(`mqtt://127.0.0.1:${port}`, {
+    clientId: `publisher-${randomUUID()}`,
+    clean: false,
+    reconnectPeriod: 200,
+    ...options.connection,
+  })
   const confirmed: Numbered[] = []
   const pending = new Set<Promise<unknown>>()
   const start = performance.now()
