@@ -44,7 +44,7 @@ function row(form: Form, name: string, field: Field<unknown>): string {
   const id = `${form.prefix}-${name}`
   const wide = field.kind === 'table' || field.kind === 'code'
   return `<div class="rowline-row${wide ? ' rowline-wide' : ''}" data-field="${name}">
-  <label for="${id}"><span ${i18n(form, `field.${name}.label`)}></span> <i class="fa fa-question-circle-o rowline-explain" role="button" tabindex="0" ${i18n(form, '[title]form.explain')}></i></label>
+  <label for="${id}"><span ${i18n(form, `field.${name}.label`)}></span>&nbsp;<i class="fa fa-question-circle-o rowline-explain" role="button" tabindex="0" ${i18n(form, '[title]form.explain')}></i></label>
   <div class="rowline-control">${control(form, id, name, field)}</div>
   <div class="rowline-note" hidden ${i18n(form, `field.${name}.note`)}></div>
   <div class="rowline-problem" role="alert" hidden></div>

@@ -16,13 +16,19 @@ type Lookup = (key: string) => string
 
 /** The help panel's file: the summary (which is also the palette's tooltip), the prose, every option. */
 export function helpHtml(declaration: NodeDeclaration, language: Language, catalogue: Texts, prose: string): string {
+  const wrong = prose.split('\n').filter((line) => line.startsWith(':') && !property.test(line))
+  if (wrong.length > 0) throw new Error(`Node-RED cannot show these lines of ${declaration.type}:\n${wrong.join('\n')}`)
   const text = lookup(catalogue, declaration.type)
   const options = Object.entries(declaration.fields).flatMap(([name, field]) =>
-    optionLines(field, `field.${name}`, text, language, ':'),
+    optionLines(field, `field.${name}`, '', text, language),
   )
-  const markdown = [text('summary'), prose.trim(), `### ${words[language].options}`, options.join('\n')].join('\n\n')
+  const list = ['<dl class="message-properties">', ...options, '</dl>'].join('\n')
+  const markdown = [text('summary'), prose.trim(), `### ${words[language].options}`, list].join('\n\n')
   return `<script type="text/markdown" data-help-name="${declaration.type}">\n${markdown}\n</script>\n`
 }
+
+/** A line of Node-RED's property lists: one line, and no colon but these two. */
+const property = /^: [^:]+\([^:]+\) : [^:]+$/
 
 function lookup(catalogue: Texts, type: string): Lookup {
   return (key) => {
@@ -37,14 +43,15 @@ function lookup(catalogue: Texts, type: string): Lookup {
   }
 }
 
-/** One line of Node-RED's property list each; columns of a table follow their table. */
-function optionLines(field: Field<unknown>, key: string, text: Lookup, language: Language, bullet: string): string[] {
+/** One entry each, as HTML because notes may have colons; columns of a table follow their table. */
+function optionLines(field: Field<unknown>, key: string, table: string, text: Lookup, language: Language): string[] {
+  const label = table + text(`${key}.label`)
   const value = defaultText(field, words[language], (chosen) => text(`${key}.choice.${choiceKey(chosen)}`))
-  const own = `${bullet} ${text(`${key}.label`)} (${value}) : ${escapeHtml(text(`${key}.note`))}`
+  const term = `<dt>${escapeHtml(label)} <span class="property-type">${escapeHtml(value)}</span></dt>`
   const columns = Object.entries(field.columns ?? {})
   return [
-    own,
-    ...columns.flatMap(([name, column]) => optionLines(column, `${key}.column.${name}`, text, language, '::')),
+    `${term}<dd>${escapeHtml(text(`${key}.note`))}</dd>`,
+    ...columns.flatMap(([name, column]) => optionLines(column, `${key}.column.${name}`, `${label} › `, text, language)),
   ]
 }
 

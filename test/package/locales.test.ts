@@ -89,7 +89,7 @@ test('the help of every type has every option in every language, the summary fir
       const first = `<script type="text/markdown" data-help-name="${type}">\n${texts.get(`${type}.summary`)}\n\n`
       assert.ok(help.startsWith(first), `${language} ${type}`)
       for (const name of Object.keys(fields))
-        assert.ok(help.includes(`: ${texts.get(`${type}.field.${name}.label`)} (`), `${language} ${type} ${name}`)
+        assert.ok(help.includes(`<dt>${texts.get(`${type}.field.${name}.label`)} <`), `${language} ${type} ${name}`)
     }
   }
 })
