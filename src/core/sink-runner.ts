@@ -184,9 +184,12 @@ export class SinkRunner<Request> {
         this.#state = { phase: 'ready' }
         return result
       } catch (thrown) {
-        const error = toPipelineError(thrown)
-        if (error.disposition === 'reject') return error
         if (signal.aborted) return undefined
+        const error = toPipelineError(thrown)
+        if (error.disposition === 'reject') {
+          this.#state = { phase: 'ready' }
+          return error
+        }
         this.#fail(error)
         const { maxRetries } = this.#options
         if (maxRetries > 0 && failures >= maxRetries && this.#pendingRecords > 0)
@@ -225,7 +228,7 @@ export class SinkRunner<Request> {
 /** accepted + rejected = batch, always: a sink that names other records would have some confirmed that are not. */
 function checked(result: WriteResult, records: number): WriteResult {
   const named = new Set(result.rejected.map(({ index }) => index))
-  if (named.size !== result.rejected.length || [...named].some((i) => !(i >= 0 && i < records)))
+  if (named.size !== result.rejected.length || [...named].some((i) => !Number.isInteger(i) || i < 0 || i >= records))
     throw new Error(`the sink rejected records that are not in its batch of ${records}`)
   return result
 }
