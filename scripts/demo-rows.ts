@@ -58,7 +58,12 @@ export function countLines(path: string): RowCounter {
 /** The records of these Kafka topics, by their offsets. Rejects when the cluster cannot be reached. */
 export async function countRecords(brokers: string, topics: readonly string[]): Promise<RowCounter> {
   const { Kafka, logLevel } = kafkajs
-  const client = new Kafka({ clientId: 'rowline-demo', brokers: brokers.split(','), logLevel: logLevel.NOTHING })
+  const client = new Kafka({
+    clientId: 'rowline-demo',
+    brokers: brokers.split(','),
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 2 },
+  })
   const admin = client.admin()
   await admin.connect().catch((error: Error) => {
     throw new Error(`Kafka at ${brokers} (KAFKA_BROKERS) cannot be reached: ${error.message}`)

@@ -86,7 +86,7 @@ function announce(url: string, port: number, { place }: RowCounter, directory: s
   Editor       ${url}
   MQTT broker  127.0.0.1:${port} with the topics factory_iot/north/101 to factory_iot/east/106
   Rows         ${place}
-  Data         ${directory} (Node-RED's user directory and log, made afresh at each start)
+  Data         ${directory} (Node-RED's user directory and its log)
 
 Ctrl-C ends everything.
 `)
