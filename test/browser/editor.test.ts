@@ -210,6 +210,36 @@ async function checkDialogs(source: string, decoder: string): Promise<void> {
   await editor.cancel()
 }
 
+test('what a flow leaves out is shown as its default, and what it has wrong is named', async () => {
+  await nodeRed.deploy([
+    { id: 'tab', type: 'tab', label: 'Bare' },
+    { id: 'cluster', type: 'kafka-cluster', brokers: '127.0.0.1:1', useTls: 'false', saslMechanism: 'GSSAPI' },
+    {
+      id: 'sink',
+      type: 'kafka-sink',
+      z: 'tab',
+      cluster: 'cluster',
+      includeMetadata: false,
+      x: 200,
+      y: 80,
+      wires: [[], []],
+    },
+  ])
+  await editor.reload()
+  await editor.openNode('sink')
+  assert.equal(await input('keyTemplate').inputValue(), '{topic}')
+  assert.equal(await input('compression').inputValue(), 'none')
+  assert.equal(await input('autoCreateTopics').isChecked(), true)
+  assert.equal(await input('includeMetadata').isChecked(), false)
+  await unfold(editor)
+  assert.equal(await input('lingerMs').inputValue(), '5 ms')
+  await editor.editConfig('cluster')
+  assert.equal(await input('useTls').isChecked(), false)
+  assert.equal(await reasonAt('saslMechanism').innerText(), 'must be one of none, PLAIN')
+  await editor.cancelConfig()
+  await editor.cancel()
+})
+
 test('a removed row is gone after Done', async () => {
   const id = await editor.addFromPalette('mqtt-v3-in', 500, 520)
   await editor.openNode(id)

@@ -1,5 +1,6 @@
 import { hasReference } from '../../../src/config/environment.ts'
 import type { Control } from './form.ts'
+import { readInput, writeInput } from './input.ts'
 
 /**
  * A select or checkbox that can give way to a text input for `${NAME}`. The element Node-RED reads is the one that has
@@ -23,16 +24,12 @@ export function switchToEnvironment(
     text.toggle(environment).attr('id', environment ? id : null)
     button.toggleClass('selected', environment).attr('title', titles[environment ? 1 : 0])
   }
-  text.val(hasReference(stored) ? String(stored) : '')
+  if (hasReference(stored)) text.val(String(stored))
+  else writeInput(control, stored)
   show(hasReference(stored))
   button.on('click', () => {
     show(!fromEnvironment)
     changed()
   })
-  return {
-    read() {
-      if (fromEnvironment) return text.val()
-      return control.is(':checkbox') ? control.prop('checked') : control.val()
-    },
-  }
+  return { read: () => readInput(fromEnvironment ? text : control) }
 }

@@ -2,7 +2,9 @@ import type { NodeDeclaration } from '../../../src/config/declaration.ts'
 import { hasReference } from '../../../src/config/environment.ts'
 import type { Field } from '../../../src/config/fields.ts'
 import { openCode } from './code-control.ts'
+import { editorDefault } from './editor-default.ts'
 import { switchToEnvironment } from './environment-switch.ts'
+import { writeInput } from './input.ts'
 import { crossProblems, describe, problemsOf, type Surroundings, type Values } from './problems.ts'
 import { addStyle } from './style.ts'
 import { openTable } from './table-control.ts'
@@ -55,14 +57,17 @@ export class Form {
     this.#each((control) => control.close?.())
   }
 
+  /** A property that is absent from the flow is shown as the default it means. */
   #open(name: string, field: Field<unknown>, node: EditedNode, changed: () => void): Control {
     const row = this.#row(name)
     if (field.kind === 'table') return openTable(name, field, row, node, this.#around.texts('form.addRow'), changed)
+    const value = node[name] ?? editorDefault(field)
     if (field.kind === 'code') return openCode(row, changed)
     if (field.kind === 'choice' || field.kind === 'flag') {
-      return switchToEnvironment(row, node[name], this.#around.texts, changed)
+      return switchToEnvironment(row, value, this.#around.texts, changed)
     }
     const input = row.find<HTMLInputElement>(`[id$="-${name}"]`)
+    if (field.kind !== 'node' && field.kind !== 'secret') writeInput(input, value)
     // "_ADD_" is Node-RED's entry for no node.
     return { read: () => (field.kind === 'node' && input.val() === '_ADD_' ? '' : input.val()) }
   }

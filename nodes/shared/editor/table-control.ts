@@ -2,6 +2,7 @@ import type { EditorNodeInstance } from 'node-red'
 import type { Field } from '../../../src/config/fields.ts'
 import { editorDefault } from './editor-default.ts'
 import type { Control, EditedNode } from './form.ts'
+import { addOption, readInput, writeInput } from './input.ts'
 
 interface Row {
   readonly [column: string]: unknown
@@ -33,7 +34,7 @@ export function openTable(
         .prop('hidden', false)
         .attr('data-cells', '')
         .appendTo(container)
-      for (const [column] of columns) write(line.find(`[data-column="${column}"]`), { ...fresh, ...data }[column])
+      for (const [column] of columns) writeInput(line.find(`[data-column="${column}"]`), { ...fresh, ...data }[column])
       const references = line.find('[data-node-type]')
       references.each((_i, select) => offerNodes($(select)))
       references.on('mousedown focus', (event) => offerNodes($(event.currentTarget)))
@@ -58,12 +59,7 @@ export function openTable(
 }
 
 function readRow(line: JQuery, columns: readonly (readonly [string, Field<unknown>])[]): Row {
-  return Object.fromEntries(
-    columns.map(([column]) => {
-      const input = line.find(`[data-column="${column}"]`)
-      return [column, input.is(':checkbox') ? input.prop('checked') : input.val()]
-    }),
-  )
+  return Object.fromEntries(columns.map(([column]) => [column, readInput(line.find(`[data-column="${column}"]`))]))
 }
 
 /** Offers the config nodes there are when the list is about to open; others may have been added since. */
@@ -75,21 +71,5 @@ function offerNodes(select: JQuery): void {
     if (node.type === select.attr('data-node-type')) addOption(select, node.id, RED.utils.getNodeLabel(node, node.id))
     return true
   })
-  write(select, chosen)
-}
-
-/** A value that is none of the options (such as `${NAME}`) becomes one more option, so that it is not lost. */
-function write(input: JQuery, value: unknown): void {
-  if (input.is(':checkbox')) {
-    input.prop('checked', value === true || value === 'true')
-    return
-  }
-  const text = String(value ?? '')
-  const options = input.find('option').get()
-  if (input.is('select') && !options.some((option) => $(option).val() === text)) addOption(input, text, text)
-  input.val(text)
-}
-
-function addOption(select: JQuery, value: string, label: string): void {
-  $('<option>').val(value).text(label).appendTo(select)
+  writeInput(select, chosen)
 }
