@@ -240,6 +240,30 @@ test('what a flow leaves out is shown as its default, and what it has wrong is n
   await editor.cancel()
 })
 
+test('a table can refer to nodes by their names', async () => {
+  await nodeRed.deploy([
+    { id: 'tab', type: 'tab', label: 'Routes' },
+    { id: 'schemaA', type: 'row-schema', name: 'pressures', schema: 'bar DOUBLE' },
+    { id: 'schemaB', type: 'row-schema', name: 'levels', schema: 'metres DOUBLE' },
+    { id: 'decoder', type: 'row-decoder', z: 'tab', x: 200, y: 80, wires: [[], []] },
+  ])
+  await editor.reload()
+  await editor.openNode('decoder')
+  assert.equal(await reasonAt('schema').innerText(), 'is required')
+  const routes = editor.field('routes')
+  await routes.locator('.red-ui-editableList-addButton').click()
+  await routes.locator('[data-column="route"]:visible').fill('tank')
+  assert.equal(await reasonAt('routes').innerText(), 'Row 1, Schema: is required')
+  await routes.locator('[data-column="schema"]:visible').selectOption({ label: 'levels' })
+  assert.equal(await reasonAt('routes').count(), 0)
+  assert.equal(await reasonAt('schema').count(), 0)
+  await editor.screenshot('routes')
+  await editor.done()
+  await editor.deploy()
+  const flow = (await (await nodeRed.request('/flows')).json()) as { readonly [property: string]: unknown }[]
+  assert.deepEqual(flow.find(({ id }) => id === 'decoder')?.routes, [{ route: 'tank', schema: 'schemaB' }])
+})
+
 test('a removed row is gone after Done', async () => {
   const id = await editor.addFromPalette('mqtt-v3-in', 500, 520)
   await editor.openNode(id)
