@@ -79,7 +79,7 @@ test('PUBACKs leave in PUBLISH order, and none for an old connection, over five 
   const publishing = publish(plant, 5000, 0, 1000)
   for (let cut = 0; cut < 5; cut++) {
     await wait(300 + Math.random() * 500)
-    await until(() => plant.inFlight() > 0, { what: 'something in flight', intervalMs: 1 })
+    await until(() => plant.wire.open > 0 && plant.inFlight() > 0, { what: 'something in flight', intervalMs: 1 })
     plant.wire.cut()
   }
   const result = await plant.settle(await publishing, kafka.brokers)
