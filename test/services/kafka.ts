@@ -1,16 +1,20 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { homedir, tmpdir } from 'node:os'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
+import {
+  findProgram,
+  freePort,
+  type Running,
+  runCommand,
+  startProcess,
+  temporaryDirectory,
+  until,
+} from './processes.ts'
 
-const version = '4.3.1'
+export const version = '4.3.1'
 // 16 bytes in base64url. A random one begins with "-" now and then, and is taken for an option.
 const clusterId = 'cm93bGluZS10ZXN0LWtmaw'
-const run = promisify(execFile)
 
 export interface KafkaOptions {
   /** Whether the broker creates a topic that a client asks for. Off by default, as in most plants. */
@@ -48,14 +52,13 @@ export async function sharedKafka(): Promise<Pick<Kafka, 'port' | 'brokers' | 's
 /** Resolves when the broker takes requests: 6 to 25 s, more when the jars have to be downloaded first. */
 export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   const jars = await kafkaJars()
-  const directory = await mkdtemp(join(tmpdir(), 'rowline-kafka-'))
+  const directory = temporaryDirectory('kafka')
   const ports = await freePorts()
   if (options.secure) await makeCertificates(directory)
   await writeFile(join(directory, 'server.properties'), serverProperties(directory, ports, options))
-  await java(jars, ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', join(directory, 'server.properties')])
+  const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', 'server.properties']
+  await runCommand('java', [...javaOptions(jars), '-XX:TieredStopAtLevel=1', ...format], { cwd: directory })
   let broker = await startBroker(jars, directory)
-  const end = () => broker.kill('SIGKILL')
-  process.on('exit', end)
   const local = (port: number) => `127.0.0.1:${port}`
   return {
     port: ports.plain,
@@ -68,13 +71,12 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
       ca: join(directory, 'ca.pem'),
     },
     proxied: { port: ports.proxied, advertisedPort: ports.advertised },
-    kill: () => endProcess(broker, 'SIGKILL'),
+    kill: async () => void (await broker.kill()),
     restart: async () => {
       broker = await startBroker(jars, directory)
     },
     stop: async () => {
-      process.off('exit', end)
-      await endProcess(broker, 'SIGTERM')
+      await broker.stop()
       await rm(directory, { recursive: true, force: true })
     },
   }
@@ -118,6 +120,9 @@ function serverProperties(directory: string, ports: Ports, options: KafkaOptions
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
     'group.initial.rebalance.delay.ms': 0,
+    // How long a restart after kill -9 waits for the dead broker's session to end (default 9 s).
+    'broker.session.timeout.ms': 4000,
+    'broker.heartbeat.interval.ms': 500,
     'num.network.threads': 2,
     'num.io.threads': 4,
     'log.cleaner.dedupe.buffer.size': 8 << 20,
@@ -149,7 +154,7 @@ function securityProperties(directory: string) {
 /** A CA of our own and a server key signed by it, as PEM, for localhost and 127.0.0.1. */
 async function makeCertificates(directory: string): Promise<void> {
   const file = (name: string) => join(directory, name)
-  const openssl = (line: string) => run('openssl', line.split(' '), { cwd: directory })
+  const openssl = (line: string) => runCommand('openssl', line.split(' '), { cwd: directory })
   await writeFile(file('names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n')
   await openssl('req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=rowline-test-ca -keyout ca.key -out ca.pem')
   await openssl('req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr')
@@ -164,16 +169,16 @@ async function makeCertificates(directory: string): Promise<void> {
 async function kafkaJars(): Promise<string> {
   const root = join(homedir(), '.cache', 'rowline', 'kafka')
   const jars = join(root, version)
-  await needProgram('java', ['-version'], 'default-jre-headless')
+  findProgram('java', 'default-jre-headless')
   if (existsSync(jars)) return jars
-  await needProgram('mvn', ['-v'], 'maven')
+  findProgram('mvn', 'maven')
   progress(`downloading Apache Kafka ${version} from Maven Central into ${jars} (60 MB, once, about a minute)`)
   await mkdir(root, { recursive: true })
   const work = await mkdtemp(join(root, '.download-'))
   try {
     await writeFile(join(work, 'pom.xml'), pom)
     const copy = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
-    await run('mvn', ['-q', '-B', copy, '-DincludeScope=runtime', '-DoutputDirectory=jars'], { cwd: work })
+    await runCommand('mvn', ['-q', '-B', copy, '-DincludeScope=runtime', '-DoutputDirectory=jars'], { cwd: work })
     await rename(join(work, 'jars'), jars).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
     })
@@ -192,50 +197,38 @@ const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.
 </dependencies></project>
 `
 
-async function needProgram(program: string, args: readonly string[], debianPackage: string): Promise<void> {
-  await run(program, args).catch((error: Error) => {
-    throw new Error(`The Kafka tests need ${program}: install the Debian package ${debianPackage}.`, { cause: error })
-  })
-}
+const javaOptions = (jars: string) => [
+  '-cp',
+  join(jars, '*'),
+  '-XX:+UseSerialGC',
+  '-Xshare:auto',
+  '-Dorg.slf4j.simpleLogger.defaultLogLevel=info',
+]
 
-const javaOptions = ['-XX:+UseSerialGC', '-Xshare:auto', '-Dorg.slf4j.simpleLogger.defaultLogLevel=info']
-
-const java = (jars: string, args: readonly string[]) =>
-  run('java', [...javaOptions, '-XX:TieredStopAtLevel=1', '-cp', join(jars, '*'), ...args])
-
-async function startBroker(jars: string, directory: string): Promise<ChildProcess> {
-  const started = Date.now()
-  const logPath = join(directory, 'server.log')
-  const log = await open(logPath, 'w')
-  const args = [...javaOptions, '-Xmx512m', '-cp', join(jars, '*'), 'kafka.Kafka', 'server.properties']
-  const broker = spawn('java', args, { cwd: directory, stdio: ['ignore', log.fd, log.fd] })
-  await log.close()
-  for (;;) {
-    const text = await readFile(logPath, 'utf8')
-    if (text.includes('Kafka Server started')) break
-    if (broker.exitCode !== null) throw new Error(`Kafka ended: ${text.split('\n').slice(-30).join('\n')}`)
-    if (Date.now() - started > 90_000) throw new Error(`Kafka is not ready after 90 s: ${text.slice(-2000)}`)
-    await sleep(100)
+/** Logs to a file: a pipe would fill up, and stop the broker, while a test blocks its event loop. */
+async function startBroker(jars: string, directory: string): Promise<Running> {
+  const started = performance.now()
+  const logFile = join(directory, 'server.log')
+  await writeFile(logFile, '')
+  const log = `-Dorg.slf4j.simpleLogger.logFile=${logFile}`
+  const args = [...javaOptions(jars), '-Xmx512m', log, 'kafka.Kafka', 'server.properties']
+  const broker = startProcess('java', args, { name: 'kafka', cwd: directory })
+  let text = ''
+  const isStarted = async () => {
+    text = await readFile(logFile, 'utf8')
+    if (!broker.isRunning()) throw new Error(`Kafka ended: ${broker.output()}${text.slice(-3000)}`)
+    return text.includes('Kafka Server started')
   }
-  progress(`Apache Kafka ${version} ready after ${((Date.now() - started) / 1000).toFixed(1)} s (pid ${broker.pid})`)
+  await until(isStarted, { timeoutMs: 90_000, intervalMs: 100, what: 'Kafka', output: () => text.slice(-3000) })
+  const seconds = ((performance.now() - started) / 1000).toFixed(1)
+  progress(`Apache Kafka ${version} ready after ${seconds} s (pid ${broker.pid})`)
   return broker
 }
 
-async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  child.kill(signal)
-  const late = setTimeout(() => child.kill('SIGKILL'), 15_000)
-  await ended
-  clearTimeout(late)
-}
-
 async function freePorts(): Promise<Ports> {
-  const servers = Array.from({ length: 7 }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.once('listening', resolve))))
-  const ports = servers.map((server) => (server.address() as { port: number }).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  const [plain, controller, sasl, tls, saslTls, proxied, advertised] = ports as [
+  const ports = new Set<number>()
+  while (ports.size < 7) ports.add(await freePort())
+  const [plain, controller, sasl, tls, saslTls, proxied, advertised] = [...ports] as [
     number,
     ...[number, number, number, number, number, number],
   ]

@@ -82,6 +82,15 @@ describe('kafka-sink tells its failures apart', () => {
       withinMs: 2000,
     }))
 
+  it('a fixed topic that is missing is red at deploy, before any record comes', async () => {
+    const options = { topic: '/no/such', autoCreateTopics: false }
+    const sink = createKafkaSink({ cluster: { brokers: kafka.brokers }, sink: options })
+    await assert.rejects(sink.open(forever), { code: 'TARGET_MISSING', message: /topic no_such does not exist/ })
+    await createTopic(kafka.brokers, 'no_such')
+    await sink.open(forever)
+    await sink.close()
+  })
+
   it('more replicas than brokers: for an operator', () =>
     expectError(() => attempt({ brokers: kafka.brokers }, { topic: 'three', replication: 3 }), {
       code: 'TARGET_UNSUPPORTED',

@@ -64,6 +64,16 @@ function headersLength(headers: { readonly [name: string]: string }): number {
   return length
 }
 
+/** The topic of all records, where the template has no placeholder and is a name. */
+export function fixedTopic({ topic, topicSeparator }: RequestOptions): string | undefined {
+  if (topic === '' || topic.includes('{')) return undefined
+  try {
+    return kafkaTopic(topic.replace(/^\//, ''), topicSeparator)
+  } catch {
+    return undefined
+  }
+}
+
 /** The template, else `to`, else the MQTT topic. A target given with a leading slash is meant without it. */
 function createTopicNamer(options: RequestOptions): (record: Record) => string {
   const fill = compileTemplate(options.topic)

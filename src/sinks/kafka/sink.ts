@@ -8,7 +8,7 @@ import { type KafkaClient, type KafkaClientOptions, SendError } from './client.t
 import { type Broker, type ClusterConfig, type KafkaSinkConfig, parseBrokers, sinkFields } from './config.ts'
 import { classify } from './errors.ts'
 import { createPlatformaticClient } from './platformatic.ts'
-import { createRequestBuilder, type KafkaRequest } from './request.ts'
+import { createRequestBuilder, fixedTopic, type KafkaRequest } from './request.ts'
 
 export const kafkaSink: SinkDefinition<typeof sinkFields, KafkaRequest> = {
   type: 'kafka-sink',
@@ -41,7 +41,11 @@ class KafkaSink implements Sink<KafkaRequest> {
   async open(signal: AbortSignal): Promise<void> {
     this.#client ??= await createPlatformaticClient(await this.#clientOptions())
     const client = this.#client
-    await this.#untilAborted(signal, () => this.#try(this.#target, () => client.connect()))
+    await this.#untilAborted(signal, async () => {
+      await this.#try(this.#target, () => client.connect())
+      const topic = fixedTopic(this.#config)
+      if (topic !== undefined) await this.#exists(topic)
+    })
   }
 
   async write(batch: readonly KafkaRequest[], signal: AbortSignal): Promise<WriteResult> {
@@ -69,15 +73,18 @@ class KafkaSink implements Sink<KafkaRequest> {
   }
 
   async #findTopic({ topic, partitions }: KafkaRequest): Promise<void> {
-    const target = `The Kafka topic ${topic}`
-    const client = this.#client!
-    const found = await this.#try(target, () => client.partitions(topic))
-    if (found === undefined) {
-      if (!this.#config.autoCreateTopics) throw new PipelineError('TARGET_MISSING', { target })
-      const { partitions: usual, replication } = this.#config
-      await this.#try(target, () => client.createTopic(topic, partitions ?? usual, replication))
-    }
+    if (await this.#exists(topic)) return
+    const { partitions: usual, replication } = this.#config
+    await this.#try(nameOf(topic), () => this.#client!.createTopic(topic, partitions ?? usual, replication))
     this.#topics.add(topic)
+  }
+
+  /** Throws TARGET_MISSING when the topic neither exists nor may be created. */
+  async #exists(topic: string): Promise<boolean> {
+    const found = await this.#try(nameOf(topic), () => this.#client!.partitions(topic))
+    if (found !== undefined) this.#topics.add(topic)
+    else if (!this.#config.autoCreateTopics) throw new PipelineError('TARGET_MISSING', { target: nameOf(topic) })
+    return found !== undefined
   }
 
   async #try<T>(target: string, attempt: () => Promise<T>): Promise<T> {
@@ -143,3 +150,5 @@ class KafkaSink implements Sink<KafkaRequest> {
     }
   }
 }
+
+const nameOf = (topic: string) => `The Kafka topic ${topic}`
