@@ -19,6 +19,8 @@ export interface PacketReceiver {
 }
 
 const CONTINUES = 0x80
+/** CONNACK, PUBLISH, the four answers to one, SUBACK, UNSUBACK, PINGRESP. */
+const SENT_BY_SERVERS: ReadonlySet<number> = new Set([2, 3, 4, 5, 6, 7, 9, 11, 13])
 
 /**
  * Cuts the byte stream of an MQTT 3.1.1 server into packets and decodes the PUBLISHes (section 3.3) itself, because
@@ -73,6 +75,7 @@ export class PublishDecoder {
     const type = header >> 4
     if (type === 3) this.#publish(bytes, header, cursor, end)
     else if (type === 6 && remaining === 2) this.#receiver.pubrel(bytes.readUInt16BE(cursor))
+    else if (!SENT_BY_SERVERS.has(type)) throw violation(`a packet of type ${type}`)
     else this.#receiver.other(type, bytes.subarray(start, end))
     return end
   }

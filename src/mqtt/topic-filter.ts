@@ -8,7 +8,10 @@ export function filterProblem(filter: string): string | undefined {
     if (level.includes('+') && level !== '+') return `has "${level}": + must stand alone between slashes`
     if (level.includes('#') && (level !== '#' || i < levels.length - 1)) return 'may have # only as its last level'
   }
-  if (levels[0] === '$share' && (levels.length < 3 || !levels[1] || /[+#]/.test(levels[1]) || levels[2] === ''))
+  if (
+    levels[0] === '$share' &&
+    (levels.length < 3 || !levels[1] || /[+#]/.test(levels[1]) || sharedFilter(filter) === '')
+  )
     return 'is a shared subscription without group or filter ($share/group/filter)'
   return undefined
 }
