@@ -50,7 +50,7 @@ const refusals: { readonly [code: number]: string } = {
   2: 'it does not accept the client id',
   3: 'it is not ready to serve',
   4: 'user name or password is wrong',
-  5: 'this client is not allowed to connect',
+  5: 'user name or password is wrong, or this client is not allowed to connect',
 }
 
 /** What went wrong on the way to a broker, in words that name what to do. */
@@ -68,6 +68,7 @@ export function connectionError(error: unknown, broker: string): PipelineError {
 
 function isTlsCode(code: unknown): boolean {
   return (
-    typeof code === 'string' && /^(ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO)/.test(code)
+    typeof code === 'string' &&
+    /^(ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|EPROTO|HOSTNAME_|INVALID_CA)/.test(code)
   )
 }
