@@ -140,7 +140,7 @@ export class FlowEntry implements SourceReceiver {
     const startMs = performance.now()
     for (;;) {
       const waitedMs = performance.now() - startMs
-      const held = [...this.#open].some((handle) => tracker.isHeldByRowline(handle))
+      const held = [...this.#open].some((handle) => tracker.isBeingFinished(handle))
       if (this.#open.size === 0 || waitedMs > (held ? DRAIN_MS : DRAIN_OTHERS_MS)) return
       await new Promise((resolve) => setTimeout(resolve, DRAIN_STEP_MS))
     }

@@ -132,8 +132,13 @@ export class FlowTracker {
     if (!handle.finished) this.#finish(handle, { status: 'released' })
   }
 
-  /** Whether one of our nodes has the message: it will be done with it, sooner or later. */
-  isHeldByRowline({ holders }: Handle): boolean {
+  /** Whether one of our nodes has the message and will be done with it, sooner or later. */
+  isBeingFinished({ holders }: Handle): boolean {
+    return holders.some(({ type, stuck }) => this.#events.isRowline(type) && !stuck)
+  }
+
+  /** Whether one of our nodes has the message. It does not let go of it before it is safe, however long that takes. */
+  #isHeldByRowline({ holders }: Handle): boolean {
     return holders.some(({ type }) => this.#events.isRowline(type))
   }
 
@@ -278,7 +283,7 @@ export class FlowTracker {
   #sweep(): void {
     const now = performance.now()
     for (const handle of [...this.#live]) {
-      if (this.isHeldByRowline(handle)) handle.waitingSinceMs = now
+      if (this.#isHeldByRowline(handle)) handle.waitingSinceMs = now
       else if (now - handle.waitingSinceMs > this.#timeoutMs(handle)) this.#expire(handle)
     }
   }

@@ -20,6 +20,8 @@ export interface Holder {
   readonly type: string
   readonly name?: string
   readonly _expectedDoneCount?: number
+  /** One of ours that will never be done with what it still holds: it is red, or it has been closed. */
+  readonly stuck?: boolean
 }
 
 export type FlowResult =

@@ -1,7 +1,7 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red'
 import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import { expandEnvironment } from '../../src/config/environment.ts'
-import { type ConfigOf, type FieldProblem, type Fields, parseFields } from '../../src/config/fields.ts'
+import { type ConfigOf, type FieldProblem, type Fields, parseFields, problemTexts } from '../../src/config/fields.ts'
 import { type Rowline, rowlineOf } from './rowline.ts'
 
 type Raw = { readonly [name: string]: unknown }
@@ -10,6 +10,8 @@ type Raw = { readonly [name: string]: unknown }
 export interface RowlineNode<C = unknown> extends Node {
   config?: C
   problems?: readonly string[]
+  /** It will never be done with what it still holds. */
+  stuck?: boolean
 }
 
 /**
@@ -61,7 +63,8 @@ function environment(RED: NodeAPI, node: Node, name: string): string | undefined
 
 function describe(fields: Fields, { field, text }: FieldProblem): string {
   const label = fields[field]?.label ?? field
-  return text === 'is required' ? `${label.toLowerCase()} required` : `${label}: ${text}`
+  const isMissing = text === problemTexts.required || text === problemTexts.rows
+  return isMissing ? `${label.toLowerCase()} required` : `${label}: ${text}`
 }
 
 /** A node is as right as the config nodes it uses: their problems are shown where the user looks. */
@@ -78,6 +81,7 @@ function brokenReferences(RED: NodeAPI, fields: Fields, config: Raw): string[] {
 
 function showProblems(node: RowlineNode, problems: readonly string[]): void {
   node.problems = problems
+  node.stuck = true
   for (const problem of problems) node.error(problem)
   node.status({ fill: 'red', shape: 'ring', text: problems[0]!.slice(0, 60) })
   node.on('input', (_message, _send, _done) => {})

@@ -62,7 +62,10 @@ function attach(node: RowlineNode, runner: SinkRunner<unknown>, rejections: Reje
     void runner
       .close(CLOSE_MS)
       .then(() => rejections.close())
-      .finally(done)
+      .finally(() => {
+        node.stuck = true
+        done()
+      })
   })
 }
 
