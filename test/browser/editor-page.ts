@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
 
@@ -37,7 +36,7 @@ export interface EditorPage {
   deploy(): Promise<void>
   /** Loads the page again, as after a restart of the browser. */
   reload(): Promise<void>
-  /** Into the directory for temporary files. */
+  /** Into the directory that ROWLINE_SCREENSHOTS names; without it, none is taken. */
   screenshot(name: string): Promise<void>
 }
 
@@ -76,7 +75,8 @@ function actions(page: Page): Pick<EditorPage, 'addFromPalette' | 'deploy' | 'sc
       await posted
     },
     screenshot: async (name) => {
-      await page.screenshot({ path: path.join(tmpdir(), `rowline-editor-${name}.png`) })
+      const directory = process.env.ROWLINE_SCREENSHOTS
+      if (directory !== undefined) await page.screenshot({ path: path.join(directory, `${name}.png`) })
     },
   }
 }

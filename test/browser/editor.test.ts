@@ -257,6 +257,7 @@ test('a table can refer to nodes by their names', async () => {
   await routes.locator('[data-column="schema"]:visible').selectOption({ label: 'levels' })
   assert.equal(await reasonAt('routes').count(), 0)
   assert.equal(await reasonAt('schema').count(), 0)
+  assert.equal(await editor.field('schema').locator('.input-error').count(), 0)
   await editor.screenshot('routes')
   await editor.done()
   await editor.deploy()

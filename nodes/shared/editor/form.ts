@@ -49,6 +49,11 @@ export class Form {
     this.#root.find('details').prop('open', this.#root.find('details .rowline-wrong').length > 0)
   }
 
+  /** What is entered now. */
+  values(): Values {
+    return Object.fromEntries(Object.entries(this.#controls).map(([name, control]) => [name, control.read()]))
+  }
+
   save(): void {
     this.#each((control) => control.save?.())
   }
@@ -81,7 +86,7 @@ export class Form {
   }
 
   #update(): void {
-    const values = Object.fromEntries(Object.entries(this.#controls).map(([name, control]) => [name, control.read()]))
+    const values = this.values()
     const across = crossProblems(this.#declaration, values)
     for (const [name, field] of Object.entries(this.#declaration.fields)) {
       this.#showProblem(name, field, values[name], across[name])
@@ -94,6 +99,7 @@ export class Form {
     const problems = problemsOf(field, value, this.#around)
     const text = describe(problems, name, this.#around.texts) || across || ''
     row.toggleClass('rowline-wrong', text !== '')
+    row.find(`[id$="-input-${name}"]`).toggleClass('input-error', text !== '')
     row
       .find('.rowline-problem')
       .prop('hidden', text === '')

@@ -20,10 +20,15 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string) {
   const fields = Object.entries(declaration.fields)
   const isSecret = ([, field]: [string, Field<unknown>]) => field.kind === 'secret'
   const forms = new WeakMap<EditedNode, Form>()
-  const close = (node: EditedNode) => forms.get(node)?.close()
+  const close = (node: EditedNode) => {
+    forms.get(node)?.close()
+    forms.delete(node)
+  }
+  // While a dialog is open, a rule over several fields has to see what is entered there, not what is stored.
+  const valuesOf = (node: EditedNode) => forms.get(node)?.values() ?? storedValues(declaration, node)
   return {
     defaults: Object.fromEntries(
-      fields.filter((entry) => !isSecret(entry)).map(([name]) => [name, property(declaration, name, around)]),
+      fields.filter((entry) => !isSecret(entry)).map(([name]) => [name, property(declaration, name, around, valuesOf)]),
     ),
     credentials: Object.fromEntries(
       fields.filter(isSecret).map(([name, field]) => [name, { type: field.masked ? 'password' : 'text' }]),
@@ -57,7 +62,12 @@ function labelOf({ labelField }: NodeDeclaration, node: EditedNode): string {
   return typeof value === 'string' ? value.replace(/\s+/g, ' ').slice(0, 40) : ''
 }
 
-function property(declaration: NodeDeclaration, name: string, around: Surroundings): Property {
+function property(
+  declaration: NodeDeclaration,
+  name: string,
+  around: Surroundings,
+  valuesOf: (node: EditedNode) => Values,
+): Property {
   const field = declaration.fields[name]!
   const label = around.texts(`field.${name}.label`)
   return {
@@ -67,7 +77,7 @@ function property(declaration: NodeDeclaration, name: string, around: Surroundin
     validate(entered, _options) {
       const value = entered === '_ADD_' ? '' : entered
       const reason = describe(problemsOf(field, value, around), name, around.texts)
-      const wrong = reason || crossProblems(declaration, { ...storedValues(declaration, this), [name]: value })[name]
+      const wrong = reason || crossProblems(declaration, { ...valuesOf(this), [name]: value })[name]
       return wrong ? `${label}: ${wrong}` : true
     },
   }
