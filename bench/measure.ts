@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
@@ -51,7 +52,6 @@ export interface Options {
 const partitions = 6
 const acknowledgeMs = 500
 const timeoutMs = 120_000
-let runs = 0
 
 /** Drains one preloaded session in a Node-RED process of its own. */
 export async function drain(services: Services, variant: Variant, load: Load, options: Options = {}): Promise<Drain> {
@@ -81,7 +81,7 @@ export async function drain(services: Services, variant: Variant, load: Load, op
 /** A session with so many readings, and an empty Kafka topic. */
 async function preload(services: Services, count: number, payloadBytes: number): Promise<Place> {
   const { mqttPort, brokers } = services
-  const run = `bench-${process.pid}-${runs++}`
+  const run = `bench-${randomUUID().slice(0, 8)}`
   const place = { mqttPort, brokers, clientId: run, filter: `${run}/#`, kafkaTopic: run }
   await createTopic(brokers, run, partitions)
   await createSession(mqttPort, run, [place.filter])
