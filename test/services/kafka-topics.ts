@@ -102,6 +102,10 @@ export async function createTopic(
   })
 }
 
+export async function deleteTopic(brokers: string, topic: string): Promise<void> {
+  await withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [topic] }))
+}
+
 export async function partitionsOf(brokers: string, topic: string): Promise<number> {
   return withAdmin(brokers, async (admin) => {
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })

@@ -9,7 +9,7 @@ import { classify } from '../../src/sinks/kafka/errors.ts'
 import { createPlatformaticClient } from '../../src/sinks/kafka/platformatic.ts'
 import { reading } from '../contract/sink-contract.ts'
 import { type Kafka, startKafka } from '../services/kafka.ts'
-import { createTopic, readTopic, reserveTopic } from '../services/kafka-topics.ts'
+import { createTopic, deleteTopic, readTopic, reserveTopic } from '../services/kafka-topics.ts'
 import { startTcpProxy } from '../services/tcp-proxy.ts'
 import { createKafkaSink, forever, type Opening } from './kafka-harness.ts'
 
@@ -120,6 +120,25 @@ describe('kafka-sink tells its failures apart', () => {
       message: /^The Kafka topic secret does not allow this/,
       withinMs: 2000,
     }))
+
+  it('topic deleted while running: for an operator, naming the topic', async () => {
+    await createTopic(kafka.brokers, 'deleted')
+    const options = { topic: '{to}', autoCreateTopics: false }
+    const sink = createKafkaSink({ cluster: { brokers: kafka.brokers }, sink: options })
+    await sink.open(forever)
+    const requests = [sink.prepare(reading(1, { to: 'deleted' })).request]
+    await sink.write(requests, forever)
+    await deleteTopic(kafka.brokers, 'deleted')
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await expectError(() => sink.write(requests, forever), {
+        code: 'TARGET_MISSING',
+        disposition: 'config',
+        message: /^The Kafka topic deleted does not exist/,
+        withinMs: 2000,
+      })
+    }
+    await sink.close()
+  })
 
   it('rights withdrawn while running: for an operator, and written when they are back', async () => {
     await createTopic(kafka.brokers, 'withdrawn')

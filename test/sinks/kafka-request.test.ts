@@ -95,7 +95,7 @@ describe('a Kafka record', () => {
 
   it('has the key of its template, and none when that is empty or the record lacks it', () => {
     assert.equal(build({ keyTemplate: '{route}/x' }, { route: 'r' }).request.key?.toString(), 'r/x')
-    assert.equal(build({ keyTemplate: '' }, {}).request.key, undefined)
+    assert.equal(build(parsed(sinkFields, { cluster: 'c', keyTemplate: '' }), {}).request.key, undefined)
     assert.equal(build({ keyTemplate: '{route}' }, {}).request.key, undefined)
   })
 

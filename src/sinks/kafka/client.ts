@@ -28,7 +28,7 @@ export interface KafkaClient {
   connect(): Promise<void>
   /** How many partitions the topic has; undefined when it does not exist. One try. */
   partitions(topic: string): Promise<number | undefined>
-  /** 0 means the default of the cluster. Succeeds when the topic is already there. */
+  /** Resolves when the topic can be written, also when it was there before. 0 means the default of the cluster. */
   createTopic(topic: string, partitions: number, replication: number): Promise<void>
   /**
    * Resolves when all in-sync replicas have every record, in the order given per partition. Repeats of its own are

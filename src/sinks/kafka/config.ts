@@ -81,6 +81,7 @@ export const sinkFields = {
     label: 'Key',
     note: 'Records with the same key stay in order. Takes {topic}, {filter}, {route} and {to}. Left empty: no key, the records are spread over the partitions.',
     default: '{topic}',
+    blank: true,
     check: templateProblem,
   }),
   includeMetadata: flag({

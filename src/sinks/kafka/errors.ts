@@ -38,7 +38,12 @@ export function classify(error: unknown, target: string): PipelineError {
   const found = [...nestedErrors(error)].map((nested) => ({ nested, names: namesOf(nested) }))
   for (const [code, pattern] of meanings) {
     const match = found.findLast(({ names }) => names.some((name) => pattern.test(name)))
-    if (match) return new PipelineError(code, { target, problem: problemOf(match.nested) }, error)
+    if (match)
+      return new PipelineError(
+        code,
+        { target: topicIn(match.nested) ?? target, problem: problemOf(match.nested) },
+        error,
+      )
   }
   const problem = problemOf(found.at(-1)?.nested ?? new Error(String(error)))
   return new PipelineError('UNKNOWN', { problem: `${target}: ${problem}` }, error)
@@ -52,10 +57,19 @@ export function isTopicThere(error: unknown): boolean {
   return [...nestedErrors(error)].some((nested) => (nested as Details).apiId === 'TOPIC_ALREADY_EXISTS')
 }
 
+export const nameOfTopic = (topic: string) => `The Kafka topic ${topic}`
+
+const unknownTopic = /^Unknown topic (\S+)\.$/
+
+function topicIn(error: object): string | undefined {
+  const topic = unknownTopic.exec(messageOf(error))?.[1]
+  return topic && nameOfTopic(topic)
+}
+
 function namesOf(error: object): readonly string[] {
   const { apiId, code } = error as Details
   const text = messageOf(error)
-  const wording = text.startsWith('Unknown topic ') ? 'UNKNOWN_TOPIC_OR_PARTITION' : wordings[text]
+  const wording = unknownTopic.test(text) ? 'UNKNOWN_TOPIC_OR_PARTITION' : wordings[text]
   return [apiId, wording, code].filter((name) => typeof name === 'string')
 }
 

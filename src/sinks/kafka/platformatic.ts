@@ -45,11 +45,14 @@ class PlatformaticClient implements KafkaClient {
   }
 
   async createTopic(topic: string, partitions: number, replication: number): Promise<void> {
-    const admin = quiet(new this.#library.Admin({ ...this.#baseOptions(), retries: 0 }))
+    const admin = quiet(new this.#library.Admin({ ...this.#baseOptions(), retries: 0, retryDelay: 100 }))
     try {
-      await admin.createTopics({ topics: [{ topic, partitions: partitions || -1, replicas: replication || -1 }] })
-    } catch (error) {
-      if (!isTopicThere(error)) throw error
+      await admin
+        .createTopics({ topics: [{ topic, partitions: partitions || -1, replicas: replication || -1 }] })
+        .catch((error: unknown) => {
+          if (!isTopicThere(error)) throw error
+        })
+      await admin.metadata({ topics: [topic], forceUpdate: true, retries: 50 })
     } finally {
       await end(admin)
     }

@@ -6,7 +6,7 @@ import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
 import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
 import { type Broker, type ClusterConfig, type KafkaSinkConfig, parseBrokers, sinkFields } from './config.ts'
-import { classify } from './errors.ts'
+import { classify, nameOfTopic } from './errors.ts'
 import { createPlatformaticClient } from './platformatic.ts'
 import { createRequestBuilder, fixedTopic, type KafkaRequest } from './request.ts'
 
@@ -75,15 +75,15 @@ class KafkaSink implements Sink<KafkaRequest> {
   async #findTopic({ topic, partitions }: KafkaRequest): Promise<void> {
     if (await this.#exists(topic)) return
     const { partitions: usual, replication } = this.#config
-    await this.#try(nameOf(topic), () => this.#client!.createTopic(topic, partitions ?? usual, replication))
+    await this.#try(nameOfTopic(topic), () => this.#client!.createTopic(topic, partitions ?? usual, replication))
     this.#topics.add(topic)
   }
 
   /** Throws TARGET_MISSING when the topic neither exists nor may be created. */
   async #exists(topic: string): Promise<boolean> {
-    const found = await this.#try(nameOf(topic), () => this.#client!.partitions(topic))
+    const found = await this.#try(nameOfTopic(topic), () => this.#client!.partitions(topic))
     if (found !== undefined) this.#topics.add(topic)
-    else if (!this.#config.autoCreateTopics) throw new PipelineError('TARGET_MISSING', { target: nameOf(topic) })
+    else if (!this.#config.autoCreateTopics) throw new PipelineError('TARGET_MISSING', { target: nameOfTopic(topic) })
     return found !== undefined
   }
 
@@ -150,5 +150,3 @@ class KafkaSink implements Sink<KafkaRequest> {
     }
   }
 }
-
-const nameOf = (topic: string) => `The Kafka topic ${topic}`
