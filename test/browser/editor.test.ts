@@ -96,6 +96,15 @@ test('a wrong value shows the reason at its field until it is corrected', async 
   await editor.cancel()
 })
 
+test('a dialog leaves the flow beside it visible', async () => {
+  for (const [i, { type }] of draggable.entries()) {
+    await editor.openNode(await editor.addFromPalette(type, 350, 100 + 60 * i))
+    const { width } = (await editor.page.locator('.red-ui-tray').last().boundingBox())!
+    assert.ok(width < 600, `${type} is ${width} pixels wide`)
+    await editor.cancel()
+  }
+})
+
 test('the explanation of a field opens below it', async () => {
   await editor.openNode(await editor.addFromPalette('file-sink', 500, 200))
   const note = editor.field('path').locator('.rowline-note')

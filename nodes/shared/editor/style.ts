@@ -1,6 +1,8 @@
 const id = 'rowline-form-style'
 
+// Node-RED makes a dialog as wide as its content asks for; a contained form asks for nothing and gets the usual width.
 const css = `
+.rowline-form { contain: inline-size; }
 .rowline-row { display: grid; grid-template-columns: minmax(110px, 32%) minmax(0, 1fr); column-gap: 10px; margin-bottom: 10px; }
 .rowline-row > label { width: auto; margin: 0; padding-top: 7px; line-height: 1.3; overflow-wrap: anywhere; }
 .rowline-row > .rowline-control { display: flex; gap: 6px; align-items: center; min-height: 34px; }
