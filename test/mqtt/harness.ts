@@ -119,8 +119,18 @@ export async function connected(connection: MqttConnection): Promise<void> {
 
 /** Resolves when the fake broker knows so many subscriptions of this client. */
 export async function subscribed(broker: FakeBroker, { clientId }: ConnectionOptions, filters = 1): Promise<void> {
-  const { subscriptions } = broker.session(clientId)
-  await until(() => subscriptions.size >= filters, { what: `${filters} subscriptions` })
+  const isKnown = () =>
+    broker.connects.some(({ packet, returnCode }) => packet.clientId === clientId && returnCode === 0)
+  await until(() => isKnown() && broker.session(clientId).subscriptions.size >= filters, {
+    what: `${filters} subscriptions`,
+  })
+}
+
+/** Code, disposition and message of the first attempt that has failed. */
+export async function failure({ connection }: Connected) {
+  await until(() => connection.status.error, { what: 'an error' })
+  const { code, disposition, message } = connection.status.error!
+  return { code, disposition, message }
 }
 
 export { accepted, released }
