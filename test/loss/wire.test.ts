@@ -77,13 +77,16 @@ test('PUBACKs leave in PUBLISH order, and none for an old connection, over five 
 }, async () => {
   await using plant = await startPlant({ brokers, output: 'reading', qos: 1 })
   const publishing = publish(plant, 5000, 0, 1000)
+  let bound = 0
   for (let cut = 0; cut < 5; cut++) {
     await wait(300 + Math.random() * 500)
     await until(() => plant.wire.open > 0 && plant.inFlight() > 0, { what: 'something in flight', intervalMs: 1 })
     plant.wire.cut()
+    bound += plant.inFlight()
   }
   const result = await plant.settle(await publishing, kafka.brokers)
   assert.deepEqual([result.lost, result.held, result.outOfOrder], [0, 0, 0])
+  assert.ok(result.duplicated <= bound, `${result.duplicated} duplicates, ${bound} in flight at the cuts`)
   assert.equal(plant.wire.connections, 6)
   assert.deepEqual(pubacksInPublishOrder(plant.wire.events), [])
   assert.deepEqual(noAckForOldEpoch(plant.wire.events), [])
