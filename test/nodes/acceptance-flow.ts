@@ -109,8 +109,14 @@ let flows = 0
 export interface FlowBuilder {
   id(name: string): string
   node(type: string, name: string, values: Values, wires?: readonly (readonly string[])[]): FlowNode
-  /** A broker on this port and an `in` that reads these topics and sends to `first`. */
-  source(port: number, subscriptions: readonly Values[], first: readonly string[], values?: Values): FlowNode[]
+  /** A broker on this port and an `in` that reads these topics and sends to `first` at output 1 and `second` at output 2. */
+  source(
+    port: number,
+    subscriptions: readonly Values[],
+    first: readonly string[],
+    values?: Values,
+    second?: readonly string[],
+  ): FlowNode[]
 }
 
 export function flowBuilder(): FlowBuilder {
@@ -126,10 +132,10 @@ export function flowBuilder(): FlowBuilder {
   return {
     id,
     node,
-    source: (port, subscriptions, first, values = {}) => [
+    source: (port, subscriptions, first, values = {}, second = []) => [
       tab,
       node('mqtt-v3-source', 'broker', { host: '127.0.0.1', port: String(port) }),
-      node('mqtt-v3-in', 'in', { source: id('broker'), subscriptions, ...values }, [first, []]),
+      node('mqtt-v3-in', 'in', { source: id('broker'), subscriptions, ...values }, [first, second]),
     ],
   }
 }
