@@ -22,6 +22,9 @@ class PlatformaticClient implements KafkaClient {
   readonly #library: Library
   readonly #options: KafkaClientOptions
   #producer: Producer | undefined
+  /** What has to be done once for keys and headers that requests share. */
+  readonly #hashes = new WeakMap<Buffer, number>()
+  readonly #headers = new WeakMap<KafkaRequest['headers'], Map<Buffer, Buffer>>()
   /** Records without key go to one partition per send. */
   #keyless = 0
 
@@ -85,9 +88,33 @@ class PlatformaticClient implements KafkaClient {
     const { topics } = await producer.metadata({ topics: names, retries: 0 })
     const keyless = this.#keyless++ & 0x7fffffff
     return requests.map((request) => {
-      const hash = request.key ? this.#library.compatibilityPartitioner({ topic: request.topic }, request.key) : keyless
-      return message(request, hash % topics.get(request.topic)!.partitionsCount)
+      const hash = request.key ? this.#hash(request.key) : keyless
+      return this.#message(request, hash % topics.get(request.topic)!.partitionsCount)
     })
+  }
+
+  #hash(key: Buffer): number {
+    const known = this.#hashes.get(key)
+    if (known !== undefined) return known
+    const hash = this.#library.compatibilityPartitioner({ topic: '' }, key)
+    this.#hashes.set(key, hash)
+    return hash
+  }
+
+  #message({ topic, key, value, headers, timestamp }: KafkaRequest, partition: number): MessageToProduce {
+    let encoded = this.#headers.get(headers)
+    if (!encoded) {
+      encoded = new Map(Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)]))
+      this.#headers.set(headers, encoded)
+    }
+    return {
+      topic,
+      partition,
+      ...(key && { key }),
+      value: Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+      headers: encoded,
+      timestamp: BigInt(timestamp),
+    }
   }
 
   #session(): Producer {
@@ -119,20 +146,6 @@ class PlatformaticClient implements KafkaClient {
       ...(tls && { tls, tlsServerName: brokers.some(({ host }) => isIP(host) === 0) }),
       ...(sasl && { sasl: { mechanism: 'PLAIN', ...sasl } }),
     }
-  }
-}
-
-function message(request: KafkaRequest, partition: number): MessageToProduce {
-  const { topic, key, value } = request
-  const headers = new Map<Buffer, Buffer>()
-  for (const name in request.headers) headers.set(Buffer.from(name), Buffer.from(request.headers[name]!))
-  return {
-    topic,
-    partition,
-    ...(key && { key }),
-    value: Buffer.from(value.buffer, value.byteOffset, value.byteLength),
-    headers,
-    timestamp: BigInt(request.timestamp),
   }
 }
 

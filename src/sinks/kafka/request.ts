@@ -1,9 +1,11 @@
 import { messageOf, PipelineError } from '../../core/errors.ts'
 import { compileTemplate, mqttMetadata } from '../../core/metadata.ts'
 import { encodePayload, type Record } from '../../core/record.ts'
+import { remember } from '../../core/remember.ts'
 import type { Prepared } from '../../core/sink.ts'
 import type { KafkaSinkConfig } from './config.ts'
 
+/** Equal keys and equal headers are often one object, shared by many requests. */
 export interface KafkaRequest {
   readonly topic: string
   readonly key: Buffer | undefined
@@ -23,24 +25,25 @@ export type RequestOptions = Pick<
 // What the record and batch formats add to key, value and headers, rounded up.
 const recordOverhead = 100
 const headerOverhead = 10
-const noHeaders = {}
+const noHeaders: Headers = { headers: {}, length: 0 }
 
 /** Pure. Copies the payload, so that the flow may reuse its buffer. */
 export function createRequestBuilder(options: RequestOptions): (record: Record) => Prepared<KafkaRequest> {
   const topicOf = createTopicNamer(options)
-  const keyOf = options.keyTemplate === '' ? () => undefined : compileTemplate(options.keyTemplate)
+  const keyOf = createKeys(options.keyTemplate)
+  const headersOf = options.includeMetadata ? createHeaders() : () => noHeaders
   return (record) => {
     const topic = topicOf(record)
     const key = keyOf(record)
-    const headers = options.includeMetadata ? mqttMetadata(record) : noHeaders
+    const { headers, length } = headersOf(record)
     const value = encoded(record)
-    const bytes = Buffer.byteLength(key ?? '') + value.length + headersLength(headers) + recordOverhead
+    const bytes = (key?.length ?? 0) + value.length + length + recordOverhead
     if (bytes > options.maxMessageBytes) {
       throw new PipelineError('RECORD_TOO_LARGE', { bytes, limit: options.maxMessageBytes, target: 'the kafka-sink' })
     }
     const request = {
       topic,
-      key: key === undefined ? undefined : Buffer.from(key),
+      key,
       value: value === record.payload ? Buffer.from(value) : value,
       headers,
       timestamp: record.receivedAt,
@@ -58,10 +61,36 @@ function encoded({ payload }: Record): Uint8Array {
   }
 }
 
-function headersLength(headers: { readonly [name: string]: string }): number {
+function createKeys(template: string): (record: Record) => Buffer | undefined {
+  if (template === '') return () => undefined
+  const textOf = compileTemplate(template)
+  const encode = remember((key) => Buffer.from(key))
+  return (record) => {
+    const text = textOf(record)
+    return text === undefined ? undefined : encode(text)
+  }
+}
+
+interface Headers {
+  readonly headers: KafkaRequest['headers']
+  readonly length: number
+}
+
+/** Per topic one for each combination of what else they say. */
+function createHeaders(): (record: Record) => Headers {
+  const ofTopic = remember((): Headers[] => [])
+  return (record) => {
+    const flags = record.qos | (record.retain ? 4 : 0) | (record.dup ? 8 : 0)
+    const known = ofTopic(record.topic)
+    known[flags] ??= measured(mqttMetadata(record))
+    return known[flags]
+  }
+}
+
+function measured(headers: KafkaRequest['headers']): Headers {
   let length = 0
   for (const name in headers) length += name.length + Buffer.byteLength(headers[name]!) + headerOverhead
-  return length
+  return { headers, length }
 }
 
 /** The topic of all records, where the template has no placeholder and is a name. */
@@ -77,8 +106,9 @@ export function fixedTopic({ topic, topicSeparator }: RequestOptions): string | 
 /** The template, else `to`, else the MQTT topic. A target given with a leading slash is meant without it. */
 function createTopicNamer(options: RequestOptions): (record: Record) => string {
   const fill = compileTemplate(options.topic)
-  const named = (name: string) => kafkaTopic(name.startsWith('/') ? name.slice(1) : name, options.topicSeparator)
-  const filled = options.topic.startsWith('/') ? named : (name: string) => kafkaTopic(name, options.topicSeparator)
+  const plain = remember((name) => kafkaTopic(name, options.topicSeparator))
+  const named = (name: string) => plain(name.startsWith('/') ? name.slice(1) : name)
+  const filled = options.topic.startsWith('/') ? named : plain
   return (record) => {
     if (options.topic !== '') {
       const name = fill(record)
@@ -87,7 +117,7 @@ function createTopicNamer(options: RequestOptions): (record: Record) => string {
     }
     if (record.to) return named(record.to)
     if (!record.topic) throw new PipelineError('NO_TOPIC')
-    return kafkaTopic(record.topic, options.topicSeparator)
+    return plain(record.topic)
   }
 }
 
