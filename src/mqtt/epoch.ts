@@ -31,6 +31,7 @@ export interface EpochEvents {
 
 export interface EpochEnd {
   readonly closedHere: boolean
+  /** Undefined when it was closed from here, and when the server closed it without a word. */
   readonly error: unknown
 }
 
@@ -53,6 +54,7 @@ export class Epoch {
   readonly #shim: StreamShim
   readonly #client: MqttClient
   #sessionPresent = false
+  #serverSession = 0
   #connected = false
   #ended = false
   #lastError: unknown
@@ -92,17 +94,19 @@ export class Epoch {
     return this.connected && this.#shim.paused
   }
 
-  /** Connects. Resolves when the connection has ended; `error` says why if it was not closed from here. */
+  /** The limits have changed: there may be room although nothing was acknowledged. */
+  refill(): void {
+    if (!this.#window.full) this.#shim.resumeReading()
+  }
+
+  /** Connects. Resolves when the connection has ended. */
   run(): Promise<EpochEnd> {
     return new Promise((resolve) => {
       this.#client.once('close', () => {
         const closedHere = this.#ended
         this.#end()
         this.#client.end(true)
-        resolve({
-          closedHere,
-          error: closedHere ? undefined : (this.#lastError ?? new Error('it closed the connection')),
-        })
+        resolve({ closedHere, error: closedHere ? undefined : this.#lastError })
       })
       this.#client.connect()
     })
@@ -142,9 +146,12 @@ export class Epoch {
       ...(user === '' || password === '' ? {} : { password }),
       ...(will ? { will: { ...will, payload: Buffer.from(will.payload) } } : {}),
     })
-    client.on('connect', () => this.#events.connected(this.#sessionPresent))
+    client.on('connect', () => {
+      if (!this.#ended) this.#events.connected(this.#sessionPresent)
+    })
     client.on('error', (error) => {
       this.#lastError ??= error
+      this.#shim.destroy()
     })
     this.#shim.on('error', (error) => {
       this.#lastError ??= error
@@ -171,6 +178,7 @@ export class Epoch {
     this.#sessionPresent = sessionPresent
     this.#connected = true
     if (!sessionPresent) this.#session.reset()
+    this.#serverSession = this.#session.number
   }
 
   #arrive(publish: InboundPublish): void {
@@ -196,12 +204,13 @@ export class Epoch {
   }
 
   /**
-   * A kept session sends it again after a reconnect. A clean one would not, and neither is QoS 0 sent twice: those are
-   * handed over again from here, even after the connection has ended.
+   * A kept session sends it again after a reconnect. A clean or forgotten one would not, and neither is QoS 0 sent
+   * twice: those are handed over again from here, even after the connection has ended.
    */
   #redeliver(publish: InboundPublish, settled: () => void): void {
     this.#session.forget(publish)
-    if (publish.qos > 0 && !this.#options.clean) void this.close(FINISH_MS)
+    const isKept = !this.#options.clean && this.#serverSession === this.#session.number
+    if (publish.qos > 0 && isKept) void this.close(FINISH_MS)
     else setTimeout(() => this.#handOver(publish, settled), RETRY_RELEASED_MS)
   }
 

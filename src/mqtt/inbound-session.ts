@@ -16,9 +16,16 @@ export interface HandedOver {
 export class InboundSession {
   readonly #unacknowledged = new Map<number, HandedOver>()
   readonly #received = new Set<number>()
+  #number = 0
+
+  /** Which session of the server this is: they are counted. */
+  get number(): number {
+    return this.#number
+  }
 
   /** The server has forgotten the session: every id may mean something else from now on. */
   reset(): void {
+    this.#number++
     this.#unacknowledged.clear()
     this.#received.clear()
   }
@@ -53,8 +60,8 @@ export class InboundSession {
   }
 
   /** Nobody has it any longer: when the server sends it again it is handed over again. */
-  forget({ packetId }: InboundPublish): void {
-    this.#unacknowledged.delete(packetId)
+  forget(publish: InboundPublish): void {
+    if (this.#unacknowledged.get(publish.packetId)?.publish === publish) this.#unacknowledged.delete(publish.packetId)
   }
 
   release(packetId: number): void {

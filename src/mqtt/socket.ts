@@ -53,8 +53,10 @@ const refusals: { readonly [code: number]: string } = {
   5: 'user name or password is wrong, or this client is not allowed to connect',
 }
 
-/** What went wrong on the way to a broker, in words that name what to do. */
+/** What went wrong on the way to a broker, in words that name what to do. Undefined: it hung up. */
 export function connectionError(error: unknown, broker: string): PipelineError {
+  if (error === undefined)
+    return new PipelineError('BROKER_UNREACHABLE', { broker, problem: 'it closed the connection' })
   if (error instanceof PipelineError) return error
   const code = (error as { code?: unknown } | undefined)?.code
   if (typeof code === 'number') {
@@ -64,6 +66,11 @@ export function connectionError(error: unknown, broker: string): PipelineError {
   const problem =
     typeof code === 'string' && !messageOf(error).includes(code) ? `${messageOf(error)} (${code})` : messageOf(error)
   return new PipelineError(isTlsCode(code) ? 'BROKER_TLS' : 'BROKER_UNREACHABLE', { broker, problem }, error)
+}
+
+/** Whether the other side has ended the connection, as a broker does with the older of two clients of one name. */
+export function isHangUp(error: unknown): boolean {
+  return error === undefined || /^(ECONNRESET|EPIPE)$/.test(String((error as { code?: unknown }).code))
 }
 
 function isTlsCode(code: unknown): boolean {

@@ -41,8 +41,9 @@ export class Collector implements Subscriber {
   readonly window: Subscriber['window']
   readonly taken: Taken[] = []
   settles: boolean
-  /** Outcomes that reached the connection; each message has one place. */
-  unsettled = 0
+  /** Messages of all the errors that the connection has shown. */
+  readonly errors: string[] = []
+  connection: MqttConnection | undefined
   changes = 0
 
   constructor(
@@ -65,17 +66,18 @@ export class Collector implements Subscriber {
   }
 
   receive(publish: InboundPublish, delivery: Delivery): void {
-    this.unsettled++
-    const settle = (outcome: Outcome = accepted) => {
-      this.unsettled--
-      delivery.settle(outcome)
-    }
-    this.taken.push({ text: publish.payload.toString(), publish, settle })
-    if (this.settles) settle()
+    this.taken.push({
+      text: publish.payload.toString(),
+      publish,
+      settle: (outcome = accepted) => delivery.settle(outcome),
+    })
+    if (this.settles) delivery.settle(accepted)
   }
 
   changed(): void {
     this.changes++
+    const error = this.connection?.status.error
+    if (error) this.errors.push(`${error.code}: ${error.message}`)
   }
 
   /** Resolves when so many messages have come in all. */
@@ -104,7 +106,10 @@ export interface Connected extends AsyncDisposable {
 export function connect(connectionOptions: ConnectionOptions, ...collectors: readonly Collector[]): Connected {
   const unclaimed: Connected['unclaimed'][number][] = []
   const connection = new MqttConnection(connectionOptions, (publish, delivery) => unclaimed.push({ publish, delivery }))
-  for (const collector of collectors) connection.subscribe(collector)
+  for (const collector of collectors) {
+    collector.connection = connection
+    connection.subscribe(collector)
+  }
   connection.open()
   const collector = collectors[0] ?? new Collector([])
   return { connection, collector, unclaimed, [Symbol.asyncDispose]: () => connection.close() }

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { type FakeBroker, startFakeBroker } from '../services/fake-broker.ts'
+import { until } from '../services/processes.ts'
+import { Collector, type Connected, connect, options, released, subscribed } from './harness.ts'
+
+interface Stage extends AsyncDisposable {
+  readonly broker: FakeBroker
+  readonly collector: Collector
+  readonly own: Connected
+  readonly clientId: string
+  publish(text: string, qos?: 0 | 1 | 2): void
+  /** Cuts and waits until the client is back. */
+  cut(how?: () => void): Promise<void>
+  acknowledged(): string[]
+}
+
+/** A strict broker and a connection that subscribes to `s` with QoS 2 and settles nothing by itself. */
+async function stage({ clean = false } = {}): Promise<Stage> {
+  const broker = await startFakeBroker({ window: 100 })
+  const mine = options(broker.port, { clean })
+  const collector = new Collector(['s'], { qos: 2 })
+  const own = connect(mine, collector)
+  await subscribed(broker, mine)
+  return {
+    broker,
+    collector,
+    own,
+    clientId: mine.clientId,
+    publish: (text, qos = 1) => broker.publish({ topic: 's', payload: text, qos }),
+    cut: async (how = () => broker.cut()) => {
+      const { length } = broker.connects
+      how()
+      await until(() => broker.connects.length > length && own.connection.status.phase === 'connected', {
+        what: 'a reconnect',
+      })
+      await until(() => broker.session(mine.clientId).subscriptions.size > 0, { what: 'its subscription' })
+    },
+    acknowledged: () => broker.session(mine.clientId).acknowledged.map(({ payload }) => String(payload)),
+    [Symbol.asyncDispose]: async () => {
+      await own.connection.close()
+      await broker.close()
+      assert.deepEqual(broker.violations, [])
+    },
+  }
+}
+
+for (const qos of [1, 2] as const) {
+  test(`QoS ${qos}: what comes again while it is in the flow is not handed over again, and acknowledged once when it settles`, async () => {
+    await using at = await stage()
+    for (const text of ['a', 'b', 'c']) at.publish(text, qos)
+    await at.collector.count(3)
+    at.collector.taken[1]!.settle()
+    for (let cuts = 0; cuts < 3; cuts++) await at.cut()
+    assert.deepEqual(at.collector.texts, ['a', 'b', 'c'])
+    assert.deepEqual(at.acknowledged(), [])
+    assert.equal(at.own.connection.status.unacknowledged, 3)
+    at.collector.taken[0]!.settle()
+    at.collector.taken[2]!.settle()
+    await until(() => at.acknowledged().length === 3, { what: 'three acknowledgements' })
+    assert.deepEqual(at.acknowledged(), ['a', 'b', 'c'])
+    assert.deepEqual(at.collector.texts, ['a', 'b', 'c'])
+  })
+
+  test(`QoS ${qos}: what settles while there is no connection is acknowledged when it comes again, and not handed over`, async () => {
+    await using at = await stage()
+    for (const text of ['a', 'b']) at.publish(text, qos)
+    await at.collector.count(2)
+    await at.broker.down()
+    at.collector.settleAll()
+    await wait(20)
+    await at.broker.up()
+    await until(() => at.acknowledged().length === 2, { what: 'the acknowledgements' })
+    assert.deepEqual(at.collector.texts, ['a', 'b'])
+  })
+
+  test(`QoS ${qos}: the server forgot the session: equal or not, what comes under an old id is new`, async () => {
+    await using at = await stage()
+    for (const text of ['a', 'b']) at.publish(text, qos)
+    await at.collector.count(2)
+    await at.cut(() => at.broker.forgetSessions())
+    for (const text of ['a', 'x']) at.publish(text, qos)
+    await at.collector.count(4)
+    assert.deepEqual(at.collector.texts, ['a', 'b', 'a', 'x'])
+    at.collector.taken[0]!.settle()
+    at.collector.taken[1]!.settle()
+    await wait(30)
+    assert.deepEqual(at.acknowledged(), [], 'the old ones have nobody who waits for them')
+    at.collector.taken[2]!.settle()
+    at.collector.taken[3]!.settle()
+    await until(() => at.acknowledged().length === 2, { what: 'the acknowledgements' })
+  })
+
+  test(`QoS ${qos}: a released delivery reconnects, and everything unacknowledged comes again in order`, async () => {
+    await using at = await stage()
+    for (const text of ['a', 'b', 'c', 'd']) at.publish(text, qos)
+    await at.collector.count(4)
+    const [a, b, c, d] = at.collector.taken
+    a!.settle()
+    c!.settle(released)
+    await at.collector.count(5)
+    assert.deepEqual(at.collector.texts, ['a', 'b', 'c', 'd', 'c'], 'b and d are still in the flow')
+    assert.equal(at.broker.connects.length, 2)
+    assert.equal(at.own.connection.status.error, undefined)
+    for (const taken of [b, d, at.collector.taken[4]]) taken!.settle()
+    await until(() => at.acknowledged().length === 4, { what: 'the acknowledgements' })
+    assert.deepEqual(at.acknowledged(), ['a', 'b', 'c', 'd'])
+  })
+
+  test(`QoS ${qos}: all released at once, as at a redeploy: one reconnect, handed over again in order`, async () => {
+    await using at = await stage()
+    const texts = Array.from({ length: 30 }, (_, n) => String(n))
+    for (const text of texts) at.publish(text, qos)
+    await at.collector.count(30)
+    at.collector.settleAll(released)
+    await at.collector.count(60)
+    assert.deepEqual(at.collector.texts, [...texts, ...texts])
+    assert.equal(at.broker.connects.length, 2)
+    for (const { settle } of at.collector.taken.slice(30)) settle()
+    await until(() => at.acknowledged().length === 30, { what: 'the acknowledgements' })
+  })
+
+  test(`QoS ${qos}: released with a clean session: handed over again from here, in order, on the same connection`, async () => {
+    await using at = await stage({ clean: true })
+    const texts = Array.from({ length: 10 }, (_, n) => String(n))
+    for (const text of texts) at.publish(text, qos)
+    await at.collector.count(10)
+    at.collector.settleAll(released)
+    await at.collector.count(20)
+    assert.deepEqual(at.collector.texts, [...texts, ...texts])
+    assert.equal(at.broker.connects.length, 1)
+    for (const { settle } of at.collector.taken.slice(10)) settle()
+    await until(() => at.acknowledged().length === 10, { what: 'the acknowledgements' })
+  })
+
+  test(`QoS ${qos}: released after the server forgot the session: nobody else has it, so it is handed over again from here`, async () => {
+    await using at = await stage()
+    at.publish('a', qos)
+    await at.collector.count(1)
+    await at.cut(() => at.broker.forgetSessions())
+    at.publish('other', qos)
+    await at.collector.count(2)
+    at.collector.taken[0]!.settle(released)
+    await at.collector.count(3)
+    assert.deepEqual(at.collector.texts, ['a', 'other', 'a'])
+    await at.cut()
+    assert.deepEqual(at.collector.texts, ['a', 'other', 'a'], 'the id of the other one was not forgotten')
+    at.collector.taken[1]!.settle()
+    at.collector.taken[2]!.settle()
+    await until(() => at.acknowledged().length === 1, { what: 'the acknowledgement' })
+  })
+}
+
+test('QoS 0 that is released is handed over again, also after the connection has ended', async () => {
+  await using at = await stage()
+  at.publish('a', 0)
+  await at.collector.count(1)
+  await at.cut()
+  at.collector.taken[0]!.settle(released)
+  await at.collector.count(2)
+  at.collector.taken[1]!.settle()
+  assert.equal(at.broker.connects.length, 2)
+})
+
+test('fifty equal messages are fifty, also when acknowledgements are lost in between', async () => {
+  await using at = await stage()
+  at.collector.settles = true
+  for (let n = 0; n < 50; n++) {
+    at.publish('MQTT is a message queue.')
+    if (n % 10 === 9) await until(() => at.acknowledged().length === n + 1, { what: `${n + 1} acknowledgements` })
+  }
+  assert.equal(at.collector.taken.length, 50)
+  await at.cut()
+  for (let n = 0; n < 50; n++) at.publish('MQTT is a message queue.')
+  await until(() => at.acknowledged().length === 100, { what: '100 acknowledgements' })
+  assert.equal(at.collector.taken.length, 100)
+})
