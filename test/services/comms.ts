@@ -11,6 +11,8 @@ export interface NodeStatus {
 export interface Comms {
   readonly statuses: ReadonlyMap<string, NodeStatus>
   readonly debugMessages: readonly unknown[]
+  /** Revisions of the flows that have been started since the connection, oldest first. */
+  readonly deployments: readonly string[]
   close(): void
 }
 
@@ -23,12 +25,14 @@ interface Notice {
 export async function connectComms(url: string): Promise<Comms> {
   const statuses = new Map<string, NodeStatus>()
   const debugMessages: unknown[] = []
+  const deployments: string[] = []
   const socket = new WebSocket(`${url.replace('http', 'ws')}/comms`)
   socket.on('error', () => {})
   socket.on('message', (text: Buffer) => {
     const parsed: unknown = JSON.parse(text.toString())
     for (const { topic, data } of Array.isArray(parsed) ? (parsed as Notice[]) : []) {
       if (topic === 'debug') debugMessages.push(data)
+      if (topic === 'notification/runtime-deploy') deployments.push((data as { revision: string }).revision)
       if (!topic.startsWith('status/')) continue
       const nodeId = topic.slice('status/'.length)
       if (data && Object.keys(data).length > 0) statuses.set(nodeId, data)
@@ -37,5 +41,5 @@ export async function connectComms(url: string): Promise<Comms> {
   })
   await once(socket, 'open')
   for (const topic of ['status/#', 'debug']) socket.send(JSON.stringify({ subscribe: topic }))
-  return { statuses, debugMessages, close: () => socket.terminate() }
+  return { statuses, debugMessages, deployments, close: () => socket.terminate() }
 }

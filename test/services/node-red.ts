@@ -72,8 +72,8 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
     },
     log: () => runtime.output(),
     request: (path, init) => fetch(url + path, init),
-    deploy: (flow, type = 'full') => deploy(url, flow, type),
-    inject: (nodeId) => expectOk(fetch(`${url}/inject/${nodeId}`, { method: 'POST' })),
+    deploy: (flow, type = 'full') => deploy(url, comms, flow, type),
+    inject: async (nodeId) => void (await expectOk(fetch(`${url}/inject/${nodeId}`, { method: 'POST' }))),
     ...watching(() => comms),
     kill9,
     [Symbol.asyncDispose]: kill9,
@@ -135,16 +135,26 @@ async function start(userDir: string, { env }: NodeRedOptions): Promise<Running>
   return runtime
 }
 
-async function deploy(url: string, flows: readonly FlowNode[], type: DeployType): Promise<void> {
+/** Node-RED answers before it has started the flows, and says afterwards that it has. */
+async function deploy(
+  url: string,
+  { deployments }: Comms,
+  flows: readonly FlowNode[],
+  type: DeployType,
+): Promise<void> {
   const headers = {
     'Content-Type': 'application/json',
     'Node-RED-API-Version': 'v2',
     'Node-RED-Deployment-Type': type,
   }
-  await expectOk(fetch(`${url}/flows`, { method: 'POST', headers, body: JSON.stringify({ flows }) }))
+  const before = deployments.length
+  const response = await expectOk(fetch(`${url}/flows`, { method: 'POST', headers, body: JSON.stringify({ flows }) }))
+  const { rev } = (await response.json()) as { readonly rev: string }
+  await until(() => deployments.includes(rev, before), { what: 'the flows to start', timeoutMs: 30_000 })
 }
 
-async function expectOk(answer: Promise<Response>): Promise<void> {
+async function expectOk(answer: Promise<Response>): Promise<Response> {
   const response = await answer
-  if (!response.ok) throw new Error(`Node-RED answers ${response.status} to ${response.url}: ${await response.text()}`)
+  if (response.ok) return response
+  throw new Error(`Node-RED answers ${response.status} to ${response.url}: ${await response.text()}`)
 }
