@@ -51,7 +51,9 @@ export class StreamShim extends Duplex {
     this.#socket.pause()
   }
 
+  /** Silence counts from here: what came meanwhile has not been read yet. */
   resumeReading(): void {
+    if (this.paused) this.lastReceivedMs = performance.now()
     this.#socket.resume()
   }
 
