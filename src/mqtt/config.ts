@@ -11,10 +11,9 @@ import {
   table,
   text,
 } from '../config/fields.ts'
+import { tlsFields } from '../config/tls-fields.ts'
 import { templateProblem } from '../core/metadata.ts'
 import { filterProblem } from './topic-filter.ts'
-
-const tls = { field: 'useTls', values: [true] } as const
 
 /** `mqtt-v3-source`: one broker and one session. */
 export const sourceFields = {
@@ -28,27 +27,7 @@ export const sourceFields = {
   }),
   user: secret({ label: 'User', note: 'Left empty: the broker is asked for anonymous access.', masked: false }),
   password: secret({ label: 'Password', note: 'Stored encrypted, never in the flow file.' }),
-  useTls: flag({ label: 'Use TLS', note: 'Encrypt the connection and check who the broker is.', default: false }),
-  ca: text({
-    label: 'CA certificate',
-    note: 'PEM text or the path of a PEM file with the authority that signed the broker certificate. Left empty: those the system trusts.',
-    default: '',
-    when: tls,
-  }),
-  cert: text({
-    label: 'Client certificate',
-    note: 'PEM text or file path, where the broker asks for one.',
-    default: '',
-    when: tls,
-  }),
-  key: text({ label: 'Client key', note: 'PEM text or file path of its private key.', default: '', when: tls }),
-  passphrase: secret({ label: 'Key passphrase', note: 'Where the private key is encrypted.', when: tls }),
-  rejectUnauthorized: flag({
-    label: 'Verify certificate',
-    note: 'Switch off only to try something out: anybody could then pose as the broker.',
-    default: true,
-    when: tls,
-  }),
+  ...tlsFields,
   clientId: text({
     label: 'Client id',
     note: 'Left empty: an id that stays the same over restarts and differs between installations. Two clients with one id throw each other out.',

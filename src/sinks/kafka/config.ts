@@ -1,8 +1,8 @@
 import { bytes, type ConfigOf, choice, duration, flag, integer, node, secret, text } from '../../config/fields.ts'
 import { runnerFields } from '../../config/sink-fields.ts'
+import { tlsFields } from '../../config/tls-fields.ts'
 import { templateProblem } from '../../core/metadata.ts'
 
-const tls = { field: 'useTls', values: [true] } as const
 const sasl = { field: 'saslMechanism', values: ['PLAIN'] } as const
 
 /** `kafka-cluster`: how to reach a cluster and who we are there. */
@@ -28,27 +28,7 @@ export const clusterFields = {
   }),
   user: secret({ label: 'User', note: 'The user name of the cluster.', masked: false, when: sasl }),
   password: secret({ label: 'Password', note: 'Stored encrypted, never in the flow file.', when: sasl }),
-  useTls: flag({ label: 'Use TLS', note: 'Encrypt the connection and check who the broker is.', default: false }),
-  ca: text({
-    label: 'CA certificate',
-    note: 'PEM text or the path of a PEM file with the authority that signed the broker certificates. Left empty: those the system trusts.',
-    default: '',
-    when: tls,
-  }),
-  cert: text({
-    label: 'Client certificate',
-    note: 'PEM text or file path, where the brokers ask for one.',
-    default: '',
-    when: tls,
-  }),
-  key: text({ label: 'Client key', note: 'PEM text or file path of its private key.', default: '', when: tls }),
-  passphrase: secret({ label: 'Key passphrase', note: 'Where the private key is encrypted.', when: tls }),
-  rejectUnauthorized: flag({
-    label: 'Verify certificate',
-    note: 'Switch off only to try something out: anybody could then pose as the broker.',
-    default: true,
-    when: tls,
-  }),
+  ...tlsFields,
   connectTimeoutMs: duration({
     label: 'Connect timeout',
     note: 'How long a broker may take to accept the connection.',

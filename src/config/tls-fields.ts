@@ -1,0 +1,37 @@
+import { flag, secret, text } from './fields.ts'
+
+const shown = { field: 'useTls', values: [true] } as const
+
+/** TLS of a client, with one vocabulary in every config node. Certificates are PEM. */
+export const tlsFields = {
+  useTls: flag({ label: 'Use TLS', note: 'Encrypt the connection and check who the broker is.', default: false }),
+  ca: text({
+    label: 'CA certificate',
+    note: 'PEM text or the path of a PEM file with the authority that signed the broker certificate. Left empty: those the system trusts.',
+    default: '',
+    when: shown,
+  }),
+  cert: text({
+    label: 'Client certificate',
+    note: 'PEM text or the path of a PEM file, where the broker asks for one.',
+    default: '',
+    when: shown,
+  }),
+  key: text({
+    label: 'Client key',
+    note: 'The path of the PEM file with its private key.',
+    default: '',
+    when: shown,
+    check: (key) =>
+      key.includes('-----BEGIN')
+        ? 'must be the path of a file: whoever exports the flow would have the key'
+        : undefined,
+  }),
+  passphrase: secret({ label: 'Key passphrase', note: 'Where the private key is encrypted.', when: shown }),
+  rejectUnauthorized: flag({
+    label: 'Verify certificate',
+    note: 'Switch off only to try something out: anybody could then pose as the broker.',
+    default: true,
+    when: shown,
+  }),
+}
