@@ -43,10 +43,10 @@ describe('a reading is acknowledged when the flow has finished with it', () => {
   ]
   const tabs = ['flow', 'other'].map((id) => ({ id, type: 'tab', label: id }))
 
-  async function deploy(nodes: readonly FlowNode[], options: object): Promise<void> {
+  async function deploy(nodes: readonly FlowNode[], options: object, first: readonly FlowNode[] = []): Promise<void> {
     for (const file of readdirSync(nodeRed.userDir)) if (file.endsWith('.ndjson')) rmSync(join(nodeRed.userDir, file))
     rmSync(join(nodeRed.userDir, 'rowline/dead-letter'), { recursive: true, force: true })
-    await nodeRed.deploy([...tabs, ...source(options), ...nodes])
+    await nodeRed.deploy([...tabs, ...first, ...source(options), ...nodes])
     await nodeRed.statusIs('in', ({ fill }) => fill === 'green')
   }
 
@@ -73,7 +73,7 @@ describe('a reading is acknowledged when the flow has finished with it', () => {
 
   for (const shape of shapes) {
     it(`${shape.name}: ${shape.ending}`, async () => {
-      await deploy(shape.nodes, { wires: [shape.to, []] })
+      await deploy(shape.nodes, { wires: [shape.to, []] }, shape.first)
       const atAck = await publishAndWatch(shape)
       const expected = shape.lines ?? {}
       if (shape.ending === 'after') {

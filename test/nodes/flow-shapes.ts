@@ -16,6 +16,8 @@ export interface FlowShape {
   /** What the source is wired to. */
   readonly to: readonly string[]
   readonly nodes: readonly FlowNode[]
+  /** Nodes that Node-RED makes before the source. */
+  readonly first?: readonly FlowNode[]
   readonly ending: Ending
   /** Lines that must be in the file of a sink, at the first PUBACK and in the end. */
   readonly lines?: { readonly [sink: string]: number }
@@ -427,7 +429,8 @@ export const shapes: readonly FlowShape[] = [
   {
     name: "another plugin's asynchronous onSend hook",
     to: ['k'],
-    nodes: [make('hook', 'probe-async-hook', [[]], { hook: 'onSend' }), slowSink('k')],
+    first: [make('hook', 'probe-async-hook', [[]], { hook: 'onSend' })],
+    nodes: [slowSink('k')],
     ending: 'early',
     lines: { k: 1 },
     culprit: 'in',
