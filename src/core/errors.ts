@@ -103,6 +103,12 @@ export const errorTable = {
     message: '{path} has reached its size limit of {limit} bytes. Move the finished files away or raise maxTotalBytes.',
   },
 
+  OUTBOX_UNREADABLE: {
+    disposition: 'reject',
+    reason: 'unreadable',
+    message: 'A stored record cannot be read by this version of Rowline: {problem}',
+  },
+
   BROKER_UNREACHABLE: { disposition: 'retry', message: 'The MQTT broker {broker} cannot be reached: {problem}' },
   BROKER_REFUSED: { disposition: 'config', message: 'The MQTT broker {broker} refuses the connection: {problem}' },
   BROKER_TLS: { disposition: 'config', message: 'No secure connection to the MQTT broker {broker}: {problem}' },

@@ -26,6 +26,8 @@ export interface Record {
   readonly to?: string
   readonly partitions?: number
   readonly original?: Uint8Array
+  /** Stable over restarts and repeats: what duplicates can be told by. Given by an outbox. */
+  readonly id?: string
 }
 
 /** The payload as it arrived if it is still known, else the bytes of what it has become. */

@@ -11,10 +11,24 @@ export interface RunnerOptions extends BatchLimits {
   readonly maxRetryBackoffMs: number
 }
 
-/** `released`: the runner was closed before the target had every record; nobody may acknowledge them. */
+/**
+ * `written`: the target has every record that is not rejected. `stored`: every record survives a power cut here and is
+ * on its way. `released`: the runner was closed before; nobody may acknowledge them.
+ */
 export type Settled =
   | { readonly status: 'written'; readonly rejected: readonly Rejection[] }
+  | { readonly status: 'stored'; readonly ids: readonly string[] }
   | { readonly status: 'released' }
+
+/** What a sink's node talks to, whatever the delivery mode. */
+export interface RecordRunner {
+  start(): void
+  /** Never throws, and settles once; a record that cannot be written is one of the rejected. */
+  submit(records: readonly Record[], onSettled: (settled: Settled) => void): void
+  snapshot(): RunnerSnapshot
+  /** Goes on for up to `graceMs`, then gives up; what is not settled by then is released. */
+  close(graceMs: number): Promise<void>
+}
 
 export interface RunnerSnapshot {
   readonly phase: 'opening' | 'ready' | 'failing' | 'closed'
@@ -43,7 +57,7 @@ interface Pending<Request> {
  * Batches, writes, retries and settles for every sink, in the order of submission, one write at a time.
  * A submission is settled when the target has confirmed or refused each of its records.
  */
-export class SinkRunner<Request> {
+export class SinkRunner<Request> implements RecordRunner {
   readonly #sink: Sink<Request>
   readonly #options: RunnerOptions
   readonly #batcher: Batcher<Pending<Request>>

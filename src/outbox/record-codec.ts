@@ -1,0 +1,95 @@
+import { deserialize, serialize } from 'node:v8'
+import type { Payload, Qos, Record } from '../core/record.ts'
+
+/**
+ * A stored record: length of the header 4, header (JSON), payload, original payload. The header says what the payload
+ * is: bytes as they are, JSON where JSON keeps the value, or V8's serialization where it does not (BigInt, bytes in a
+ * row). Read by later versions too: a new form of the header gets a new first element.
+ */
+type Header = readonly [
+  version: 1,
+  kind: 'bytes' | 'json' | 'value',
+  payloadBytes: number,
+  topic: string,
+  qos: Qos,
+  retain: 0 | 1,
+  dup: 0 | 1,
+  receivedAt: number,
+  rest?: { readonly filter?: string; readonly route?: string; readonly to?: string; readonly partitions?: number },
+]
+
+const LENGTH_BYTES = 4
+
+/** Takes what the record is now: nothing that happens to its row later changes what is stored. */
+export function encodeRecord(record: Record): Buffer {
+  const { topic, qos, retain, dup, receivedAt, payload, original } = record
+  const [kind, body] = encodeBody(payload)
+  const header: Header = [1, kind, body.length, topic, qos, retain ? 1 : 0, dup ? 1 : 0, receivedAt, restOf(record)]
+  const head = Buffer.from(JSON.stringify(header))
+  const length = Buffer.allocUnsafe(LENGTH_BYTES)
+  length.writeUInt32LE(head.length)
+  const kept = original === undefined || original === payload ? [] : [original]
+  return Buffer.concat([length, head, body, ...kept])
+}
+
+/** Throws when the bytes are no record of a version that is known here. */
+export function decodeRecord(bytes: Uint8Array): Record {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const bodyAt = LENGTH_BYTES + buffer.readUInt32LE(0)
+  const header = JSON.parse(buffer.toString('utf8', LENGTH_BYTES, bodyAt)) as Header
+  const [version, kind, payloadBytes, topic, qos, retain, dup, receivedAt, rest] = header
+  if (version !== 1) throw new Error(`a stored record of version ${String(version)}`)
+  const body = buffer.subarray(bodyAt, bodyAt + payloadBytes)
+  const original = buffer.subarray(bodyAt + payloadBytes)
+  return {
+    topic,
+    qos,
+    retain: retain === 1,
+    dup: dup === 1,
+    receivedAt,
+    ...rest,
+    payload: decodeBody(kind, body),
+    original: original.length > 0 ? original : kind === 'bytes' ? body : undefined,
+  } as Record
+}
+
+function encodeBody(payload: Payload): readonly [Header[1], Uint8Array] {
+  if (payload instanceof Uint8Array) return ['bytes', payload]
+  return keepsJson(payload) ? ['json', Buffer.from(JSON.stringify(payload))] : ['value', serialize(payload)]
+}
+
+function decodeBody(kind: Header[1], body: Buffer): Payload {
+  if (kind === 'bytes') return body
+  return kind === 'json' ? (JSON.parse(body.toString()) as Payload) : (deserialize(body) as Payload)
+}
+
+/** Whether JSON text gives the same value back: no BigInt, no bytes, no -0, and nothing that is not finite. */
+function keepsJson(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0)
+    case 'object':
+      break
+    default:
+      return false
+  }
+  if (value === null) return true
+  if (Array.isArray(value)) return value.every(keepsJson)
+  if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value || Object.hasOwn(value, '__proto__'))
+    return false
+  for (const key in value) if (!keepsJson((value as { readonly [key: string]: unknown })[key])) return false
+  return true
+}
+
+function restOf({ filter, route, to, partitions }: Record): Header[8] {
+  if (filter === undefined && route === undefined && to === undefined && partitions === undefined) return undefined
+  return {
+    ...(filter === undefined ? {} : { filter }),
+    ...(route === undefined ? {} : { route }),
+    ...(to === undefined ? {} : { to }),
+    ...(partitions === undefined ? {} : { partitions }),
+  }
+}
