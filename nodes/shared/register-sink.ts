@@ -1,16 +1,27 @@
-import type { NodeAPI, NodeStatus } from 'node-red'
+import path from 'node:path'
+import type { NodeAPI } from 'node-red'
 import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import type { ConfigOf, Fields } from '../../src/config/fields.ts'
+import type { runnerFields } from '../../src/config/sink-fields.ts'
 import { toPipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
-import { type RunnerOptions, type RunnerSnapshot, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
+import {
+  type RecordRunner,
+  type RunnerOptions,
+  type RunnerSnapshot,
+  type Settled,
+  SinkRunner,
+} from '../../src/core/sink-runner.ts'
+import { OutboxRunner, type OutboxRunnerSnapshot } from '../../src/outbox/outbox-runner.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
 import type { Rejected } from './dead-letters.ts'
 import { type FlowMessage, SHARED } from './handle.ts'
 import { isBatch, recordsOf } from './messages.ts'
 import { configOf, type RowlineNode, registerNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
-import { count, FailureLog, StatusLine, short } from './status.ts'
+import type { Rowline } from './rowline.ts'
+import { describeSink } from './sink-status.ts'
+import { count, FailureLog, StatusLine } from './status.ts'
 
 /** Node-RED waits 15 s for a node to close. */
 const CLOSE_MS = 8000
@@ -29,18 +40,45 @@ export function registerSink<F extends Fields, Request>(
         configOf<C>(RED, (config as { readonly [field: string]: unknown })[field] as string),
       warn: (message: string) => node.warn(message),
     }
+    const rejections = new Rejections(node, rowline)
     const runner = new SinkRunner(sink.create(config, context), config as ConfigOf<F> & RunnerOptions)
-    runner.start()
-    attach(node, runner, new Rejections(node, rowline))
+    const delivery = deliveryOf(node, config as ConfigOf<F> & DeliveryConfig, rowline)
+    attach(node, rowline, delivery(runner, rejections), rejections)
   })
 }
 
-function attach(node: RowlineNode, runner: SinkRunner<unknown>, rejections: Rejections): void {
+type DeliveryConfig = RunnerOptions & ConfigOf<ReturnType<typeof runnerFields>>
+
+/** `confirm` is the runner itself; `outbox` puts the disk in front of it. */
+function deliveryOf(
+  node: RowlineNode,
+  config: DeliveryConfig,
+  rowline: Rowline,
+): (runner: RecordRunner, rejections: Rejections) => RecordRunner | OutboxRunner {
+  if (config.delivery === 'confirm') return (runner) => runner
+  const directory =
+    config.outboxPath === '' ? rowline.pathOf('outbox', node) : path.resolve(rowline.directory, config.outboxPath)
+  const options = {
+    ...config,
+    directory,
+    maxBytes: config.outboxMaxBytes,
+    maxAgeMs: config.outboxMaxAgeMs,
+    whenFull: config.outboxWhenFull,
+    onDropped: (entries: number) =>
+      node.warn(`${count(entries)} readings were deleted unsent: the outbox ${directory} is full`),
+  }
+  return (runner, rejections) =>
+    new OutboxRunner(runner, options, (refused, then) => rejections.rejectLate(refused, then))
+}
+
+function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, rejections: Rejections): void {
   const failures = new FailureLog(node)
+  rowline.tracker.acquire()
+  const stop = rowline.onRunning(() => runner.start())
   const status = new StatusLine(node, (rate) => {
     const snapshot = runner.snapshot()
     failures.note(snapshot.error, 'Writing again')
-    return describe(snapshot, rate(snapshot.confirmed), rejections)
+    return describeSink(snapshot, rate(snapshot.confirmed), rejections.count)
   })
   node.on('input', (message, send, done) => {
     const flowMessage = message as FlowMessage
@@ -57,16 +95,30 @@ function attach(node: RowlineNode, runner: SinkRunner<unknown>, rejections: Reje
       settle(node, rejections, { message: flowMessage, records, settled }, sendAny, done),
     )
   })
-  node.on('close', (_removed: boolean, done: () => void) => {
+  node.on('close', (removed: boolean, done: () => void) => {
+    stop()
     status.close()
+    if (removed) warnOfRest(node, runner.snapshot())
     void runner
       .close(CLOSE_MS)
       .then(() => rejections.close())
       .finally(() => {
+        rowline.tracker.release()
         node.stuck = true
         done()
       })
   })
+}
+
+function warnOfRest(
+  node: RowlineNode,
+  { outbox }: OutboxRunnerSnapshot | (RunnerSnapshot & { outbox?: undefined }),
+): void {
+  if (!outbox?.entries) return
+  node.warn(
+    `${count(outbox.entries)} readings of the removed node still wait in its outbox. The files are kept in ` +
+      `${outbox.directory}: a sink with that outbox folder forwards them.`,
+  )
 }
 
 /** A released message is not done: its delivery is found at this node, and handed over again, when the flow is replaced. */
@@ -78,6 +130,11 @@ function settle(
   done: () => void,
 ): void {
   if (settled.status === 'released') return
+  if (settled.status === 'stored') {
+    if (isOutputWired(node)) send({ payload: { count: settled.ids.length, ids: settled.ids } })
+    done()
+    return
+  }
   const refused = new Set(settled.rejected.map(({ index }) => index))
   if (isOutputWired(node) && refused.size < records.length) send(confirmed(message, refused))
   const rejected: Rejected[] = settled.rejected.map(({ index, error }) => ({ record: records[index]!, error }))
@@ -98,16 +155,4 @@ function confirmed(message: FlowMessage, refused: ReadonlySet<number>): FlowMess
 function unreadable(message: FlowMessage): Record {
   const { [SHARED]: _, ...rest } = message
   return recordsOf({ ...rest, topic: '' })[0]!
-}
-
-function describe(snapshot: RunnerSnapshot, ratePerSecond: number, rejections: Rejections): NodeStatus {
-  const { phase, error, pendingRecords } = snapshot
-  const waiting = pendingRecords > 0 ? ` · ${count(pendingRecords)} waiting` : ''
-  if (error) {
-    const fill = error.disposition === 'retry' ? 'yellow' : 'red'
-    return { fill, shape: 'ring', text: short(error.message) + waiting }
-  }
-  if (phase === 'opening') return { fill: 'yellow', shape: 'ring', text: `connecting${waiting}` }
-  const rejected = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
-  return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${waiting}${rejected}` }
 }

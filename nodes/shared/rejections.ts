@@ -1,19 +1,25 @@
+import { randomUUID } from 'node:crypto'
 import type { Node } from 'node-red'
 import { DeadLetters, type Rejected } from './dead-letters.ts'
 import { type FlowMessage, HANDLE } from './handle.ts'
-import { rejectedMessage } from './messages.ts'
+import { originOf, rejectedMessage } from './messages.ts'
 import type { Rowline } from './rowline.ts'
 
 type Send = (messages: unknown) => void
 
+/** How long the branch of output 2 may take with a reading that comes from the outbox. */
+const SETTLE_TIMEOUT_MS = 60_000
+
 /** Output 2 of a node, or its dead letters while output 2 is not wired. */
 export class Rejections {
   readonly #node: Node & { wires?: readonly (readonly string[])[] }
+  readonly #rowline: Rowline
   readonly #deadLetters: DeadLetters
   #count = 0
 
   constructor(node: Node, rowline: Rowline) {
     this.#node = node
+    this.#rowline = rowline
     this.#deadLetters = new DeadLetters(rowline.pathOf('dead-letter', node), node.id, (message) => node.warn(message))
   }
 
@@ -42,13 +48,43 @@ export class Rejections {
     } else this.#deadLetters.store(rejected, then)
   }
 
+  /** The same for records whose message has long been done. `then` is called when the branch has finished with all. */
+  rejectLate(rejected: readonly Rejected[], then: () => void): void {
+    this.#count += rejected.length
+    if (!this.isWired) {
+      this.#deadLetters.store(rejected, then)
+      return
+    }
+    let open = rejected.length
+    const one = () => {
+      if (--open === 0) then()
+    }
+    for (const each of rejected) this.#follow(each, one)
+  }
+
   close(): Promise<void> {
     return this.#deadLetters.close()
   }
 
-  #message({ record, error }: Rejected, from: FlowMessage): FlowMessage {
+  #follow(rejected: Rejected, then: () => void): void {
+    const { tracker } = this.#rowline
+    const message = Object.assign(this.#message(rejected), { _msgid: randomUUID() })
+    const handle = tracker.track(message, {
+      origin: originOf(rejected.record),
+      batch: false,
+      timeoutMs: SETTLE_TIMEOUT_MS,
+      onFinished: ({ status }) => {
+        if (status === 'accepted') then()
+        else this.#deadLetters.store([rejected], then)
+      },
+    })
+    this.#node.send([null, message] as Parameters<Node['send']>[0])
+    tracker.sent(handle)
+  }
+
+  #message({ record, error }: Rejected, from?: FlowMessage): FlowMessage {
     const message = rejectedMessage(record, error, this.#node.id)
-    if (from[HANDLE]) message[HANDLE] = from[HANDLE]
+    if (from?.[HANDLE]) message[HANDLE] = from[HANDLE]
     return message
   }
 }

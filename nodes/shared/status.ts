@@ -70,3 +70,9 @@ export class FailureLog {
     else this.#node.log(recovered)
   }
 }
+
+/** `40 s`, `3 min`, `2 h`: as precise as anybody wants to know. */
+export function duration(ms: number): string {
+  if (ms < 60_000) return `${Math.floor(ms / 1000)} s`
+  return ms < 3_600_000 ? `${Math.floor(ms / 60_000)} min` : `${Math.floor(ms / 3_600_000)} h`
+}

@@ -1,14 +1,65 @@
-import { bytes, duration, integer } from './fields.ts'
+import { bytes, choice, duration, integer, text } from './fields.ts'
 
 interface Defaults {
   readonly batchRecords: number
   readonly batchBytes: number
   readonly lingerMs: number
+  readonly delivery: 'outbox' | 'confirm'
 }
 
-/** Batching and retry, with one vocabulary in every sink. `src/core/sink-runner` acts on them. */
+const outbox = { field: 'delivery', values: ['outbox'] } as const
+
+/** Delivery, batching and retry, with one vocabulary in every sink. The runners of core and outbox act on them. */
 export function runnerFields(defaults: Defaults) {
   return {
+    delivery: choice({
+      label: 'Delivery',
+      note: '"outbox" is done with a reading when it is safe on the local disk, and forwards it in the background: an outage of hours holds nothing up. "confirm" is done when the target has confirmed it; until then the reading stays with the broker.',
+      values: ['outbox', 'confirm'],
+      default: defaults.delivery,
+    }),
+    outboxMaxBytes: bytes({
+      label: 'Outbox size',
+      note: 'Most bytes on the local disk that wait for the target.',
+      default: 1 << 30,
+      min: 1 << 20,
+      max: 1024 * (1 << 30),
+      advanced: true,
+      when: outbox,
+    }),
+    outboxMaxAgeMs: duration({
+      label: 'Outbox age',
+      note: 'How long a reading may wait for the target before the outbox counts as full. 0: for ever.',
+      default: 0,
+      min: 0,
+      max: 3650 * 86_400_000,
+      advanced: true,
+      when: outbox,
+    }),
+    outboxWhenFull: choice({
+      label: 'When the outbox is full',
+      note: '"block" takes nothing more until there is room; the broker keeps the rest. "drop-oldest" deletes the oldest readings and says how many.',
+      values: ['block', 'drop-oldest'],
+      default: 'block',
+      advanced: true,
+      when: outbox,
+    }),
+    outboxPath: text({
+      label: 'Outbox folder',
+      note: 'Left empty: rowline/outbox/<node id> in the Node-RED user directory.',
+      default: '',
+      advanced: true,
+      when: outbox,
+    }),
+    forwardPerSecond: integer({
+      label: 'Forward per second',
+      note: 'Most readings sent to the target in a second, so that a target that comes back is not flooded. 0: as fast as it takes them.',
+      default: 0,
+      min: 0,
+      max: 1_000_000,
+      advanced: true,
+      when: outbox,
+    }),
     batchRecords: integer({
       label: 'Batch records',
       note: 'Most records written together.',
@@ -39,6 +90,13 @@ export function runnerFields(defaults: Defaults) {
       default: 0,
       min: 0,
       max: 1_000_000,
+      advanced: true,
+    }),
+    onError: choice({
+      label: 'When a write fails',
+      note: '"retry" writes again, for ever or as often as said above. "dead-letter" sends the readings to output 2 at once. "stop" turns red and holds everything until the next deploy. Wrong passwords, missing rights and missing topics are always held until somebody has put them right.',
+      values: ['retry', 'dead-letter', 'stop'],
+      default: 'retry',
       advanced: true,
     }),
     retryBackoffMs: duration({

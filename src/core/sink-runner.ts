@@ -9,6 +9,7 @@ export interface RunnerOptions extends BatchLimits {
   readonly maxRetries: number
   readonly retryBackoffMs: number
   readonly maxRetryBackoffMs: number
+  readonly onError: 'retry' | 'dead-letter' | 'stop'
 }
 
 /**
@@ -205,13 +206,19 @@ export class SinkRunner<Request> implements RecordRunner {
           return error
         }
         this.#fail(error)
-        const { maxRetries } = this.#options
-        if (maxRetries > 0 && failures >= maxRetries && this.#pendingRecords > 0)
+        if (this.#isExhausted(error, failures))
           return new PipelineError('RETRIES_EXHAUSTED', { attempts: failures + 1, problem: error.message }, error)
         await this.#waitAfter(error, failures)
       }
     }
     return undefined
+  }
+
+  /** What an operator has to put right is held, however often it fails. */
+  #isExhausted({ disposition }: PipelineError, failures: number): boolean {
+    const { maxRetries, onError } = this.#options
+    if (disposition !== 'retry' || this.#pendingRecords === 0) return false
+    return onError === 'dead-letter' || (onError === 'retry' && maxRetries > 0 && failures >= maxRetries)
   }
 
   #fail(error: PipelineError): void {
@@ -221,9 +228,9 @@ export class SinkRunner<Request> implements RecordRunner {
 
   async #waitAfter(error: PipelineError, failures: number): Promise<void> {
     const { signal } = this.#abort
-    const { retryBackoffMs, maxRetryBackoffMs } = this.#options
+    const { retryBackoffMs, maxRetryBackoffMs, onError } = this.#options
     if (this.#closing) return this.#abort.abort()
-    if (error.disposition === 'fatal') return untilAborted(signal)
+    if (error.disposition === 'fatal' || onError === 'stop') return untilAborted(signal)
     await pause(retryDelayMs(failures, { baseMs: retryBackoffMs, maxMs: maxRetryBackoffMs }), signal)
   }
 

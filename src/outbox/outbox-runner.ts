@@ -20,7 +20,7 @@ export interface Refused {
 
 export interface OutboxRunnerSnapshot extends RunnerSnapshot {
   /** Undefined until the outbox is open. */
-  readonly outbox: OutboxSnapshot | undefined
+  readonly outbox: (OutboxSnapshot & { readonly directory: string }) | undefined
 }
 
 /** Batches on their way to the target at a time: one is written while the next is made ready. */
@@ -82,7 +82,8 @@ export class OutboxRunner implements RecordRunner {
 
   snapshot(): OutboxRunnerSnapshot {
     const snapshot = this.#runner.snapshot()
-    const outbox = this.#outbox?.snapshot()
+    const { directory } = this.#options
+    const outbox = this.#outbox && { ...this.#outbox.snapshot(), directory }
     const error = this.#error ?? outbox?.error ?? snapshot.error
     return { ...snapshot, error, pendingRecords: outbox?.entries ?? snapshot.pendingRecords, outbox }
   }
@@ -109,7 +110,6 @@ export class OutboxRunner implements RecordRunner {
 
   async #open(): Promise<void> {
     const { signal } = this.#abort
-    const { retryBackoffMs, maxRetryBackoffMs } = this.#options
     for (let failures = 0; !signal.aborted; failures++) {
       try {
         this.#outbox = await Outbox.open(this.#options, signal)
@@ -117,8 +117,7 @@ export class OutboxRunner implements RecordRunner {
         for (const { entries, onSettled } of this.#waiting.splice(0)) this.#append(entries, onSettled)
         return
       } catch (error) {
-        this.#error = toPipelineError(error)
-        await pause(retryDelayMs(failures, { baseMs: retryBackoffMs, maxMs: maxRetryBackoffMs }), signal)
+        await this.#failed(error, failures)
       }
     }
   }
@@ -126,13 +125,25 @@ export class OutboxRunner implements RecordRunner {
   async #forward(): Promise<void> {
     const { signal } = this.#abort
     const { batchRecords, batchBytes } = this.#options
-    while (!signal.aborted) {
-      const entries = await this.#outbox!.take(batchRecords, batchBytes, signal)
-      if (entries.length === 0) return
-      this.#hand(entries)
-      await this.#pace(entries.length)
-      if (this.#forwarded.length >= IN_FLIGHT) await this.#untilRoom()
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        const entries = await this.#outbox!.take(batchRecords, batchBytes, signal)
+        if (entries.length === 0) return
+        this.#error = undefined
+        failures = 0
+        this.#hand(entries)
+        await this.#pace(entries.length)
+        if (this.#forwarded.length >= IN_FLIGHT) await this.#untilRoom()
+      } catch (error) {
+        await this.#failed(error, failures++)
+      }
     }
+  }
+
+  #failed(error: unknown, failures: number): Promise<void> {
+    this.#error = toPipelineError(error)
+    const { retryBackoffMs: baseMs, maxRetryBackoffMs: maxMs } = this.#options
+    return pause(retryDelayMs(failures, { baseMs, maxMs }), this.#abort.signal)
   }
 
   #hand(entries: readonly OutboxEntry[]): void {

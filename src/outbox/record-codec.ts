@@ -15,7 +15,7 @@ type Header = readonly [
   retain: 0 | 1,
   dup: 0 | 1,
   receivedAt: number,
-  rest?: { readonly filter?: string; readonly route?: string; readonly to?: string; readonly partitions?: number },
+  rest: { readonly filter?: string; readonly route?: string; readonly to?: string; readonly partitions?: number } | null,
 ]
 
 const LENGTH_BYTES = 4
@@ -85,7 +85,7 @@ function keepsJson(value: unknown): boolean {
 }
 
 function restOf({ filter, route, to, partitions }: Record): Header[8] {
-  if (filter === undefined && route === undefined && to === undefined && partitions === undefined) return undefined
+  if (filter === undefined && route === undefined && to === undefined && partitions === undefined) return null
   return {
     ...(filter === undefined ? {} : { filter }),
     ...(route === undefined ? {} : { route }),

@@ -45,7 +45,7 @@ export const sinkFields = {
     default: 'block',
     advanced: true,
   }),
-  ...runnerFields({ batchRecords: 1000, batchBytes: 1 << 20, lingerMs: 5 }),
+  ...runnerFields({ batchRecords: 1000, batchBytes: 1 << 20, lingerMs: 5, delivery: 'confirm' }),
 }
 
 export type FileSinkConfig = ConfigOf<typeof sinkFields>

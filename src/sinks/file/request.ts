@@ -47,8 +47,8 @@ function recordText(record: Record): string {
   return `{"payload":${valueText(payload)},${JSON.stringify(envelope(record)).slice(1)}`
 }
 
-function envelope({ topic, qos, retain, dup, receivedAt, route }: Record) {
-  return { topic, qos, retain, dup, receivedAt, route }
+function envelope({ topic, qos, retain, dup, receivedAt, route, id }: Record) {
+  return { topic, qos, retain, dup, receivedAt, route, id }
 }
 
 function asText(bytes: Uint8Array): { payload: string; encoding?: 'base64' } {

@@ -122,7 +122,7 @@ export const sinkFields = {
     max: 3_600_000,
     advanced: true,
   }),
-  ...runnerFields({ batchRecords: 500, batchBytes: 512 << 10, lingerMs: 5 }),
+  ...runnerFields({ batchRecords: 500, batchBytes: 512 << 10, lingerMs: 5, delivery: 'outbox' }),
 }
 
 export type KafkaSinkConfig = ConfigOf<typeof sinkFields>

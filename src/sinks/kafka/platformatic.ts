@@ -101,20 +101,25 @@ class PlatformaticClient implements KafkaClient {
     return hash
   }
 
-  #message({ topic, key, value, headers, timestamp }: KafkaRequest, partition: number): MessageToProduce {
-    let encoded = this.#headers.get(headers)
-    if (!encoded) {
-      encoded = new Map(Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)]))
-      this.#headers.set(headers, encoded)
-    }
+  #message(request: KafkaRequest, partition: number): MessageToProduce {
+    const { topic, key, value, timestamp } = request
     return {
       topic,
       partition,
       ...(key && { key }),
       value: Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength),
-      headers: encoded,
+      headers: this.#encodedHeaders(request),
       timestamp: BigInt(timestamp),
     }
+  }
+
+  #encodedHeaders({ headers, id }: KafkaRequest): Map<Buffer, Buffer> {
+    let encoded = this.#headers.get(headers)
+    if (!encoded) {
+      encoded = new Map(Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)]))
+      this.#headers.set(headers, encoded)
+    }
+    return id === undefined ? encoded : new Map(encoded).set(idHeader, Buffer.from(id))
   }
 
   #session(): Producer {
@@ -148,6 +153,8 @@ class PlatformaticClient implements KafkaClient {
     }
   }
 }
+
+const idHeader = Buffer.from('rowline.id')
 
 const partitionName = (topic: unknown, partition: unknown) => `${topic}:${partition}`
 

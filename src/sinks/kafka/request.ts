@@ -11,6 +11,8 @@ export interface KafkaRequest {
   readonly key: Buffer | undefined
   readonly value: Uint8Array
   readonly headers: { readonly [name: string]: string }
+  /** Goes into the header `rowline.id`, the only one that differs from record to record. */
+  readonly id: string | undefined
   /** Milliseconds since 1970. */
   readonly timestamp: number
   /** Of the topic, should it have to be created. */
@@ -37,7 +39,8 @@ export function createRequestBuilder(options: RequestOptions): (record: Record) 
     const key = keyOf(record)
     const { headers, length } = headersOf(record)
     const value = encoded(record)
-    const bytes = (key?.length ?? 0) + value.length + length + recordOverhead
+    const id = options.includeMetadata ? record.id : undefined
+    const bytes = (key?.length ?? 0) + value.length + length + (id?.length ?? 0) + recordOverhead
     if (bytes > options.maxMessageBytes) {
       throw new PipelineError('RECORD_TOO_LARGE', { bytes, limit: options.maxMessageBytes, target: 'the kafka-sink' })
     }
@@ -46,6 +49,7 @@ export function createRequestBuilder(options: RequestOptions): (record: Record) 
       key,
       value: value === record.payload ? Buffer.from(value) : value,
       headers,
+      id,
       timestamp: record.receivedAt,
       partitions: record.partitions,
     }
