@@ -59,9 +59,12 @@ function decodeMessage(message: FlowMessage, decode: DecodeRecord): Decoded {
     }
   }
   const skipped = items.length - out.length - rejected.length
-  const { [SHARED]: _, ...own } = message
-  const decodedMessage = batch ? { ...own, payload: out } : out[0]
-  return { message: out.length > 0 ? decodedMessage : undefined, rejected, decoded: out.length, skipped }
+  const decoded = batch && out.length > 0 ? withItems(message, out) : out[0]
+  return { message: decoded, rejected, decoded: out.length, skipped }
+}
+
+function withItems({ [SHARED]: _, ...message }: FlowMessage, payload: readonly FlowMessage[]): FlowMessage {
+  return { ...message, payload }
 }
 
 function decodedItem(item: FlowMessage, record: Record, row: Record): FlowMessage {

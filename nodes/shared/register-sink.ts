@@ -3,6 +3,7 @@ import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import type { ConfigOf, Fields } from '../../src/config/fields.ts'
 import { toPipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
+import type { Rejection } from '../../src/core/sink.ts'
 import { type RunnerOptions, type RunnerSnapshot, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
 import type { Rejected } from './dead-letters.ts'
@@ -78,8 +79,7 @@ function settle(
   done: () => void,
 ): void {
   if (settled.status === 'released') return
-  const refused = new Set(settled.rejected.map(({ index }) => index))
-  if (isOutputWired(node) && refused.size < records.length) send(confirmed(message, refused))
+  if (isOutputWired(node) && settled.rejected.length < records.length) send(confirmed(message, settled.rejected))
   const rejected: Rejected[] = settled.rejected.map(({ index, error }) => ({ record: records[index]!, error }))
   rejections.reject(rejected, message, send, done)
 }
@@ -89,8 +89,9 @@ function isOutputWired(node: RowlineNode): boolean {
 }
 
 /** The message again, without the records that were refused. */
-function confirmed(message: FlowMessage, refused: ReadonlySet<number>): FlowMessage {
-  if (refused.size === 0 || !isBatch(message)) return message
+function confirmed(message: FlowMessage, rejected: readonly Rejection[]): FlowMessage {
+  if (rejected.length === 0 || !isBatch(message)) return message
+  const refused = new Set(rejected.map(({ index }) => index))
   return { ...message, payload: message.payload.filter((_, i) => !refused.has(i)) }
 }
 
