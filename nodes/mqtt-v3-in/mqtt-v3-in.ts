@@ -10,7 +10,7 @@ export default function (RED: NodeAPI): void {
   registerNode(RED, declaration, (node, config, rowline) => {
     const broker = RED.nodes.getNode(config.source) as Node
     const lease = () => leaseConnection(rowline, broker, configOf<SourceConfig>(RED, config.source))
-    const flow = new FlowEntry(RED, node, config, rowline)
+    const flow = new FlowEntry(node, config, rowline)
     flow.start(new MqttSource(config, lease, flow))
   })
 }

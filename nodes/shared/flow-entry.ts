@@ -1,4 +1,4 @@
-import type { NodeAPI, NodeStatus } from 'node-red'
+import type { NodeStatus } from 'node-red'
 import { accepted, released } from '../../src/core/delivery.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import type { Batch } from '../../src/core/source.ts'
@@ -19,7 +19,6 @@ const DRAIN_STEP_MS = 25
 
 /** Where a source's batches enter the flow: each is sent, followed, and settled when the flow has finished with it. */
 export class FlowEntry implements SourceReceiver {
-  readonly #RED: NodeAPI
   readonly #node: RowlineNode
   readonly #config: InConfig
   readonly #rowline: Rowline
@@ -30,8 +29,7 @@ export class FlowEntry implements SourceReceiver {
   #parked: (() => void)[] = []
   #status: StatusLine | undefined
 
-  constructor(RED: NodeAPI, node: RowlineNode, config: InConfig, rowline: Rowline) {
-    this.#RED = RED
+  constructor(node: RowlineNode, config: InConfig, rowline: Rowline) {
     this.#node = node
     this.#config = config
     this.#rowline = rowline
@@ -96,8 +94,7 @@ export class FlowEntry implements SourceReceiver {
     }
     const { tracker } = this.#rowline
     const isBatch = output === 0 && this.#config.output === 'batches'
-    const tracked = Object.assign(message, { _msgid: this.#RED.util.generateId() })
-    const handle = tracker.track(tracked, {
+    const handle = tracker.track(message, {
       origin: isBatch ? undefined : originOf(batch.records[0]!),
       batch: isBatch,
       timeoutMs: this.#config.settleTimeoutMs,
