@@ -7,10 +7,10 @@ import type { ConnectionStatus } from '../../src/mqtt/connection.ts'
 import type { MqttSource, SourceReceiver } from '../../src/mqtt/mqtt-source.ts'
 import type { FlowMessage, FlowResult, Handle } from './handle.ts'
 import { batchMessage, originOf, readingMessage, rejectedMessage } from './messages.ts'
-import type { RowlineNode } from './register-node.ts'
+import { onClose, type RowlineNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
 import type { Rowline } from './rowline.ts'
-import { count, FailureLog, StatusLine, short } from './status.ts'
+import { count, FailureLog, failing, StatusLine } from './status.ts'
 
 /** How long a closing node waits for sinks that are still writing, and for anybody else. */
 const DRAIN_MS = 9000
@@ -47,17 +47,16 @@ export class FlowEntry implements SourceReceiver {
       opening ??= source.open(this.#abort.signal)
     })
     this.#status = new StatusLine(this.#node, (rate) => {
-      failures.note(source.status?.error, 'Connected again')
+      failures.note(source.status?.error ?? this.#rejections.error, 'Working again')
       return describe(source.status, rate(source.received), this.#rejections)
     })
-    this.#node.on('close', (_removed: boolean, done: () => void) => {
+    onClose(this.#node, async () => {
       stop()
-      void this.#close(source, opening)
-        .catch((error: unknown) => this.#node.error(messageOf(error)))
-        .finally(() => {
-          tracker.release()
-          done()
-        })
+      try {
+        await this.#close(source, opening)
+      } finally {
+        tracker.release()
+      }
     })
   }
 
@@ -153,9 +152,9 @@ function failure(result: Extract<FlowResult, { status: 'failed' | 'abandoned' }>
 
 function describe(status: ConnectionStatus | undefined, ratePerSecond: number, rejections: Rejections): NodeStatus {
   if (!status) return { fill: 'grey', shape: 'ring', text: 'starting' }
-  const { phase, error, windowLimited, unacknowledged } = status
-  if (error)
-    return { fill: error.disposition === 'retry' ? 'yellow' : 'red', shape: 'ring', text: short(error.message) }
+  const { phase, windowLimited, unacknowledged } = status
+  const error = status.error ?? rejections.error
+  if (error) return failing(error)
   if (phase !== 'connected') return { fill: 'yellow', shape: 'ring', text: 'connecting' }
   const open = unacknowledged > 0 ? ` · ${count(unacknowledged)} open` : ''
   const stored = rejections.deadLetters.count > 0 ? ` · ${count(rejections.deadLetters.count)} rejected` : ''

@@ -1,5 +1,6 @@
 import { PipelineError } from '../../src/core/errors.ts'
-import { originalBytes, type Payload, type Qos, type Record } from '../../src/core/record.ts'
+import { originalBytes } from '../../src/core/original-bytes.ts'
+import type { Payload, Qos, Record } from '../../src/core/record.ts'
 import { type FlowMessage, HANDLE, ORIGIN, Origin } from './handle.ts'
 
 /** One message per reading: the record's properties on the message itself. */

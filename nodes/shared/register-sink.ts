@@ -9,9 +9,9 @@ import type { SinkDefinition } from '../../src/sinks/definition.ts'
 import type { Rejected } from './dead-letters.ts'
 import { type FlowMessage, SHARED } from './handle.ts'
 import { isBatch, recordsOf } from './messages.ts'
-import { configOf, type RowlineNode, registerNode } from './register-node.ts'
+import { configOf, onClose, type RowlineNode, registerNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
-import { count, FailureLog, StatusLine, short } from './status.ts'
+import { count, FailureLog, failing, StatusLine } from './status.ts'
 
 /** Node-RED waits 15 s for a node to close. */
 const CLOSE_MS = 8000
@@ -40,7 +40,7 @@ function attach(node: RowlineNode, runner: SinkRunner<unknown>, rejections: Reje
   const failures = new FailureLog(node)
   const status = new StatusLine(node, (rate) => {
     const snapshot = runner.snapshot()
-    failures.note(snapshot.error, 'Writing again')
+    failures.note(snapshot.error ?? rejections.error, 'Writing again')
     return describe(snapshot, rate(snapshot.confirmed), rejections)
   })
   node.on('input', (message, send, done) => {
@@ -58,15 +58,14 @@ function attach(node: RowlineNode, runner: SinkRunner<unknown>, rejections: Reje
       settle(node, rejections, { message: flowMessage, records, settled }, sendAny, done),
     )
   })
-  node.on('close', (_removed: boolean, done: () => void) => {
+  onClose(node, async () => {
     status.close()
-    void runner
-      .close(CLOSE_MS)
-      .then(() => rejections.close())
-      .finally(() => {
-        node.stuck = true
-        done()
-      })
+    try {
+      await runner.close(CLOSE_MS)
+      await rejections.close()
+    } finally {
+      node.stuck = true
+    }
   })
 }
 
@@ -102,12 +101,10 @@ function unreadable(message: FlowMessage): Record {
 }
 
 function describe(snapshot: RunnerSnapshot, ratePerSecond: number, rejections: Rejections): NodeStatus {
-  const { phase, error, pendingRecords } = snapshot
+  const { phase, pendingRecords } = snapshot
+  const error = snapshot.error ?? rejections.error
   const waiting = pendingRecords > 0 ? ` · ${count(pendingRecords)} waiting` : ''
-  if (error) {
-    const fill = error.disposition === 'retry' ? 'yellow' : 'red'
-    return { fill, shape: 'ring', text: short(error.message) + waiting }
-  }
+  if (error) return failing(error, waiting)
   if (phase === 'opening') return { fill: 'yellow', shape: 'ring', text: `connecting${waiting}` }
   const rejected = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
   return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${waiting}${rejected}` }
