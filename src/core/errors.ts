@@ -61,11 +61,6 @@ export const errorTable = {
     reason: 'type',
     message: 'msg.payload cannot be written: {problem}',
   },
-  PACKET_TOO_LARGE: {
-    disposition: 'reject',
-    reason: 'packet-too-large',
-    message: 'An MQTT packet of {bytes} bytes is over maxPacketSize ({limit}); its first 64 KiB are kept',
-  },
   RETRIES_EXHAUSTED: {
     disposition: 'reject',
     reason: 'retries-exhausted',

@@ -90,7 +90,7 @@ export class SinkRunner<Request> {
   }
 
   snapshot(): RunnerSnapshot {
-    const { phase, error, failingSince } = this.#state
+    const { phase, error = this.#sink.trouble, failingSince } = this.#state
     return {
       phase,
       error,

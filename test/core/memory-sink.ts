@@ -19,6 +19,7 @@ export class MemorySink implements Sink<number> {
   opened = 0
   closed = 0
   openFailures: Error[] = []
+  trouble: PipelineError | undefined
   behaviour: Behaviour = () => allWritten
   #writing = false
 
