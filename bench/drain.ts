@@ -13,26 +13,26 @@ import { type Drain, drain, type Load, type Services } from './measure.ts'
 import { type Hot, profileDrain } from './profile.ts'
 import { markdown } from './report.ts'
 import { summarize } from './summary.ts'
-import { type Variant, variants } from './variants.ts'
+import { variants } from './variants.ts'
 
 interface Plan {
   readonly rounds: number
   readonly sizes: readonly number[]
   readonly warmUp: number
-  readonly messages: { readonly [name in Variant['name']]: number }
+  readonly messages: number
 }
 
 const full: Plan = {
   rounds: 3,
   sizes: [272, 1024],
   warmUp: 10_000,
-  messages: { reading: 60_000, batches: 60_000, stock: 20_000 },
+  messages: 100_000,
 }
 const quick: Plan = {
   rounds: 1,
   sizes: [272],
   warmUp: 5000,
-  messages: { reading: 20_000, batches: 20_000, stock: 8000 },
+  messages: 20_000,
 }
 const results = join(import.meta.dirname, 'results')
 
@@ -69,7 +69,7 @@ async function runRounds(services: Services, { rounds, sizes, warmUp, messages }
     const drains: Drain[] = []
     for (const payloadBytes of sizes)
       for (const variant of variants.map((_, i) => variants[(i + round) % variants.length]!)) {
-        const drained = await drain(services, variant, { payloadBytes, warmUp, messages: messages[variant.name] })
+        const drained = await drain(services, variant, { payloadBytes, warmUp, messages })
         drains.push(drained)
         console.log(progress(round, drained))
       }
@@ -89,7 +89,7 @@ function progress(round: number, { variant, payloadBytes, ratePerSecond, cpuSeco
 async function runProfiles(services: Services, { sizes, warmUp, messages }: Plan): Promise<Hot[]> {
   const hot: Hot[] = []
   for (const variant of variants.filter(({ name }) => name !== 'stock')) {
-    const load: Load = { payloadBytes: sizes[0]!, warmUp, messages: messages[variant.name] }
+    const load: Load = { payloadBytes: sizes[0]!, warmUp, messages }
     hot.push(await profileDrain(services, variant, load, join(results, `${variant.name}.cpuprofile`)))
   }
   return hot

@@ -16,10 +16,6 @@ export interface Result {
 
 export function markdown({ date, machine, warmUp, summaries, rounds, hot }: Result): string {
   const { cpu, cores, memoryGiB, kernel, loadAverage, versions, commit } = machine
-  const counts = variants.map(({ name }) => {
-    const { messages } = summaries.find(({ variant }) => variant === name)!
-    return `${whole(messages)} for ${title(name)}`
-  })
   return `# Drain of a preloaded QoS 1 session: mosquitto to Apache Kafka
 
 ${date.slice(0, 16).replace('T', ' ')} UTC, commit ${commit}. Written by \`npm run bench\`.
@@ -29,7 +25,7 @@ ${loadAverage.join(' / ')}. ${Object.entries(versions)
     .map(([name, version]) => `${name} ${version}`)
     .join(', ')}.
 
-Each drain has a Node-RED process and a session of its own: ${counts.join(', ')}.
+Each drain has a Node-RED process of its own and a session of ${whole(summaries[0]!.messages)} readings.
 ${whole(warmUp)} readings go first, through nodes that are then replaced; they are not counted. Rate: from the first to
 the last record readable in Kafka. CPU: of the Node-RED process alone, from the request to deploy the flow to the last
 acknowledgement. Rates and CPU are medians of ${rounds.length} rounds; ratios are medians of the ratios within each round.

@@ -6,9 +6,9 @@ import { createDecoder, type DecodeRecord } from '../../src/rows/decode-record.t
 import type { Rejected } from '../shared/dead-letters.ts'
 import { type FlowMessage, SHARED } from '../shared/handle.ts'
 import { isBatch, recordsOf, withPayload } from '../shared/messages.ts'
-import { configOf, registerNode } from '../shared/register-node.ts'
+import { configOf, onClose, registerNode } from '../shared/register-node.ts'
 import { Rejections } from '../shared/rejections.ts'
-import { count, StatusLine } from '../shared/status.ts'
+import { count, FailureLog, failing, StatusLine } from '../shared/status.ts'
 import { declaration } from './declaration.ts'
 
 export default function (RED: NodeAPI): void {
@@ -17,7 +17,10 @@ export default function (RED: NodeAPI): void {
     const rejections = new Rejections(node, rowline)
     let decoded = 0
     let skipped = 0
+    const failures = new FailureLog(node)
     const status = new StatusLine(node, (rate) => {
+      failures.note(rejections.error, 'Storing rejected readings again')
+      if (rejections.error) return failing(rejections.error)
       const rejected = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
       const passed = skipped > 0 ? ` · ${count(skipped)} skipped` : ''
       return { fill: 'green', shape: 'dot', text: `${count(rate(decoded))}/s${rejected}${passed}` }
@@ -30,9 +33,9 @@ export default function (RED: NodeAPI): void {
       if (result.message) sendAny(result.message)
       rejections.reject(result.rejected, message as FlowMessage, sendAny, done)
     })
-    node.on('close', (_removed: boolean, done: () => void) => {
+    onClose(node, () => {
       status.close()
-      void rejections.close().finally(done)
+      return rejections.close()
     })
   })
 }
@@ -59,9 +62,12 @@ function decodeMessage(message: FlowMessage, decode: DecodeRecord): Decoded {
     }
   }
   const skipped = items.length - out.length - rejected.length
-  const { [SHARED]: _, ...own } = message
-  const decodedMessage = batch ? { ...own, payload: out } : out[0]
-  return { message: out.length > 0 ? decodedMessage : undefined, rejected, decoded: out.length, skipped }
+  const decoded = batch && out.length > 0 ? withItems(message, out) : out[0]
+  return { message: decoded, rejected, decoded: out.length, skipped }
+}
+
+function withItems({ [SHARED]: _, ...message }: FlowMessage, payload: readonly FlowMessage[]): FlowMessage {
+  return { ...message, payload }
 }
 
 function decodedItem(item: FlowMessage, record: Record, row: Record): FlowMessage {

@@ -34,12 +34,17 @@ export class DeadLetters {
     this.#warn = warn
   }
 
-  /** `onStored` is called when all are on disk; never, when the node is closed before. */
+  /** `onStored` is called when all are on disk; never, when one cannot be, or the node is closed before. */
   store(rejected: readonly Rejected[], onStored: () => void): void {
     this.#runner ??= this.#open()
     this.#count += rejected.length
     const records: DeadRecord[] = rejected.map(({ record, error }) => ({ ...record, error }))
-    this.#runner.submit(records, ({ status }) => status === 'written' && onStored())
+    this.#runner.submit(records, (settled) => {
+      if (settled.status === 'released') return
+      const [refused] = settled.rejected
+      if (refused) this.#warn(`A rejected reading cannot be stored and stays unacknowledged: ${refused.error.message}`)
+      else onStored()
+    })
   }
 
   get count(): number {

@@ -1,4 +1,4 @@
-import type { NodeAPI, NodeStatus } from 'node-red'
+import type { NodeStatus } from 'node-red'
 import { accepted, released } from '../../src/core/delivery.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import type { Batch } from '../../src/core/source.ts'
@@ -7,10 +7,10 @@ import type { ConnectionStatus } from '../../src/mqtt/connection.ts'
 import type { MqttSource, SourceReceiver } from '../../src/mqtt/mqtt-source.ts'
 import type { FlowMessage, FlowResult, Handle } from './handle.ts'
 import { batchMessage, originOf, readingMessage, rejectedMessage } from './messages.ts'
-import type { RowlineNode } from './register-node.ts'
+import { onClose, type RowlineNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
 import type { Rowline } from './rowline.ts'
-import { count, FailureLog, StatusLine, short } from './status.ts'
+import { count, FailureLog, failing, StatusLine } from './status.ts'
 
 /** How long a closing node waits for sinks that are still writing, and for anybody else. */
 const DRAIN_MS = 9000
@@ -19,7 +19,6 @@ const DRAIN_STEP_MS = 25
 
 /** Where a source's batches enter the flow: each is sent, followed, and settled when the flow has finished with it. */
 export class FlowEntry implements SourceReceiver {
-  readonly #RED: NodeAPI
   readonly #node: RowlineNode
   readonly #config: InConfig
   readonly #rowline: Rowline
@@ -30,8 +29,7 @@ export class FlowEntry implements SourceReceiver {
   #parked: (() => void)[] = []
   #status: StatusLine | undefined
 
-  constructor(RED: NodeAPI, node: RowlineNode, config: InConfig, rowline: Rowline) {
-    this.#RED = RED
+  constructor(node: RowlineNode, config: InConfig, rowline: Rowline) {
     this.#node = node
     this.#config = config
     this.#rowline = rowline
@@ -49,17 +47,16 @@ export class FlowEntry implements SourceReceiver {
       opening ??= source.open(this.#abort.signal)
     })
     this.#status = new StatusLine(this.#node, (rate) => {
-      failures.note(source.status?.error, 'Connected again')
+      failures.note(source.status?.error ?? this.#rejections.error, 'Working again')
       return describe(source.status, rate(source.received), this.#rejections)
     })
-    this.#node.on('close', (_removed: boolean, done: () => void) => {
+    onClose(this.#node, async () => {
       stop()
-      void this.#close(source, opening)
-        .catch((error: unknown) => this.#node.error(messageOf(error)))
-        .finally(() => {
-          tracker.release()
-          done()
-        })
+      try {
+        await this.#close(source, opening)
+      } finally {
+        tracker.release()
+      }
     })
   }
 
@@ -96,8 +93,7 @@ export class FlowEntry implements SourceReceiver {
     }
     const { tracker } = this.#rowline
     const isBatch = output === 0 && this.#config.output === 'batches'
-    const tracked = Object.assign(message, { _msgid: this.#RED.util.generateId() })
-    const handle = tracker.track(tracked, {
+    const handle = tracker.track(message, {
       origin: isBatch ? undefined : originOf(batch.records[0]!),
       batch: isBatch,
       timeoutMs: this.#config.settleTimeoutMs,
@@ -156,9 +152,9 @@ function failure(result: Extract<FlowResult, { status: 'failed' | 'abandoned' }>
 
 function describe(status: ConnectionStatus | undefined, ratePerSecond: number, rejections: Rejections): NodeStatus {
   if (!status) return { fill: 'grey', shape: 'ring', text: 'starting' }
-  const { phase, error, windowLimited, unacknowledged } = status
-  if (error)
-    return { fill: error.disposition === 'retry' ? 'yellow' : 'red', shape: 'ring', text: short(error.message) }
+  const { phase, windowLimited, unacknowledged } = status
+  const error = status.error ?? rejections.error
+  if (error) return failing(error)
   if (phase !== 'connected') return { fill: 'yellow', shape: 'ring', text: 'connecting' }
   const open = unacknowledged > 0 ? ` · ${count(unacknowledged)} open` : ''
   const stored = rejections.deadLetters.count > 0 ? ` · ${count(rejections.deadLetters.count)} rejected` : ''

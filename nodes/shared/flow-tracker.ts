@@ -1,4 +1,4 @@
-import { type FlowMessage, HANDLE, Handle, type Holder, type Origin, SHARED } from './handle.ts'
+import { abandoned, accepted, type FlowMessage, HANDLE, Handle, type Holder, SHARED, type Tracked } from './handle.ts'
 
 /** The part of Node-RED's messaging hooks (RED.hooks) that is used here. */
 export interface Hooks {
@@ -33,13 +33,6 @@ export interface TrackerEvents {
   currentNode(id: string): Holder | undefined
 }
 
-export interface Tracked {
-  readonly origin: Origin | undefined
-  readonly batch: boolean
-  readonly timeoutMs: number
-  readonly onFinished: Handle['onFinished']
-}
-
 const FINISHED_KEPT = 8192
 const SWEEP_MS = 250
 const REDUCE_AFTER = 3
@@ -53,8 +46,7 @@ const REDUCED_TIMEOUT_MS = 2000
 export class FlowTracker {
   readonly #hooks: Hooks
   readonly #events: TrackerEvents
-  readonly #live = new Set<Handle>()
-  /** Live handles and the last finished ones, by message id. */
+  /** By message id: live handles, and for the last finished ones `accepted` or `abandoned`. */
   readonly #byId = new Map<string, Handle>()
   readonly #finishedIds: string[] = []
   /** What each node has sent in this turn of the event loop. */
@@ -92,16 +84,15 @@ export class FlowTracker {
     if (--this.#users > 0) return
     this.#hooks.remove('*.rowline')
     clearInterval(this.#sweeper)
-    this.#live.clear()
     this.#byId.clear()
   }
 
-  /** Follows a message that is about to be sent; `message._msgid` must be set. Call `sent` after node.send. */
-  track(message: FlowMessage & { _msgid: string }, tracked: Tracked): Handle {
-    const handle = new Handle({ ...tracked, messageId: message._msgid })
+  /** Follows a message that is about to be sent, and gives it its id. Call `sent` after node.send. */
+  track(message: FlowMessage, tracked: Tracked): Handle {
+    const handle = new Handle(tracked)
     handle.waitingSinceMs = performance.now()
+    message._msgid = handle.messageId
     message[HANDLE] = handle
-    this.#live.add(handle)
     this.#byId.set(handle.messageId, handle)
     return handle
   }
@@ -117,9 +108,13 @@ export class FlowTracker {
     return message[HANDLE] ?? (message._msgid === undefined ? undefined : this.#byId.get(message._msgid))
   }
 
+  get #live(): Handle[] {
+    return [...this.#byId.values()].filter(({ finished }) => !finished)
+  }
+
   /** After a redeploy: a message at a node that is no longer there will not come back from it. */
   releaseLost(): void {
-    for (const handle of [...this.#live])
+    for (const handle of this.#live)
       if (
         handle.undelivered.length > 0 ||
         handle.holders.some((holder) => this.#events.currentNode(holder.id) !== holder)
@@ -267,7 +262,7 @@ export class FlowTracker {
   #finish(handle: Handle, result: Parameters<Handle['onFinished']>[0]): void {
     handle.finished = true
     handle.abandoned = result.status === 'abandoned' || result.status === 'released'
-    this.#live.delete(handle)
+    this.#byId.set(handle.messageId, handle.abandoned ? abandoned : accepted)
     const forgotten = this.#finishedIds[this.#finishedNext]
     if (forgotten !== undefined) this.#byId.delete(forgotten)
     this.#finishedIds[this.#finishedNext] = handle.messageId
@@ -282,7 +277,7 @@ export class FlowTracker {
 
   #sweep(): void {
     const now = performance.now()
-    for (const handle of [...this.#live]) {
+    for (const handle of this.#live) {
       if (this.#isHeldByRowline(handle)) handle.waitingSinceMs = now
       else if (now - handle.waitingSinceMs > this.#timeoutMs(handle)) this.#expire(handle)
     }

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+
 /** Where a reading came from: what must survive whatever the flow does to the visible message. */
 export class Origin {
   /** The payload as it arrived. */
@@ -30,12 +32,26 @@ export type FlowResult =
   | { readonly status: 'abandoned'; readonly node: Holder | undefined; readonly timeoutMs: number }
   | { readonly status: 'released' }
 
+/** What a source says of a message that is to be followed. */
+export interface Tracked {
+  readonly origin: Origin | undefined
+  readonly batch: boolean
+  readonly timeoutMs: number
+  readonly onFinished: (result: FlowResult) => void
+}
+
+const idPrefix = randomBytes(4).toString('hex')
+let ids = 0
+
+/** In the form of Node-RED's own generateId, which costs ten times as much. */
+const nextMessageId = (): string => idPrefix + (ids++).toString(16).padStart(8, '0')
+
 /**
  * The flow's side of one delivery. It rides on every message that descends from the source's, under a symbol: Function
  * nodes, debug and JSON do not see it, `{...msg}` keeps it, and a clone refers to the same one.
  */
 export class Handle {
-  readonly messageId: string
+  readonly messageId = nextMessageId()
   /** Of a message that holds one reading. Those of a batch are on its items. */
   readonly origin: Origin | undefined
   readonly batch: boolean
@@ -60,23 +76,27 @@ export class Handle {
   /** Monotonic ms since when no Rowline node has held it. */
   waitingSinceMs = 0
 
-  constructor(options: {
-    messageId: string
-    origin: Origin | undefined
-    batch: boolean
-    timeoutMs: number
-    onFinished: (result: FlowResult) => void
-  }) {
-    this.messageId = options.messageId
-    this.origin = options.origin
-    this.batch = options.batch
-    this.timeoutMs = options.timeoutMs
-    this.onFinished = options.onFinished
+  constructor({ origin, batch, timeoutMs, onFinished }: Tracked) {
+    this.origin = origin
+    this.batch = batch
+    this.timeoutMs = timeoutMs
+    this.onFinished = onFinished
   }
 
   get [Symbol.toStringTag](): string {
     return KEPT_BY_REFERENCE
   }
+}
+
+/** In the place of handles that have finished, so that these and their readings can be forgotten. */
+export const accepted = finishedHandle(false)
+export const abandoned = finishedHandle(true)
+
+function finishedHandle(isAbandoned: boolean): Handle {
+  const handle = new Handle({ origin: undefined, batch: false, timeoutMs: 0, onFinished: () => {} })
+  handle.finished = true
+  handle.abandoned = isAbandoned
+  return handle
 }
 
 /** lodash.clonedeep, which Node-RED clones messages with, copies most instances but passes WeakMaps on as they are. */

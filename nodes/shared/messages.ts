@@ -1,5 +1,6 @@
 import { PipelineError } from '../../src/core/errors.ts'
-import { originalBytes, type Payload, type Qos, type Record } from '../../src/core/record.ts'
+import { originalBytes } from '../../src/core/original-bytes.ts'
+import type { Payload, Qos, Record } from '../../src/core/record.ts'
 import { type FlowMessage, HANDLE, ORIGIN, Origin } from './handle.ts'
 
 /** One message per reading: the record's properties on the message itself. */
@@ -46,21 +47,24 @@ export function recordsOf(message: FlowMessage): Record[] {
   })
 }
 
+type Draft = { -readonly [name in keyof Record]: Record[name] }
+
 function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
   const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions } = message
-  return {
+  const record: Draft = {
     topic: typeof topic === 'string' ? topic : topic === undefined ? '' : String(topic),
     payload: (payload === undefined ? null : payload) as Payload,
     qos: qos === 1 || qos === 2 ? (qos as Qos) : 0,
     retain: retain === true,
     dup: dup === true,
     receivedAt: typeof receivedAt === 'number' ? receivedAt : Date.now(),
-    ...(origin?.filter === undefined ? {} : { filter: origin.filter }),
-    ...(typeof route === 'string' ? { route } : {}),
-    ...(typeof to === 'string' ? { to } : {}),
-    ...(typeof partitions === 'number' ? { partitions } : {}),
-    ...(origin ? { original: origin.bytes } : {}),
   }
+  if (origin?.filter !== undefined) record.filter = origin.filter
+  if (typeof route === 'string') record.route = route
+  if (typeof to === 'string') record.to = to
+  if (typeof partitions === 'number') record.partitions = partitions
+  if (origin) record.original = origin.bytes
+  return record
 }
 
 /** The decoded record in the place of the one it was made of; what else the flow put on it stays. */

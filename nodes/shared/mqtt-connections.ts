@@ -8,12 +8,14 @@ import type { Lease } from '../../src/mqtt/connection-pool.ts'
 import type { InboundPublish } from '../../src/mqtt/publish-decoder.ts'
 import type { Rowline } from './rowline.ts'
 
-/** The connection of a `mqtt-v3-source` node, shared by all nodes that use it. */
-export function leaseConnection(rowline: Rowline, source: Node, config: SourceConfig): Promise<Lease> {
-  return rowline.pool.acquire(source.id, () => {
-    const options = connectionOptions(config, rowline.clientId(source))
-    return new MqttConnection(options, (publish, delivery) => storeUnclaimed(rowline, source, publish, delivery))
-  })
+/** Leases the connection of a `mqtt-v3-source` node, shared by all nodes that use it. Throws where none can be made. */
+export function connectionLease(rowline: Rowline, source: Node, config: SourceConfig): () => Promise<Lease> {
+  const options = connectionOptions(config, rowline.clientId(source))
+  return () =>
+    rowline.pool.acquire(
+      source.id,
+      () => new MqttConnection(options, (publish, delivery) => storeUnclaimed(rowline, source, publish, delivery)),
+    )
 }
 
 /** The broker's session has subscriptions that no node has any longer: nothing of it may vanish without a trace. */

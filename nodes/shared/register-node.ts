@@ -2,6 +2,7 @@ import type { Node, NodeAPI, NodeDef } from 'node-red'
 import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import { expandEnvironment } from '../../src/config/environment.ts'
 import { type ConfigOf, type FieldProblem, type Fields, parseFields, problemTexts } from '../../src/config/fields.ts'
+import { messageOf } from '../../src/core/errors.ts'
 import { type Rowline, rowlineOf } from './rowline.ts'
 
 type Raw = { readonly [name: string]: unknown }
@@ -31,10 +32,19 @@ export function registerNode<F extends Fields>(
     if (config === undefined) showProblems(this, problems)
     else {
       this.config = config
-      start(this, config, rowline)
+      startOrShow(this, () => start(this, config, rowline))
     }
   }
   RED.nodes.registerType(declaration.type, construct, { credentials: credentials(declaration.fields) })
+}
+
+/** Node-RED forgets a node whose constructor throws, and takes what is sent to it for delivered. */
+function startOrShow(node: RowlineNode, start: () => void): void {
+  try {
+    start()
+  } catch (error) {
+    showProblems(node, [messageOf(error)])
+  }
 }
 
 function readConfig<F extends Fields>(
@@ -76,6 +86,15 @@ function brokenReferences(RED: NodeAPI, fields: Fields, config: Raw): string[] {
     const target = RED.nodes.getNode(value as string) as RowlineNode | undefined
     if (!target) return [`${field.label}: refers to a node that does not exist or is disabled`]
     return target.config === undefined ? (target.problems ?? [`${field.label}: is not configured`]) : []
+  })
+}
+
+/** What goes wrong is logged: nobody else hears of it, and an unhandled rejection would end Node-RED. */
+export function onClose(node: Node, close: (removed: boolean) => Promise<void>): void {
+  node.on('close', (removed: boolean, done: () => void) => {
+    void close(removed)
+      .catch((error: unknown) => node.error(messageOf(error)))
+      .finally(done)
   })
 }
 

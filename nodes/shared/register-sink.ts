@@ -1,27 +1,20 @@
-import path from 'node:path'
 import type { NodeAPI } from 'node-red'
 import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import type { ConfigOf, Fields } from '../../src/config/fields.ts'
-import type { runnerFields } from '../../src/config/sink-fields.ts'
 import { toPipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
-import {
-  type RecordRunner,
-  type RunnerOptions,
-  type RunnerSnapshot,
-  type Settled,
-  SinkRunner,
-} from '../../src/core/sink-runner.ts'
-import { OutboxRunner, type OutboxRunnerSnapshot } from '../../src/outbox/outbox-runner.ts'
+import type { Rejection } from '../../src/core/sink.ts'
+import { type RecordRunner, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
 import type { Rejected } from './dead-letters.ts'
+import { type DeliveryConfig, inDeliveryMode, warnOfRest } from './delivery-mode.ts'
 import { type FlowMessage, SHARED } from './handle.ts'
 import { isBatch, recordsOf } from './messages.ts'
-import { configOf, type RowlineNode, registerNode } from './register-node.ts'
+import { configOf, onClose, type RowlineNode, registerNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
 import type { Rowline } from './rowline.ts'
 import { describeSink } from './sink-status.ts'
-import { count, FailureLog, StatusLine } from './status.ts'
+import { FailureLog, StatusLine } from './status.ts'
 
 /** Node-RED waits 15 s for a node to close. */
 const CLOSE_MS = 8000
@@ -40,45 +33,21 @@ export function registerSink<F extends Fields, Request>(
         configOf<C>(RED, (config as { readonly [field: string]: unknown })[field] as string),
       warn: (message: string) => node.warn(message),
     }
+    const settings = config as ConfigOf<F> & DeliveryConfig
     const rejections = new Rejections(node, rowline)
-    const runner = new SinkRunner(sink.create(config, context), config as ConfigOf<F> & RunnerOptions)
-    const delivery = deliveryOf(node, config as ConfigOf<F> & DeliveryConfig, rowline)
-    attach(node, rowline, delivery(runner, rejections), rejections)
+    const runner = new SinkRunner(sink.create(config, context), settings)
+    attach(node, rowline, inDeliveryMode(runner, settings, { node, rowline, rejections }), rejections)
   })
 }
 
-type DeliveryConfig = RunnerOptions & ConfigOf<ReturnType<typeof runnerFields>>
-
-/** `confirm` is the runner itself; `outbox` puts the disk in front of it. */
-function deliveryOf(
-  node: RowlineNode,
-  config: DeliveryConfig,
-  rowline: Rowline,
-): (runner: RecordRunner, rejections: Rejections) => RecordRunner | OutboxRunner {
-  if (config.delivery === 'confirm') return (runner) => runner
-  const directory =
-    config.outboxPath === '' ? rowline.pathOf('outbox', node) : path.resolve(rowline.directory, config.outboxPath)
-  const options = {
-    ...config,
-    directory,
-    maxBytes: config.outboxMaxBytes,
-    maxAgeMs: config.outboxMaxAgeMs,
-    whenFull: config.outboxWhenFull,
-    onDropped: (entries: number) =>
-      node.warn(`${count(entries)} readings were deleted unsent: the outbox ${directory} is full`),
-  }
-  return (runner, rejections) =>
-    new OutboxRunner(runner, options, (refused, then) => rejections.rejectLate(refused, then))
-}
-
 function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, rejections: Rejections): void {
-  const failures = new FailureLog(node)
   rowline.tracker.acquire()
   const stop = rowline.onRunning(() => runner.start())
+  const failures = new FailureLog(node)
   const status = new StatusLine(node, (rate) => {
     const snapshot = runner.snapshot()
-    failures.note(snapshot.error, 'Writing again')
-    return describeSink(snapshot, rate(snapshot.confirmed), rejections.count)
+    failures.note(snapshot.error ?? rejections.error, 'Writing again')
+    return describeSink(snapshot, rate(snapshot.confirmed), rejections)
   })
   node.on('input', (message, send, done) => {
     const flowMessage = message as FlowMessage
@@ -95,30 +64,18 @@ function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, rejec
       settle(node, rejections, { message: flowMessage, records, settled }, sendAny, done),
     )
   })
-  node.on('close', (removed: boolean, done: () => void) => {
+  onClose(node, async (removed) => {
     stop()
     status.close()
     if (removed) warnOfRest(node, runner.snapshot())
-    void runner
-      .close(CLOSE_MS)
-      .then(() => rejections.close())
-      .finally(() => {
-        rowline.tracker.release()
-        node.stuck = true
-        done()
-      })
+    try {
+      await runner.close(CLOSE_MS)
+      await rejections.close()
+    } finally {
+      rowline.tracker.release()
+      node.stuck = true
+    }
   })
-}
-
-function warnOfRest(
-  node: RowlineNode,
-  { outbox }: OutboxRunnerSnapshot | (RunnerSnapshot & { outbox?: undefined }),
-): void {
-  if (!outbox?.entries) return
-  node.warn(
-    `${count(outbox.entries)} readings of the removed node still wait in its outbox. The files are kept in ` +
-      `${outbox.directory}: a sink with that outbox folder forwards them.`,
-  )
 }
 
 /** A released message is not done: its delivery is found at this node, and handed over again, when the flow is replaced. */
@@ -135,8 +92,7 @@ function settle(
     done()
     return
   }
-  const refused = new Set(settled.rejected.map(({ index }) => index))
-  if (isOutputWired(node) && refused.size < records.length) send(confirmed(message, refused))
+  if (isOutputWired(node) && settled.rejected.length < records.length) send(confirmed(message, settled.rejected))
   const rejected: Rejected[] = settled.rejected.map(({ index, error }) => ({ record: records[index]!, error }))
   rejections.reject(rejected, message, send, done)
 }
@@ -146,8 +102,9 @@ function isOutputWired(node: RowlineNode): boolean {
 }
 
 /** The message again, without the records that were refused. */
-function confirmed(message: FlowMessage, refused: ReadonlySet<number>): FlowMessage {
-  if (refused.size === 0 || !isBatch(message)) return message
+function confirmed(message: FlowMessage, rejected: readonly Rejection[]): FlowMessage {
+  if (rejected.length === 0 || !isBatch(message)) return message
+  const refused = new Set(rejected.map(({ index }) => index))
   return { ...message, payload: message.payload.filter((_, i) => !refused.has(i)) }
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Node } from 'node-red'
+import type { PipelineError } from '../../src/core/errors.ts'
 import { DeadLetters, type Rejected } from './dead-letters.ts'
 import { type FlowMessage, HANDLE } from './handle.ts'
 import { originOf, rejectedMessage } from './messages.ts'
@@ -29,6 +30,11 @@ export class Rejections {
 
   get deadLetters(): DeadLetters {
     return this.#deadLetters
+  }
+
+  /** Why dead letters cannot be stored at present: what they came with is not finished meanwhile. */
+  get error(): PipelineError | undefined {
+    return this.#deadLetters.error
   }
 
   get isWired(): boolean {

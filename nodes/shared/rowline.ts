@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Node, NodeAPI } from 'node-red'
+import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import { ConnectionPool } from '../../src/mqtt/connection-pool.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { FlowTracker, type Hooks } from './flow-tracker.ts'
@@ -94,10 +95,13 @@ export function rowlineOf(RED: NodeAPI): Rowline {
 
 function readInstance(file: string): string {
   try {
-    return readFileSync(file, 'utf8')
-  } catch {
+    const known = existsSync(file) ? readFileSync(file, 'utf8') : ''
+    if (known !== '') return known
+    const instance = randomUUID()
     mkdirSync(path.dirname(file), { recursive: true })
-    writeFileSync(file, randomUUID(), { flush: true })
-    return readFileSync(file, 'utf8')
+    writeFileSync(file, instance, { flush: true })
+    return instance
+  } catch (error) {
+    throw new PipelineError('FILE_FAILED', { path: file, problem: messageOf(error) }, error)
   }
 }

@@ -1,32 +1,29 @@
 import type { NodeStatus } from 'node-red'
-import type { RunnerSnapshot } from '../../src/core/sink-runner.ts'
-import type { OutboxRunnerSnapshot } from '../../src/outbox/outbox-runner.ts'
-import { count, duration, short } from './status.ts'
-
-type Snapshot = RunnerSnapshot & Partial<Pick<OutboxRunnerSnapshot, 'outbox'>>
+import type { DeliverySnapshot } from './delivery-mode.ts'
+import type { Rejections } from './rejections.ts'
+import { count, duration, failing } from './status.ts'
 
 /** Above this a disk makes `confirm` the faster mode for a target nearby. */
 const SLOW_SYNC_MS = 5
 
 /** `1,204/s · outbox 0`, or what is wrong, for how long, and how much waits. */
-export function describeSink(snapshot: Snapshot, ratePerSecond: number, rejected: number): NodeStatus {
-  const { phase, error, failingSince } = snapshot
-  const rest = waiting(snapshot) + (rejected > 0 ? ` · ${count(rejected)} rejected` : '')
-  if (error) {
-    const fill = error.disposition === 'retry' ? 'yellow' : 'red'
-    const since = failingSince === undefined ? '' : ` (${duration(Date.now() - failingSince)})`
-    return { fill, shape: 'ring', text: `${short(error.message)}${since}${rest}` }
-  }
+export function describeSink(snapshot: DeliverySnapshot, ratePerSecond: number, rejections: Rejections): NodeStatus {
+  const { phase, failingSince } = snapshot
+  const error = snapshot.error ?? rejections.error
+  const rejected = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
+  const rest = waiting(snapshot) + rejected
+  if (error)
+    return failing(error, (failingSince === undefined ? '' : ` · ${duration(Date.now() - failingSince)}`) + rest)
   if (phase === 'opening') return { fill: 'yellow', shape: 'ring', text: `connecting${rest}` }
   return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${rest}${slowDisk(snapshot)}` }
 }
 
-function waiting({ outbox, pendingRecords }: Snapshot): string {
+function waiting({ outbox, pendingRecords }: DeliverySnapshot): string {
   if (outbox) return ` · outbox ${count(outbox.entries)}`
   return pendingRecords > 0 ? ` · ${count(pendingRecords)} waiting` : ''
 }
 
-function slowDisk({ outbox }: Snapshot): string {
+function slowDisk({ outbox }: DeliverySnapshot): string {
   const ms = outbox?.syncMsP50 ?? 0
   return ms > SLOW_SYNC_MS ? ` · slow disk (${ms.toFixed(0)} ms): try confirm` : ''
 }

@@ -46,11 +46,16 @@ export class StatusLine {
   }
 }
 
+/** Yellow: it is tried again. Red: somebody has to act. */
+export function failing({ disposition, message }: PipelineError, suffix = ''): NodeStatus {
+  return { fill: disposition === 'retry' ? 'yellow' : 'red', shape: 'ring', text: short(message) + suffix }
+}
+
 export function count(n: number): string {
   return n.toLocaleString('en-US')
 }
 
-export function short(text: string): string {
+function short(text: string): string {
   return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1)}…`
 }
 

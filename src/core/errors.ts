@@ -61,11 +61,6 @@ export const errorTable = {
     reason: 'type',
     message: 'msg.payload cannot be written: {problem}',
   },
-  PACKET_TOO_LARGE: {
-    disposition: 'reject',
-    reason: 'packet-too-large',
-    message: 'An MQTT packet of {bytes} bytes is over maxPacketSize ({limit}); its first 64 KiB are kept',
-  },
   RETRIES_EXHAUSTED: {
     disposition: 'reject',
     reason: 'retries-exhausted',
@@ -103,6 +98,23 @@ export const errorTable = {
     message: '{path} has reached its size limit of {limit} bytes. Move the finished files away or raise maxTotalBytes.',
   },
 
+  OUTBOX_LOCKED: {
+    disposition: 'config',
+    message: 'The outbox folder {path} is in use by {holder}. Stop that one, or give this node a folder of its own.',
+  },
+  OUTBOX_UNUSABLE: {
+    disposition: 'config',
+    message: 'The outbox folder {path} cannot be used: {problem}. Give Node-RED the right to read and write there.',
+  },
+  OUTBOX_FAILED: {
+    disposition: 'retry',
+    message: 'The disk of the outbox {path} fails: {problem}. Nothing is acknowledged until it can be written again.',
+  },
+  OUTBOX_FULL: {
+    disposition: 'retry',
+    message:
+      'The outbox {path} has reached its limit of size ({limit} bytes) or age. Messages wait at the broker until the target takes some.',
+  },
   OUTBOX_UNREADABLE: {
     disposition: 'reject',
     reason: 'unreadable',

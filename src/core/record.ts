@@ -30,11 +30,6 @@ export interface Record {
   readonly id?: string
 }
 
-/** The payload as it arrived if it is still known, else the bytes of what it has become. */
-export function originalBytes(record: Record): Uint8Array {
-  return record.original ?? encodePayload(record.payload)
-}
-
 /** Bytes as they are, text as UTF-8, everything else as JSON in which integers of any size are exact. */
 export function encodePayload(payload: Payload): Uint8Array {
   if (payload instanceof Uint8Array) return payload

@@ -16,9 +16,9 @@ export interface RunnerOptions extends BatchLimits {
  * `written`: the target has every record that is not rejected. `stored`: every record survives a power cut here and is
  * on its way. `released`: the runner was closed before; nobody may acknowledge them.
  */
-export type Settled =
+export type Settled = Written | { readonly status: 'stored'; readonly ids: readonly string[] }
+export type Written =
   | { readonly status: 'written'; readonly rejected: readonly Rejection[] }
-  | { readonly status: 'stored'; readonly ids: readonly string[] }
   | { readonly status: 'released' }
 
 /** What a sink's node talks to, whatever the delivery mode. */
@@ -45,7 +45,7 @@ export interface RunnerSnapshot {
 interface Submission {
   open: number
   readonly rejected: Rejection[]
-  readonly onSettled: (settled: Settled) => void
+  readonly onSettled: (settled: Written) => void
 }
 
 interface Pending<Request> {
@@ -86,7 +86,7 @@ export class SinkRunner<Request> implements RecordRunner {
   }
 
   /** Never throws: a record that cannot be prepared is one of the rejected. */
-  submit(records: readonly Record[], onSettled: (settled: Settled) => void): void {
+  submit(records: readonly Record[], onSettled: (settled: Written) => void): void {
     const submission: Submission = { open: records.length, rejected: [], onSettled }
     if (this.#closing || records.length === 0) {
       onSettled(this.#closing ? { status: 'released' } : { status: 'written', rejected: [] })
@@ -105,7 +105,7 @@ export class SinkRunner<Request> implements RecordRunner {
   }
 
   snapshot(): RunnerSnapshot {
-    const { phase, error, failingSince } = this.#state
+    const { phase, error = this.#sink.trouble, failingSince } = this.#state
     return {
       phase,
       error,

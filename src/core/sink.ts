@@ -23,6 +23,8 @@ export interface Prepared<Request> {
  * written. `write` is never called while another write is under way. `close` may be called twice.
  */
 export interface Sink<Request = unknown> {
+  /** Why the write under way has not succeeded yet, while the sink's client repeats it by itself. */
+  readonly trouble?: PipelineError | undefined
   open(signal: AbortSignal): Promise<void>
   /** Pure and synchronous. Throws a PipelineError with disposition `reject` when the record itself cannot be written. */
   prepare(record: Record): Prepared<Request>

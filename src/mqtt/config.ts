@@ -137,7 +137,7 @@ export const inFields = {
   }),
   output: choice({
     label: 'Output',
-    note: '"reading" sends one message per reading. "batches" sends lists of readings, which costs a tenth of the CPU time; decoder and sinks take both.',
+    note: '"reading" sends one message per reading. "batches" sends lists of readings, which costs about half of the CPU time; decoder and sinks take both.',
     values: ['reading', 'batches'],
     default: 'reading',
   }),

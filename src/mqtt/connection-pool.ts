@@ -15,7 +15,7 @@ export class ConnectionPool {
 
   /** `create` is called only if nobody holds a connection of this key. */
   async acquire(key: string, create: () => MqttConnection): Promise<Lease> {
-    await this.#closing.get(key)
+    while (this.#closing.has(key)) await this.#closing.get(key)
     const shared = this.#shared.get(key) ?? { connection: create(), leases: 0 }
     this.#shared.set(key, shared)
     shared.leases++

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Delivery } from '../core/delivery.ts'
+import { type Delivery, released } from '../core/delivery.ts'
 import { PipelineError } from '../core/errors.ts'
 import { type Backoff, pause, reconnectDelayMs } from '../core/retry.ts'
 import { Epoch, type EpochEnd, type SessionOptions } from './epoch.ts'
 import { InboundSession } from './inbound-session.ts'
 import type { InboundPublish } from './publish-decoder.ts'
-import { connectionError } from './socket.ts'
+import { connectionError, isHangUp } from './socket.ts'
 import { Subscriptions } from './subscriptions.ts'
 
 export interface ConnectionOptions extends SessionOptions {
@@ -34,9 +34,8 @@ export interface Subscriber {
 const STABLE_MS = 10_000
 const CLOSE_GRACE_MS = 500
 const RESTART_MS = 20
-/** So many connections in a row that the broker ended this soon are a takeover. */
+/** So many connections in a row that the broker ended before they were stable are a takeover. */
 const TAKEOVERS = 3
-const TAKEOVER_MS = 5000
 /** How long a message waits for a subscriber while flows are redeployed, before it counts as nobody's. */
 const UNCLAIMED_MS = 10_000
 
@@ -92,12 +91,7 @@ export class MqttConnection {
   unsubscribe(subscriber: Subscriber): void {
     this.#subscriptions.remove(subscriber)
     this.#limit()
-    void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => this.#subscriptions.prune())
-  }
-
-  /** Takes the connection down and up again, so that the server sends again what is not acknowledged. */
-  restart(): void {
-    void this.#epoch?.close(CLOSE_GRACE_MS)
+    this.#pruneLater()
   }
 
   async close(): Promise<void> {
@@ -105,6 +99,9 @@ export class MqttConnection {
     await this.#epoch?.close(CLOSE_GRACE_MS)
     await this.#running
     this.#phase = 'closed'
+    for (const { publish, delivery } of this.#held.splice(0))
+      if (publish.qos > 0 && !this.#options.clean) delivery.settle(released)
+      else this.#unclaimed(publish, delivery)
   }
 
   async #run(): Promise<void> {
@@ -113,7 +110,8 @@ export class MqttConnection {
       const { closedHere, error, connectedMs } = await this.#connectOnce()
       if (signal.aborted) return
       failures = connectedMs > STABLE_MS ? 1 : failures + 1
-      takeovers = !closedHere && connectedMs > 0 && connectedMs < TAKEOVER_MS ? takeovers + 1 : 0
+      const isThrownOut = !closedHere && isHangUp(error) && connectedMs > 0 && connectedMs < STABLE_MS
+      takeovers = isThrownOut ? takeovers + 1 : 0
       this.#enter('waiting', closedHere ? undefined : this.#explain(error, takeovers))
       const atOnce = closedHere && failures === 1
       const waitMs = atOnce ? RESTART_MS : reconnectDelayMs(failures - 1, this.#options.reconnect)
@@ -130,6 +128,7 @@ export class MqttConnection {
           connectedAt = performance.now()
           this.#enter('connected', undefined)
           this.#subscriptions.connected(epoch.client, sessionPresent)
+          this.#pruneLater()
         },
         message: (publish, delivery) => this.#dispatch(publish, delivery),
       })
@@ -177,6 +176,11 @@ export class MqttConnection {
       this.#limits.records += window.records
       this.#limits.bytes += window.bytes
     }
+    this.#epoch?.refill()
+  }
+
+  #pruneLater(): void {
+    void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => this.#subscriptions.prune())
   }
 
   #enter(phase: ConnectionStatus['phase'], error: PipelineError | undefined): void {

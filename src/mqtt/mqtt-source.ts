@@ -1,4 +1,4 @@
-import { Batcher } from '../core/batcher.ts'
+import { Batcher, type BatchLimits } from '../core/batcher.ts'
 import { accepted, createDelivery, type Delivery, released } from '../core/delivery.ts'
 import type { Record } from '../core/record.ts'
 import type { Batch, Source } from '../core/source.ts'
@@ -45,8 +45,7 @@ export class MqttSource implements Source, Subscriber {
     this.#route = createRouter(config.subscriptions, config.defaultRoute)
     this.#matchers = config.subscriptions.map(({ filter }) => createTopicMatcher(filter))
     this.#onReceipt = config.acknowledge === 'onReceipt'
-    if (config.output === 'batches')
-      this.#batcher = new Batcher({ ...config, batchBytes: config.windowBytes }, () => this.#flush())
+    if (config.output === 'batches') this.#batcher = new Batcher(batchLimits(config), () => this.#flush())
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -130,6 +129,11 @@ export class MqttSource implements Source, Subscriber {
     })
     return { records: arrived.map(({ record }) => record), bytes, delivery }
   }
+}
+
+/** No larger than the window: a batch that cannot become full would always wait for its linger. */
+function batchLimits({ batchRecords, windowRecords, windowBytes, lingerMs }: InConfig): BatchLimits {
+  return { batchRecords: Math.min(batchRecords, windowRecords), batchBytes: windowBytes, lingerMs }
 }
 
 function placed({ filter, route, to, partitions }: Routing): Partial<Record> {

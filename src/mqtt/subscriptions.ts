@@ -12,12 +12,19 @@ export class Subscriptions {
   readonly #subscribers = new Set<Subscriber>()
   /** Filter -> QoS asked for, as far as this session of the server is known to have it. */
   readonly #granted = new Map<string, number>()
+  /** The same, asked for over this connection and not answered: asking twice would bring retained messages twice. */
+  readonly #asked = new Map<string, number>()
+  readonly #refused = new Set<string>()
   readonly #takers = new Map<string, readonly Subscriber[]>()
-  readonly #refused: (error: PipelineError) => void
+  readonly #onRefused: (error: PipelineError | undefined) => void
+  readonly #askAgainMs: number
+  #askingAgain = false
   #client: MqttClient | undefined
 
-  constructor(refused: (error: PipelineError) => void) {
-    this.#refused = refused
+  /** `onRefused` hears after every answer of the server what is refused: undefined when nothing is. */
+  constructor(onRefused: (error: PipelineError | undefined) => void, askAgainMs = ASK_AGAIN_MS) {
+    this.#onRefused = onRefused
+    this.#askAgainMs = askAgainMs
   }
 
   get subscribers(): Iterable<Subscriber> {
@@ -33,6 +40,10 @@ export class Subscriptions {
   remove(subscriber: Subscriber): void {
     this.#subscribers.delete(subscriber)
     this.#takers.clear()
+    const wanted = this.#wanted()
+    const gone = [...this.#refused].filter((filter) => !wanted.has(filter))
+    for (const filter of gone) this.#refused.delete(filter)
+    if (gone.length > 0) this.#report()
   }
 
   /** Everybody who takes messages of this topic. */
@@ -48,6 +59,8 @@ export class Subscriptions {
   /** A server that has forgotten the session has forgotten its subscriptions [MQTT-3.2.2-2]. */
   connected(client: MqttClient, sessionPresent: boolean): void {
     this.#client = client
+    this.#asked.clear()
+    this.#refused.clear()
     if (!sessionPresent) this.#granted.clear()
     this.#subscribe()
   }
@@ -73,22 +86,42 @@ export class Subscriptions {
   }
 
   #subscribe(): void {
-    const client = this.#client
-    const missing = [...this.#wanted()].filter(([filter, qos]) => this.#granted.get(filter) !== qos)
-    if (!client || missing.length === 0) return
-    client.subscribe(Object.fromEntries(missing.map(([filter, qos]) => [filter, { qos }])), (error) => {
+    const missing = [...this.#wanted()].filter(
+      ([filter, qos]) => (this.#asked.get(filter) ?? this.#granted.get(filter)) !== qos,
+    )
+    for (const qos of [0, 1, 2] as const) {
+      const filters = missing.filter((each) => each[1] === qos).map(([filter]) => filter)
+      if (this.#client && filters.length > 0) this.#ask(this.#client, filters, qos)
+    }
+  }
+
+  /** One list for each QoS: the keys of an object do not keep their order, and SUBACK answers by position. */
+  #ask(client: MqttClient, filters: readonly string[], qos: 0 | 1 | 2): void {
+    for (const filter of filters) this.#asked.set(filter, qos)
+    client.subscribe([...filters], { qos }, (error) => {
+      if (this.#client !== client) return
       const codes = (error as { packet?: { granted?: number[] } } | null)?.packet?.granted
-      if (this.#client !== client || (error && !codes)) return
-      const refused: string[] = []
-      for (const [i, [filter, qos]] of missing.entries())
-        if ((codes?.[i] ?? 0) < REFUSED) this.#granted.set(filter, qos)
-        else refused.push(filter)
-      if (refused.length > 0) this.#refuse(refused)
+      for (const [i, filter] of filters.entries()) {
+        if (this.#asked.get(filter) === qos) this.#asked.delete(filter)
+        if (error && !codes) continue
+        if ((codes?.[i] ?? 0) >= REFUSED) this.#refused.add(filter)
+        else {
+          this.#granted.set(filter, qos)
+          this.#refused.delete(filter)
+        }
+      }
+      this.#report()
     })
   }
 
-  #refuse(filters: readonly string[]): void {
-    this.#refused(new PipelineError('SUBSCRIPTION_REFUSED', { filter: filters.join(', ') }))
-    void delay(ASK_AGAIN_MS, undefined, { ref: false }).then(() => this.#subscribe())
+  #report(): void {
+    const filter = [...this.#refused].join(', ')
+    this.#onRefused(filter === '' ? undefined : new PipelineError('SUBSCRIPTION_REFUSED', { filter }))
+    if (filter === '' || this.#askingAgain) return
+    this.#askingAgain = true
+    void delay(this.#askAgainMs, undefined, { ref: false }).then(() => {
+      this.#askingAgain = false
+      this.#subscribe()
+    })
   }
 }

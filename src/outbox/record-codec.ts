@@ -15,7 +15,12 @@ type Header = readonly [
   retain: 0 | 1,
   dup: 0 | 1,
   receivedAt: number,
-  rest: { readonly filter?: string; readonly route?: string; readonly to?: string; readonly partitions?: number } | null,
+  rest: {
+    readonly filter?: string
+    readonly route?: string
+    readonly to?: string
+    readonly partitions?: number
+  } | null,
 ]
 
 const LENGTH_BYTES = 4

@@ -19,6 +19,7 @@ export class MemorySink implements Sink<number> {
   opened = 0
   closed = 0
   openFailures: Error[] = []
+  trouble: PipelineError | undefined
   behaviour: Behaviour = () => allWritten
   #writing = false
 
@@ -82,6 +83,7 @@ export const quick: RunnerOptions = {
   maxRetries: 0,
   retryBackoffMs: 1,
   maxRetryBackoffMs: 2,
+  onError: 'retry',
 }
 
 /** A runner whose every submission's settlements are recorded: exactly one each is right. */

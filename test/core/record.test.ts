@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encodePayload, originalBytes, type Payload, type Record, toJson, type Value } from '../../src/core/record.ts'
+import { originalBytes } from '../../src/core/original-bytes.ts'
+import { encodePayload, type Payload, type Record, toJson, type Value } from '../../src/core/record.ts'
 
 const text = (payload: Payload) => Buffer.from(encodePayload(payload)).toString()
 
@@ -51,9 +52,23 @@ test('a value that contains itself is refused with a reason', () => {
   assert.throws(() => encodePayload(circular as Payload), Error)
 })
 
+const record: Record = { topic: 't', payload: { n: 1 }, qos: 1, retain: false, dup: false, receivedAt: 0 }
+
 test('the original bytes of a record are those that arrived, if they are known', () => {
-  const record: Record = { topic: 't', payload: { n: 1 }, qos: 1, retain: false, dup: false, receivedAt: 0 }
   assert.equal(Buffer.from(originalBytes(record)).toString(), '{"n":1}')
   const original = Buffer.from('{ "n" : 1 }')
   assert.equal(originalBytes({ ...record, original }), original)
+})
+
+test('what has no JSON is described, so that something of it can be stored', () => {
+  const circular: { [name: string]: Value } = { n: 1 }
+  circular.self = circular
+  const described = (payload: unknown) =>
+    Buffer.from(originalBytes({ ...record, payload: payload as Payload })).toString()
+  assert.match(described(circular), /n: 1, self: \[Circular/)
+  assert.match(
+    described(() => 1),
+    /Function/,
+  )
+  assert.match(described(undefined), /undefined/)
 })

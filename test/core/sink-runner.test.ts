@@ -73,6 +73,23 @@ test('a failing write is repeated for ever with the same batch, and nothing over
   await runner.close(1000)
 })
 
+test('what a write under way is struggling with is shown before it fails', async () => {
+  const sink = new MemorySink()
+  const { runner, submit } = startRunner(sink)
+  const gate = createGate()
+  sink.behaviour = () => gate.opened.then(() => allWritten)
+  const settled = submit(1)
+  await until(() => sink.batches.length > 0, { what: 'the write' })
+  assert.equal(runner.snapshot().error, undefined)
+  sink.trouble = outage()
+  assert.equal(runner.snapshot().error, sink.trouble)
+  sink.trouble = undefined
+  gate.open()
+  assert.deepEqual(await settled, written)
+  assert.equal(runner.snapshot().error, undefined)
+  await runner.close(1000)
+})
+
 test('since when it fails does not move while it goes on failing', async () => {
   const sink = new MemorySink()
   sink.behaviour = () => {

@@ -1,3 +1,4 @@
+import { after } from 'node:test'
 import { accepted, type Delivery, type Outcome, released } from '../../src/core/delivery.ts'
 import { type ConnectionOptions, MqttConnection, type Subscriber } from '../../src/mqtt/connection.ts'
 import type { InboundPublish } from '../../src/mqtt/publish-decoder.ts'
@@ -5,6 +6,16 @@ import type { FakeBroker } from '../services/fake-broker.ts'
 import { until } from '../services/processes.ts'
 
 let clients = 0
+const connections: MqttConnection[] = []
+
+/** A test that fails must not keep its connections alive, and the run with them. */
+after(() => Promise.all(connections.map((connection) => connection.close())))
+
+export function create(...args: ConstructorParameters<typeof MqttConnection>): MqttConnection {
+  const connection = new MqttConnection(...args)
+  connections.push(connection)
+  return connection
+}
 
 /** A connection to 127.0.0.1 that reconnects quickly, with a client id of its own. */
 export function options(port: number, changed: Partial<ConnectionOptions> = {}): ConnectionOptions {
@@ -105,7 +116,7 @@ export interface Connected extends AsyncDisposable {
 /** Opens a connection for these collectors. Disposing closes it. */
 export function connect(connectionOptions: ConnectionOptions, ...collectors: readonly Collector[]): Connected {
   const unclaimed: Connected['unclaimed'][number][] = []
-  const connection = new MqttConnection(connectionOptions, (publish, delivery) => unclaimed.push({ publish, delivery }))
+  const connection = create(connectionOptions, (publish, delivery) => unclaimed.push({ publish, delivery }))
   for (const collector of collectors) {
     collector.connection = connection
     connection.subscribe(collector)

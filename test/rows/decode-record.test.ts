@@ -5,7 +5,8 @@ import { declaration as decoderNode } from '../../nodes/row-decoder/declaration.
 import { declaration as schemaNode } from '../../nodes/row-schema/declaration.ts'
 import { parseFields } from '../../src/config/fields.ts'
 import { PipelineError } from '../../src/core/errors.ts'
-import { originalBytes, type Payload, type Record } from '../../src/core/record.ts'
+import { originalBytes } from '../../src/core/original-bytes.ts'
+import type { Payload, Record } from '../../src/core/record.ts'
 import { createDecoder } from '../../src/rows/decode-record.ts'
 import { parseRowSchema } from '../../src/rows/parse-ddl.ts'
 

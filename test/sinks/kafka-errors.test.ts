@@ -10,6 +10,7 @@ import { createPlatformaticClient } from '../../src/sinks/kafka/platformatic.ts'
 import { reading } from '../contract/sink-contract.ts'
 import { type Kafka, startKafka } from '../services/kafka.ts'
 import { createTopic, deleteTopic, readTopic, reserveTopic } from '../services/kafka-topics.ts'
+import { until } from '../services/processes.ts'
 import { startTcpProxy } from '../services/tcp-proxy.ts'
 import { createKafkaSink, forever, type Opening } from './kafka-harness.ts'
 
@@ -242,22 +243,24 @@ describe('kafka-sink tells its failures apart', () => {
     await attempt({ brokers: kafka.secure.tls, useTls: true, rejectUnauthorized: false }, {})
   })
 
-  it('broker that does not answer: an outage, with a warning while it is still tried', async () => {
+  it('broker that does not answer: an outage, and said while it is still tried', async () => {
     const proxy = await startTcpProxy({ port: kafka.proxied.advertisedPort, target: kafka.proxied.port })
-    const warnings: string[] = []
     const options = { topic: 'plain', requestTimeoutMs: 300, deliveryTimeoutMs: 1000 }
-    const sink = createKafkaSink({ cluster: { brokers: `127.0.0.1:${proxy.port}` }, sink: options, warnings })
+    const sink = createKafkaSink({ cluster: { brokers: `127.0.0.1:${proxy.port}` }, sink: options })
     await sink.open(forever)
     await sink.write([sink.prepare(reading(1)).request], forever)
+    assert.equal(sink.trouble, undefined)
     proxy.blackhole()
-    await expectError(() => sink.write([sink.prepare(reading(2)).request], forever), {
+    const writing = sink.write([sink.prepare(reading(2)).request], forever)
+    const said = until(() => sink.trouble, { what: 'the trouble', intervalMs: 5 })
+    await expectError(() => writing, {
       code: 'TARGET_TIMEOUT',
       disposition: 'retry',
       message: /did not answer in time/,
       withinMs: 5000,
     })
-    assert.equal(warnings.length, 1)
-    assert.match(warnings[0]!, /trying again/)
+    assert.equal((await said)!.code, 'TARGET_TIMEOUT')
+    assert.equal(sink.trouble, undefined)
     await sink.close()
     await proxy.close()
   })

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { messageOf, PipelineError } from '../../core/errors.ts'
-import { originalBytes, type Payload, type Record, toJson } from '../../core/record.ts'
+import { originalBytes } from '../../core/original-bytes.ts'
+import { type Payload, type Record, toJson } from '../../core/record.ts'
 import type { Prepared } from '../../core/sink.ts'
 import type { FileSinkConfig } from './config.ts'
 

@@ -116,7 +116,7 @@ export const sinkFields = {
   }),
   deliveryTimeoutMs: duration({
     label: 'Delivery timeout',
-    note: 'How long a batch is sent again within one producer session, in which Kafka recognises repeats. After that the sink turns red and starts a new session, and a batch whose answer was lost may be stored twice.',
+    note: 'How long a batch is sent again within one producer session, in which Kafka recognises repeats. After that the sink starts a new session, and a batch whose answer was lost may be stored twice.',
     default: 120_000,
     min: 100,
     max: 3_600_000,

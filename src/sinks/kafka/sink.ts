@@ -28,7 +28,7 @@ class KafkaSink implements Sink<KafkaRequest> {
   /** What a failed write has stored all the same: the caller writes the batch again, or parts of it. */
   readonly #stored = new WeakSet<KafkaRequest>()
   #deadline = 0
-  #warned = false
+  trouble: PipelineError | undefined
 
   constructor(config: KafkaSinkConfig, context: SinkContext) {
     this.#config = config
@@ -61,7 +61,6 @@ class KafkaSink implements Sink<KafkaRequest> {
   async #send(requests: readonly KafkaRequest[]): Promise<void> {
     for (const request of requests) if (!this.#topics.has(request.topic)) await this.#findTopic(request)
     this.#deadline = Date.now() + this.#config.deliveryTimeoutMs
-    this.#warned = false
     try {
       await this.#client!.send(requests)
     } catch (error) {
@@ -69,6 +68,8 @@ class KafkaSink implements Sink<KafkaRequest> {
       if (!(error instanceof SendError)) throw error
       for (const request of error.stored) this.#stored.add(request)
       throw classify(error.cause, this.#target)
+    } finally {
+      this.trouble = undefined
     }
   }
 
@@ -96,8 +97,7 @@ class KafkaSink implements Sink<KafkaRequest> {
   #keepTrying(error: unknown): boolean {
     const failure = classify(error, this.#target)
     if (failure.disposition !== 'retry' || Date.now() >= this.#deadline) return false
-    if (!this.#warned) this.#context.warn(`${failure.message}; trying again`)
-    this.#warned = true
+    this.trouble = failure
     return true
   }
 

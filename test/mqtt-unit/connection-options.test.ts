@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type ConfigOf, parseFields } from '../../src/config/fields.ts'
+import { inFields, sourceFields } from '../../src/mqtt/config.ts'
+import { connectionOptions } from '../../src/mqtt/connection-options.ts'
+
+const optionsOf = (raw: object) => {
+  const { config, problems } = parseFields(sourceFields, { host: 'plant', ...raw })
+  assert.deepEqual(problems, [])
+  return connectionOptions(config as ConfigOf<typeof sourceFields>, 'nr-own')
+}
+
+test('the port follows from TLS, the client id from the installation, and there is no will, unless they are given', () => {
+  const plain = optionsOf({})
+  assert.deepEqual(plain.socket, { host: 'plant', port: 1883 })
+  assert.deepEqual([plain.clientId, plain.clean, plain.keepalive, plain.will], ['nr-own', false, 60, undefined])
+  assert.deepEqual(plain.reconnect, { baseMs: 1000, maxMs: 120_000 })
+  const secure = optionsOf({ useTls: true, ca: 'ca.pem' })
+  assert.deepEqual(secure.socket, {
+    host: 'plant',
+    port: 8883,
+    tls: { ca: 'ca.pem', cert: '', key: '', passphrase: '', rejectUnauthorized: true },
+  })
+  const given = optionsOf({
+    port: 1884,
+    clientId: 'mine',
+    willTopic: 'gone',
+    willPayload: 'x',
+    willQos: '2',
+    willRetain: true,
+  })
+  assert.deepEqual([given.socket.port, given.clientId], [1884, 'mine'])
+  assert.deepEqual(given.will, { topic: 'gone', payload: 'x', qos: 2, retain: true })
+})
+
+test('what cannot work is named with its field', () => {
+  const source = (raw: { readonly [option: string]: unknown }) =>
+    parseFields(sourceFields, raw).problems.map(String).join()
+  assert.match(JSON.stringify(parseFields(sourceFields, {}).problems), /host/)
+  for (const port of [0, 65_536, 'x', 1.5])
+    assert.match(JSON.stringify(parseFields(sourceFields, { host: 'h', port }).problems), /port/)
+  assert.equal(source({ host: 'h' }), '')
+  const table = (filter: string) =>
+    JSON.stringify(parseFields(inFields, { source: 's', subscriptions: [{ filter }] }).problems)
+  for (const filter of ['a/#/c', 'a+', 'a/b#', '']) assert.match(table(filter), /filter/)
+  assert.equal(table('a/+/#'), '[]')
+  assert.match(JSON.stringify(parseFields(inFields, { source: 's', subscriptions: [] }).problems), /subscriptions/)
+})

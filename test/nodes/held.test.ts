@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, beforeEach, test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { type FakeBroker, startFakeBroker } from '../services/fake-broker.ts'
+import type { FakeSession } from '../services/fake-session.ts'
+import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
+import { until } from '../services/processes.ts'
+import { flowBuilder, linesOf, waitForDeadLetters, waitForLines } from './acceptance-flow.ts'
+
+let broker: FakeBroker
+let nodeRed: NodeRed
+let session: FakeSession
+
+before(async () => {
+  broker = await startFakeBroker({ window: 100 })
+  nodeRed = await startNodeRed()
+})
+after(async () => {
+  await nodeRed.kill9()
+  await broker.close()
+})
+
+const clientId = 'held'
+let builder: ReturnType<typeof flowBuilder>
+beforeEach(() => {
+  broker.forgetSessions()
+  session = broker.session(clientId, { t: 1 })
+  builder = flowBuilder()
+})
+
+/** in -> a Function node -> file-sink. */
+function flow(func: string, options: object = {}): readonly FlowNode[] {
+  const { id, node, source } = builder
+  const parts = source(broker.port, [{ filter: 't', qos: '1' }], ['f'], { ...options })
+  return [
+    ...parts.map((part) => (part.type === 'mqtt-v3-source' ? { ...part, clientId, reconnectPeriodMs: '50 ms' } : part)),
+    node('function', 'f', { func, outputs: 1, timeout: 0, noerr: 0, initialize: '', finalize: '', libs: [] }, [['k']]),
+    node('file-sink', 'k', { path: `${id('k')}.ndjson` }, [[], []]),
+  ]
+}
+
+async function deploy(nodes: readonly FlowNode[]): Promise<void> {
+  await nodeRed.deploy(nodes)
+  await nodeRed.statusIs(builder.id('in'), ({ fill }) => fill === 'green')
+}
+
+const publish = (...payloads: readonly string[]) => {
+  for (const payload of payloads) broker.publish({ topic: 't', qos: 1, payload })
+}
+const acknowledged = (count: number) =>
+  until(() => session.acknowledged.length >= count, { what: `${count} PUBACKs`, output: () => nodeRed.log() })
+
+test('while dead letters cannot be stored, the node says so and nothing is acknowledged', async () => {
+  const { id, node, source } = builder
+  const deadLetters = join(nodeRed.userDir, 'rowline/dead-letter')
+  rmSync(deadLetters, { recursive: true, force: true })
+  mkdirSync(join(nodeRed.userDir, 'rowline'), { recursive: true })
+  writeFileSync(deadLetters, 'a file where the directory should be')
+  const parts = source(broker.port, [{ filter: 't', qos: '1' }], ['decoder'])
+  await deploy([
+    ...parts.map((part) => (part.type === 'mqtt-v3-source' ? { ...part, clientId } : part)),
+    node('row-decoder', 'decoder', { format: 'json' }, [[], []]),
+  ])
+  publish('no json')
+  const shown = await nodeRed.statusIs(id('decoder'), ({ fill }) => fill !== 'green')
+  assert.match(shown.text!, /^Writing .*dead-letter/)
+  assert.match(nodeRed.log(), /rejected\.ndjson failed: .*\[FILE_FAILED\]/)
+  assert.equal(session.acknowledged.length, 0)
+  rmSync(deadLetters)
+  assert.equal((await waitForDeadLetters(nodeRed, id('decoder'), 1))[0]!.payload, 'no json')
+  await acknowledged(1)
+  await nodeRed.statusIs(id('decoder'), ({ fill }) => fill === 'green')
+})
+
+for (const [what, value] of [
+  ['an object that contains itself', 'const value = { n: 1 }; value.self = value'],
+  ['a function', 'const value = () => 1'],
+] as const) {
+  test(`a reading in a batch that became ${what} is a dead letter, and not nothing`, async () => {
+    await deploy(flow(`${value}; msg.payload = [{ topic: "x", payload: value }]; return msg`, { output: 'batches' }))
+    publish('1')
+    const [deadLetter] = await waitForDeadLetters(nodeRed, builder.id('k'), 1)
+    assert.equal(deadLetter!.reason, 'type')
+    assert.match(deadLetter!.payload, /Circular|Function/)
+    await acknowledged(1)
+  })
+}
+
+test('a flow that fails gets the reading again where "When the flow fails" says redeliver', async () => {
+  const failTwice = 'const n = (flow.get("n") ?? 0) + 1; flow.set("n", n); if (n < 3) throw new Error("no"); return msg'
+  await deploy(flow(failTwice, { onFailure: 'redeliver' }))
+  const connects = broker.connects.length
+  publish('{"n":1}')
+  await acknowledged(1)
+  assert.deepEqual(linesOf(nodeRed, `${builder.id('k')}.ndjson`), ['{"n":1}'])
+  assert.equal(broker.connects.length - connects, 2, 'the connection is taken down for each failure')
+  assert.equal(session.acknowledged.length, 1)
+})
+
+test('with "Acknowledge" onReceipt the broker is told before the flow has finished', async () => {
+  const later = 'setTimeout(() => { node.send(msg); node.done() }, 1000)'
+  await deploy(flow(later, { acknowledge: 'onReceipt' }))
+  publish('{"n":1}')
+  await acknowledged(1)
+  assert.deepEqual(linesOf(nodeRed, `${builder.id('k')}.ndjson`), [])
+  assert.deepEqual(await waitForLines(nodeRed, `${builder.id('k')}.ndjson`, 1), ['{"n":1}'])
+})
+
+for (const limit of [{ windowRecords: '3' }, { windowBytes: '1 KiB' }]) {
+  test(`a full window stops the reading of the connection and says so (${Object.keys(limit)})`, async () => {
+    await deploy(flow('setTimeout(() => { node.send(msg); node.done() }, 300)', limit))
+    const payloads = Array.from({ length: 60 }, (_, n) => JSON.stringify({ n, filler: 'x'.repeat(20_000) }))
+    publish(...payloads)
+    const shown = await nodeRed.statusIs(builder.id('in'), ({ text }) => text?.startsWith('window-limited') ?? false)
+    const open = Number(/(\d+) open/.exec(shown.text!)?.[1])
+    assert.ok(open < payloads.length, `${open} of ${payloads.length} are in the flow`)
+    await acknowledged(payloads.length)
+    assert.deepEqual(await waitForLines(nodeRed, `${builder.id('k')}.ndjson`, payloads.length), payloads)
+    assert.deepEqual(broker.violations, [])
+  })
+}
+
+test('a node that hangs on every message gets two seconds after three in a row, and its full time after it finished one', async () => {
+  const hang = 'if (msg.payload.toString() === "hang") return; node.done()'
+  await deploy(flow(`${hang}; return`, { settleTimeoutMs: '3 s' }))
+  const durations: number[] = []
+  const hangs = async () => {
+    const startMs = performance.now()
+    const before = session.acknowledged.length
+    publish('hang')
+    await acknowledged(before + 1)
+    durations.push(performance.now() - startMs)
+  }
+  for (let i = 0; i < 4; i++) await hangs()
+  publish('done')
+  await acknowledged(5)
+  await hangs()
+  const isFull = durations.map((ms) => ms > 2900)
+  assert.deepEqual(isFull, [true, true, true, false, true], `${durations}`)
+  const deadLetters = await waitForDeadLetters(nodeRed, builder.id('in'), 5)
+  assert.deepEqual(
+    deadLetters.map(({ reason }) => reason),
+    Array(5).fill('abandoned'),
+  )
+  assert.match(deadLetters[3]!.error.message, /within 2000 ms.*function node/)
+})
+
+test('a user directory that cannot be written turns the nodes red; Node-RED goes on and nothing is acknowledged', async () => {
+  await nodeRed.deploy([])
+  await using other = await startNodeRed()
+  writeFileSync(join(other.userDir, 'rowline'), 'a file where the directory should be')
+  publish('{"n":1}')
+  await other.deploy(flow('return msg'))
+  for (const name of ['in', 'k']) {
+    const shown = await other.statusIs(builder.id(name), ({ fill }) => fill === 'red')
+    assert.match(shown.text!, /^Writing .*rowline\/instance/)
+  }
+  await wait(500)
+  assert.equal(session.acknowledged.length, 0)
+  assert.ok(!readdirSync(other.userDir).some((name) => name.endsWith('.ndjson')))
+})
