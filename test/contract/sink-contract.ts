@@ -125,7 +125,7 @@ export function sinkContract<F extends Fields, R>(definition: SinkDefinition<F, 
     it('rejects the one record that the target refuses and writes the others, in order', async () => {
       const { sink } = await opened('poison')
       const limits = { batchRecords: 100, batchBytes: 1 << 26, lingerMs: 1 }
-      const backoff = { maxRetries: 0, retryBackoffMs: 10, maxRetryBackoffMs: 100, onError: 'retry' }
+      const backoff = { maxRetries: 0, retryBackoffMs: 10, maxRetryBackoffMs: 100, onError: 'retry' as const }
       const runner = new SinkRunner(sink, { ...limits, ...backoff })
       runner.start()
       const records = range(0, 20).map((n) => (n === 7 ? harness.poison : reading(n)))

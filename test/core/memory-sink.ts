@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { PipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
 import type { Prepared, Sink, WriteResult } from '../../src/core/sink.ts'
-import { type RunnerOptions, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
+import { type RunnerOptions, type Written, SinkRunner } from '../../src/core/sink-runner.ts'
 
 export type Behaviour = (batch: readonly number[], signal: AbortSignal) => WriteResult | Promise<WriteResult>
 
@@ -89,13 +89,13 @@ export const quick: RunnerOptions = {
 /** A runner whose every submission's settlements are recorded: exactly one each is right. */
 export function startRunner(sink: Sink<number>, changed: Partial<RunnerOptions> = {}) {
   const runner = new SinkRunner(sink, { ...quick, ...changed })
-  const settlements: Settled[][] = []
+  const settlements: Written[][] = []
   runner.start()
   return {
     runner,
     settlements,
-    submit: (...payloads: readonly (number | string)[]): Promise<Settled> => {
-      const mine: Settled[] = []
+    submit: (...payloads: readonly (number | string)[]): Promise<Written> => {
+      const mine: Written[] = []
       settlements.push(mine)
       return new Promise((resolve) =>
         runner.submit(payloads.map(reading), (settled) => {
@@ -116,11 +116,11 @@ export function createGate() {
   return { opened, open }
 }
 
-export const written: Settled = { status: 'written', rejected: [] }
-export const released: Settled = { status: 'released' }
+export const written: Written = { status: 'written', rejected: [] }
+export const released: Written = { status: 'released' }
 
 /** Index and code of each rejected record, in the order of the indices. */
-export function rejections(settled: Settled): string[] {
+export function rejections(settled: Written): string[] {
   if (settled.status === 'released') return ['released']
   return settled.rejected.toSorted((a, b) => a.index - b.index).map(({ index, error }) => `${index} ${error.code}`)
 }
