@@ -103,6 +103,24 @@ export const errorTable = {
     message: '{path} has reached its size limit of {limit} bytes. Move the finished files away or raise maxTotalBytes.',
   },
 
+  OUTBOX_LOCKED: {
+    disposition: 'config',
+    message: 'The outbox folder {path} is in use by {holder}. Stop that one, or give this node a folder of its own.',
+  },
+  OUTBOX_UNUSABLE: {
+    disposition: 'config',
+    message: 'The outbox folder {path} cannot be used: {problem}. Give Node-RED the right to read and write there.',
+  },
+  OUTBOX_FAILED: {
+    disposition: 'retry',
+    message: 'The disk of the outbox {path} fails: {problem}. Nothing is acknowledged until it can be written again.',
+  },
+  OUTBOX_FULL: {
+    disposition: 'retry',
+    message:
+      'The outbox {path} has reached its limit of size ({limit} bytes) or age. Messages wait at the broker until the target takes some.',
+  },
+
   BROKER_UNREACHABLE: { disposition: 'retry', message: 'The MQTT broker {broker} cannot be reached: {problem}' },
   BROKER_REFUSED: { disposition: 'config', message: 'The MQTT broker {broker} refuses the connection: {problem}' },
   BROKER_TLS: { disposition: 'config', message: 'No secure connection to the MQTT broker {broker}: {problem}' },

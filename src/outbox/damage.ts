@@ -1,0 +1,39 @@
+import type { Segment } from './segment.ts'
+
+const mostNames = 20
+
+/** What could not be read: how many entries, each counted once, and in which files. */
+export class Damage {
+  readonly #names = new Set<string>()
+  #entries = 0
+  #countedTo = 0
+
+  get entries(): number {
+    return this.#entries
+  }
+
+  /** The latest of the files concerned. */
+  get files(): readonly string[] {
+    return [...this.#names]
+  }
+
+  /** The entries `from` to `to` are lost; those before an earlier call's `to` have been counted. */
+  lost(segment: Segment, from: number, to: number): void {
+    this.#entries += Math.max(0, to - Math.max(from - 1, this.#countedTo))
+    this.#countedTo = Math.max(this.#countedTo, to)
+    this.found(segment)
+  }
+
+  /** As `lost`, where no reader will pass. */
+  missing(entries: number, segment?: Segment): void {
+    this.#entries += entries
+    if (segment) this.found(segment)
+  }
+
+  found(segment: Segment): void {
+    segment.damaged = true
+    this.#names.delete(segment.name)
+    this.#names.add(segment.name)
+    if (this.#names.size > mostNames) this.#names.delete([...this.#names][0]!)
+  }
+}

@@ -1,0 +1,182 @@
+import fs from 'node:fs/promises'
+import { hostname } from 'node:os'
+import path from 'node:path'
+import { PipelineError } from '../core/errors.ts'
+import { pause } from '../core/retry.ts'
+
+export interface DirectoryLock {
+  /** Aborted when the lock is no longer ours, for instance after the machine slept and another process took it. */
+  readonly lost: AbortSignal
+  release(): Promise<void>
+}
+
+/** A process as another one can recognise it. Start time and space tell a process from a later one with its number. */
+interface Holder {
+  readonly pid: number
+  readonly host: string
+  /** Boot and process-number namespace; empty where the system does not tell. */
+  readonly space: string
+  readonly started: string
+}
+
+export interface LockTimes {
+  readonly beatMs: number
+  /** A holder that cannot be looked at is gone when it has not touched its lock for so long. */
+  readonly staleMs: number
+}
+
+const defaultTimes: LockTimes = { beatMs: 10_000, staleMs: 30_000 }
+
+/**
+ * Takes the lock file of a directory. A holder on this machine is checked by process number and start time, so a lock
+ * left by `kill -9` falls at once; any other (a container that is gone, a shared disk) by its heartbeat.
+ * Throws OUTBOX_LOCKED, or what the file system says.
+ */
+export async function lockDirectory(
+  directory: string,
+  signal: AbortSignal,
+  times = defaultTimes,
+): Promise<DirectoryLock> {
+  const file = path.join(directory, 'lock')
+  const self = await describeSelf()
+  for (;;) {
+    signal.throwIfAborted()
+    const inode = await create(file, self)
+    if (inode !== undefined) return new FileLock(file, inode, times.beatMs)
+    const found = await look(file)
+    if (!found) continue
+    if (!(await isGone(file, found, self, times.staleMs, signal)))
+      throw new PipelineError('OUTBOX_LOCKED', { path: directory, holder: nameOf(found.holder) })
+    await removeStale(file, found.inode)
+  }
+}
+
+/** The inode of the new lock file, or undefined when there is one already. */
+async function create(file: string, self: Holder): Promise<number | undefined> {
+  const handle = await fs.open(file, 'wx').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST') return undefined
+    throw error
+  })
+  if (!handle) return undefined
+  try {
+    // On a full disk the lock stays empty and is still exclusive; others then go by its heartbeat.
+    await handle.writeFile(JSON.stringify(self)).catch(() => {})
+    return (await handle.stat()).ino
+  } finally {
+    await handle.close()
+  }
+}
+
+interface Found {
+  readonly holder: Holder | undefined
+  readonly inode: number
+  readonly touchedAt: number
+}
+
+async function look(file: string): Promise<Found | undefined> {
+  try {
+    const { ino, mtimeMs } = await fs.stat(file)
+    return { holder: parseHolder(await fs.readFile(file, 'utf8')), inode: ino, touchedAt: mtimeMs }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function isGone(
+  file: string,
+  found: Found,
+  self: Holder,
+  staleMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { holder } = found
+  if (holder && holder.space === self.space && holder.host === self.host) {
+    if (self.space !== '') return (await startOf(holder.pid)) !== holder.started
+    if (!exists(holder.pid)) return true
+  }
+  const restMs = found.touchedAt + staleMs - Date.now()
+  if (restMs > 0) await pause(Math.min(restMs, staleMs), signal)
+  signal.throwIfAborted()
+  const now = await look(file)
+  return now?.inode === found.inode && now.touchedAt === found.touchedAt
+}
+
+/** Moves the lock away before removing it: two processes that judge it stale together must not remove a third's. */
+async function removeStale(file: string, inode: number): Promise<void> {
+  const aside = `${file}.${process.pid}.${Date.now()}`
+  try {
+    await fs.rename(file, aside)
+    if ((await fs.stat(aside)).ino !== inode) await fs.link(aside, file)
+    await fs.unlink(aside)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT' && code !== 'EEXIST') throw error
+  }
+}
+
+class FileLock implements DirectoryLock {
+  readonly #file: string
+  readonly #inode: number
+  readonly #lost = new AbortController()
+  readonly #beat: NodeJS.Timeout
+  constructor(file: string, inode: number, beatMs: number) {
+    this.#file = file
+    this.#inode = inode
+    this.#beat = setInterval(() => this.#touch().catch(() => {}), beatMs).unref()
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.#beat)
+    if ((await look(this.#file))?.inode === this.#inode) await fs.unlink(this.#file)
+  }
+
+  async #touch(): Promise<void> {
+    if ((await look(this.#file))?.inode === this.#inode) return fs.utimes(this.#file, new Date(), new Date())
+    clearInterval(this.#beat)
+    this.#lost.abort()
+  }
+}
+
+async function describeSelf(): Promise<Holder> {
+  const [boot, namespace] = await Promise.all([
+    fs.readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
+    fs.readlink('/proc/self/ns/pid').catch(() => ''),
+  ])
+  const space = boot && namespace ? `${boot.trim()} ${namespace}` : ''
+  return { pid: process.pid, host: hostname(), space, started: (await startOf(process.pid)) ?? '' }
+}
+
+/** When a process started, in the kernel's ticks; undefined when there is none or it only waits to be reaped. */
+async function startOf(pid: number): Promise<string | undefined> {
+  const stat = await fs.readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    const { pid, host, space, started } = JSON.parse(text) as Partial<Holder>
+    if (typeof pid !== 'number' || typeof host !== 'string') return undefined
+    return { pid, host, space: space ?? '', started: started ?? '' }
+  } catch {
+    return undefined
+  }
+}
+
+function nameOf(holder: Holder | undefined): string {
+  return holder ? `process ${holder.pid} on ${holder.host}` : 'unknown'
+}
