@@ -20,10 +20,10 @@ export function options(files: FileLayer, some: Partial<OutboxOptions> = {}): Ou
 }
 
 /** Opens as a caller does that does not give up. */
-export async function openPatiently(some: OutboxOptions, alive = () => true): Promise<Outbox | undefined> {
-  for (let attempt = 1; alive(); attempt++) {
+export async function openPatiently(some: OutboxOptions, dead = never): Promise<Outbox | undefined> {
+  for (let attempt = 1; !dead.aborted; attempt++) {
     try {
-      return await Outbox.open(some, never)
+      return await Outbox.open(some, dead)
     } catch (error) {
       if (attempt === 100) throw error
     }

@@ -7,6 +7,7 @@ export type Call =
   | 'list'
   | 'makeDirectory'
   | 'open'
+  | 'openToRead'
   | 'read'
   | 'write'
   | 'truncate'
@@ -79,7 +80,7 @@ export class SimulatedDisk {
         return inside.map((name) => path.basename(name))
       },
       open: async (file, mode) => {
-        await step('open', file)
+        await step(mode === 'read' ? 'openToRead' : 'open', file)
         return this.#openFile(file, mode, step)
       },
       rename: async (from, to) => {
@@ -172,7 +173,7 @@ export class SimulatedDisk {
     const bytes = Buffer.from(change.bytes.subarray(0, Math.ceil(this.#random() * change.bytes.length)))
     if (scattered)
       for (let sector = 0; sector < bytes.length; sector += 64)
-        if (this.#random() < 0.2) bytes.fill(0, sector, sector + 64)
+        if (this.#random() < 0.2) bytes.fill(0, sector, Math.min(sector + 64, bytes.length))
     return { at: change.at, bytes }
   }
 
