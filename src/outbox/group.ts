@@ -20,7 +20,6 @@ export interface Group {
 }
 
 const chunkBytes = 256 * 1024
-const groupBytes = 4 * 1024 * 1024
 
 /**
  * Copies entries into frames the moment they are appended, so that nobody can change them later, and collects the
@@ -28,13 +27,15 @@ const groupBytes = 4 * 1024 * 1024
  */
 export class Grouper {
   readonly #seed: number
+  readonly #groupBytes: number
   #next: number
   #chunk: Buffer = Buffer.alloc(0)
   #used = 0
   #groups: Group[] = []
 
-  constructor(seed: number, next: number) {
+  constructor(seed: number, next: number, groupBytes: number) {
     this.#seed = seed
+    this.#groupBytes = groupBytes
     this.#next = next
   }
 
@@ -56,7 +57,7 @@ export class Grouper {
     const first = this.#next
     let group = this.#openGroup(storedAt)
     for (const bytes of entries) {
-      if (group.bytes >= groupBytes) group = this.#newGroup(storedAt)
+      if (group.bytes >= this.#groupBytes) group = this.#newGroup(storedAt)
       this.#encode(group, bytes, storedAt)
     }
     group.stored.push(() => onStored(first))
@@ -81,7 +82,7 @@ export class Grouper {
 
   #openGroup(now: number): Group {
     const last = this.#groups.at(-1)
-    return last && last.bytes < groupBytes ? last : this.#newGroup(now)
+    return last && last.bytes < this.#groupBytes ? last : this.#newGroup(now)
   }
 
   #newGroup(now: number): Group {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import fs from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
@@ -41,42 +42,39 @@ export async function lockDirectory(
   const self = await describeSelf()
   for (;;) {
     signal.throwIfAborted()
-    const inode = await create(file, self)
-    if (inode !== undefined) return new FileLock(file, inode, times.beatMs)
+    const created = await createNew(file, JSON.stringify({ ...self, token: randomUUID() }))
     const found = await look(file)
     if (!found) continue
+    if (created) return new FileLock(file, found.identity, times.beatMs)
     if (!(await isGone(file, found, self, times.staleMs, signal)))
       throw new PipelineError('OUTBOX_LOCKED', { path: directory, holder: nameOf(found.holder) })
-    await removeStale(file, found.inode)
+    await removeStale(file, found.identity, times.staleMs, signal)
   }
 }
 
-/** The inode of the new lock file, or undefined when there is one already. */
-async function create(file: string, self: Holder): Promise<number | undefined> {
+/** False when the file exists. On a full disk it stays empty and is still exclusive; others then go by its heartbeat. */
+async function createNew(file: string, text: string): Promise<boolean> {
   const handle = await fs.open(file, 'wx').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EEXIST') return undefined
     throw error
   })
-  if (!handle) return undefined
-  try {
-    // On a full disk the lock stays empty and is still exclusive; others then go by its heartbeat.
-    await handle.writeFile(JSON.stringify(self)).catch(() => {})
-    return (await handle.stat()).ino
-  } finally {
-    await handle.close()
-  }
+  await handle?.writeFile(text).catch(() => {})
+  await handle?.close()
+  return handle !== undefined
 }
 
 interface Found {
   readonly holder: Holder | undefined
-  readonly inode: number
+  /** Tells this lock from a later one; inode numbers alone are used again. */
+  readonly identity: string
   readonly touchedAt: number
 }
 
 async function look(file: string): Promise<Found | undefined> {
   try {
     const { ino, mtimeMs } = await fs.stat(file)
-    return { holder: parseHolder(await fs.readFile(file, 'utf8')), inode: ino, touchedAt: mtimeMs }
+    const text = await fs.readFile(file, 'utf8')
+    return { holder: parseHolder(text), identity: `${ino} ${text}`, touchedAt: mtimeMs }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
@@ -99,30 +97,33 @@ async function isGone(
   if (restMs > 0) await pause(Math.min(restMs, staleMs), signal)
   signal.throwIfAborted()
   const now = await look(file)
-  return now?.inode === found.inode && now.touchedAt === found.touchedAt
+  return now?.identity === found.identity && now.touchedAt === found.touchedAt
 }
 
-/** Moves the lock away before removing it: two processes that judge it stale together must not remove a third's. */
-async function removeStale(file: string, inode: number): Promise<void> {
-  const aside = `${file}.${process.pid}.${Date.now()}`
-  try {
-    await fs.rename(file, aside)
-    if ((await fs.stat(aside)).ino !== inode) await fs.link(aside, file)
-    await fs.unlink(aside)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ENOENT' && code !== 'EEXIST') throw error
+/** Only one process at a time may remove a stale lock, else it might remove the one that another has just taken. */
+async function removeStale(file: string, identity: string, staleMs: number, signal: AbortSignal): Promise<void> {
+  const turn = `${file}.turn`
+  if (await createNew(turn, '')) {
+    try {
+      if ((await look(file))?.identity === identity) await fs.unlink(file)
+    } finally {
+      await fs.unlink(turn)
+    }
+    return
   }
+  const other = await look(turn)
+  if (other && Date.now() - other.touchedAt > staleMs) await fs.unlink(turn).catch(() => {})
+  else await pause(10, signal)
 }
 
 class FileLock implements DirectoryLock {
   readonly #file: string
-  readonly #inode: number
+  readonly #identity: string
   readonly #lost = new AbortController()
   readonly #beat: NodeJS.Timeout
-  constructor(file: string, inode: number, beatMs: number) {
+  constructor(file: string, identity: string, beatMs: number) {
     this.#file = file
-    this.#inode = inode
+    this.#identity = identity
     this.#beat = setInterval(() => this.#touch().catch(() => {}), beatMs).unref()
   }
 
@@ -132,11 +133,11 @@ class FileLock implements DirectoryLock {
 
   async release(): Promise<void> {
     clearInterval(this.#beat)
-    if ((await look(this.#file))?.inode === this.#inode) await fs.unlink(this.#file)
+    if ((await look(this.#file))?.identity === this.#identity) await fs.unlink(this.#file)
   }
 
   async #touch(): Promise<void> {
-    if ((await look(this.#file))?.inode === this.#inode) return fs.utimes(this.#file, new Date(), new Date())
+    if ((await look(this.#file))?.identity === this.#identity) return fs.utimes(this.#file, new Date(), new Date())
     clearInterval(this.#beat)
     this.#lost.abort()
   }

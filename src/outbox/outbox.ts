@@ -10,7 +10,7 @@ import { Outlet } from './outlet.ts'
 import type { Patience } from './patience.ts'
 import { type Recovered, recover, seedOf } from './recovery.ts'
 import { Replay } from './replay.ts'
-import { type Limits, Retention } from './retention.ts'
+import { type Limits, Retention, share } from './retention.ts'
 import { syncGate } from './sync-gate.ts'
 import { storageError, Troubles } from './troubles.ts'
 import { Writer } from './writer.ts'
@@ -54,6 +54,7 @@ export interface OutboxSnapshot {
 }
 
 const megabyte = 1024 * 1024
+const mostGroupBytes = 4 * megabyte
 const probes = 5
 
 interface Parts {
@@ -117,8 +118,17 @@ export class Outbox {
     this.#outlet = outlet
     const { backoff } = patience
     const { maxBytes } = options
+    const groupBytes = Math.min(mostGroupBytes, maxBytes / share)
     this.#writer = new Writer(
-      { ...place, backoff, maxBytes, retention, latencies, onStored: (...stored) => outlet.stored(...stored) },
+      {
+        ...place,
+        backoff,
+        maxBytes,
+        groupBytes,
+        retention,
+        latencies,
+        onStored: (...stored) => outlet.stored(...stored),
+      },
       next,
     )
     lock.lost.addEventListener('abort', () => this.#lockLost(directory), { once: true })

@@ -11,19 +11,21 @@ export interface Patience {
 
 const attempts = 10
 
-/** The result of `read`; undefined when it failed `tries` times and more on a disk that works. Throws only when aborted. */
+/** The result of `read`; undefined when it fails `tries` times and then once more on a disk that works. Throws only when aborted. */
 export async function patiently<T>(
   read: () => Promise<T>,
   patience: Patience,
   tries = attempts,
 ): Promise<T | undefined> {
+  let works = false
   for (let failures = 0; ; failures++) {
     try {
       return await read()
     } catch (error) {
       patience.onError(error)
-      if (failures + 1 >= tries && (await patience.diskWorks())) return undefined
-      await pause(retryDelayMs(failures, patience.backoff), patience.signal)
+      if (works) return undefined
+      works = failures + 1 >= tries && (await patience.diskWorks())
+      if (!works) await pause(retryDelayMs(failures, patience.backoff), patience.signal)
       patience.signal.throwIfAborted()
     }
   }

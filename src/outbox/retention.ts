@@ -26,8 +26,8 @@ interface Setting {
 
 const housekeepingMs = 1000
 const damagedKept = 3
-/** A file is dropped or deleted as a whole, so that it must be a small part of what the limits allow. */
-const share = 8
+/** A file is dropped or deleted as a whole, so that it must be a small part of what the limits allow; so must a group. */
+export const share = 8
 
 /** Which segments there are, how far they are done, and when one may go. The newest stays: it tells where to go on. */
 export class Retention {

@@ -16,6 +16,7 @@ interface Setting {
   readonly seed: number
   readonly backoff: Backoff
   readonly maxBytes: number
+  readonly groupBytes: number
   readonly retention: Retention
   readonly latencies: Latencies
   readonly troubles: Troubles
@@ -40,7 +41,7 @@ export class Writer {
 
   constructor(setting: Setting, next: number) {
     this.#setting = setting
-    this.#groups = new Grouper(setting.seed, next)
+    this.#groups = new Grouper(setting.seed, next, setting.groupBytes)
     this.#number = setting.retention.segments.at(-1)?.number ?? 0
     this.#running = this.#run()
   }

@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict'
+import { mock, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Outbox, type OutboxOptions } from '../../src/outbox/outbox.ts'
+import { never, numberIn, options, payload } from './ledger.ts'
+import { failure, SimulatedDisk } from './simulated-disk.ts'
+
+const open = (disk: SimulatedDisk, some: Partial<OutboxOptions> = {}) =>
+  Outbox.open(options(disk.layer(), { maxBytes: 20_000, segmentBytes: 1e6, ...some }), never)
+
+const stored = (outbox: Outbox, number: number, bytes = 1000) =>
+  new Promise<number>((resolve) => outbox.append([payload(number, bytes)], resolve))
+
+/** The numbers of the next entries: from disk they come file by file. */
+async function takeAll(outbox: Outbox, entries: number): Promise<number[]> {
+  const numbers: number[] = []
+  while (numbers.length < entries) numbers.push(...(await outbox.take(entries, 1e6, never)).map(numberIn))
+  return numbers
+}
+
+/** Bytes in the files of a disk. */
+const used = (disk: SimulatedDisk) => disk.files('.seg').reduce((sum, file) => sum + disk.content(file).length, 0)
+
+test('a full outbox that blocks stores nothing more, says so, and goes on as soon as entries are confirmed', async () => {
+  const disk = new SimulatedDisk(1)
+  const outbox = await open(disk)
+  let done = 0
+  for (let number = 1; number <= 40; number++) stored(outbox, number).then(() => done++)
+  await pause(50)
+  const { blocked, error, entries } = outbox.snapshot()
+  assert.equal(blocked, true)
+  assert.equal(error?.code, 'OUTBOX_FULL')
+  assert.equal(done, entries)
+  const numbers: number[] = []
+  while (numbers.length < 40) {
+    const taken = await outbox.take(3, 1e6, never)
+    numbers.push(...taken.map(numberIn))
+    outbox.confirm(taken.at(-1)!.position)
+  }
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: 40 }, (_, i) => i + 1),
+  )
+  assert.equal(outbox.snapshot().error, undefined)
+  await outbox.close(1000)
+})
+
+test('the files of an outbox stay within its limit, whatever is appended', async () => {
+  for (const whenFull of ['block', 'drop-oldest'] as const) {
+    const disk = new SimulatedDisk(1)
+    const outbox = await open(disk, { whenFull })
+    let most = 0
+    for (let number = 1; number <= 200; number++) {
+      const done = stored(outbox, number, 500)
+      await Promise.race([done, pause(5)])
+      most = Math.max(most, outbox.snapshot().bytes)
+      if (whenFull === 'block') outbox.confirm((await outbox.take(1, 1, never))[0]!.position)
+    }
+    await outbox.close(1000)
+    assert.ok(most <= 20_000 && used(disk) <= 20_000, `${whenFull}: ${most}, ${used(disk)}`)
+  }
+})
+
+test('drop-oldest gives up the oldest entries, counts and reports them, and keeps the newest in order', async () => {
+  let reported = 0
+  const count = (entries: number) => {
+    reported += entries
+  }
+  const disk = new SimulatedDisk(1)
+  const outbox = await open(disk, { whenFull: 'drop-oldest', onDropped: count })
+  for (let number = 1; number <= 100; number++) await stored(outbox, number)
+  const { dropped, entries } = outbox.snapshot()
+  assert.equal(dropped + entries, 100)
+  assert.equal(reported, dropped)
+  assert.ok(entries >= 14, String(entries))
+  const numbers: number[] = []
+  while (numbers.length < entries) numbers.push(...(await outbox.take(100, 1e6, never)).map(numberIn))
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: entries }, (_, i) => dropped + 1 + i),
+  )
+  await outbox.close(1000)
+})
+
+test('an entry larger than the limit is stored alone instead of waiting for ever', async () => {
+  for (const whenFull of ['block', 'drop-oldest'] as const) {
+    const outbox = await open(new SimulatedDisk(1), { whenFull })
+    await stored(outbox, 1, 50_000)
+    const second = stored(outbox, 2)
+    const [entry] = await outbox.take(1, 1, never)
+    if (whenFull === 'block') outbox.confirm(entry!.position)
+    await second
+    await outbox.close(1000)
+  }
+})
+
+test('an outbox whose oldest entry is over its age blocks until that one is confirmed', async () => {
+  const outbox = await open(new SimulatedDisk(1), { maxAgeMs: 50 })
+  await stored(outbox, 1)
+  await pause(80)
+  const second = stored(outbox, 2)
+  assert.equal(await Promise.race([second, pause(30, 'waits')]), 'waits')
+  outbox.confirm((await outbox.take(1, 1, never))[0]!.position)
+  assert.equal(await second, 2)
+  await outbox.close(1000)
+})
+
+test('drop-oldest gives up what is over its age, also when nothing is appended, and nothing younger', async () => {
+  const outbox = await open(new SimulatedDisk(1), { maxAgeMs: 400, whenFull: 'drop-oldest' })
+  await stored(outbox, 1)
+  await pause(300)
+  await stored(outbox, 2)
+  await pause(200)
+  assert.deepEqual((await outbox.take(10, 1e6, never)).map(numberIn), [2])
+  assert.equal(outbox.snapshot().dropped, 1)
+  await pause(500)
+  outbox.rewind()
+  assert.deepEqual(await outbox.take(10, 1e6, AbortSignal.timeout(20)), [])
+  assert.equal(outbox.snapshot().dropped, 2)
+  await outbox.close(1000)
+})
+
+test('what nobody takes is kept in memory up to the budget, then read from disk in order', async () => {
+  const outbox = await open(new SimulatedDisk(1), { maxBytes: 1e8, memoryBytes: 10_000, segmentBytes: 30_000 })
+  const numbers: number[] = []
+  let appended = 0
+  for (let round = 0; round < 60; round++) {
+    for (let i = 0; i < round % 25; i++) await stored(outbox, ++appended)
+    assert.ok(outbox.snapshot().memoryBytes <= 10_000)
+    while (numbers.length < appended - (round % 7)) {
+      const taken = await outbox.take(4, 1e6, never)
+      numbers.push(...taken.map(numberIn))
+      if (round % 3 === 0) outbox.confirm(taken.at(-1)!.position)
+    }
+  }
+  while (numbers.length < appended) numbers.push(...(await outbox.take(1000, 1e6, never)).map(numberIn))
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: appended }, (_, i) => i + 1),
+  )
+  await outbox.close(1000)
+})
+
+test('while the taker keeps up nothing is read back from disk', async () => {
+  const disk = new SimulatedDisk(1)
+  const outbox = await open(disk, { maxBytes: 1e8 })
+  disk.fault = (call) => (call === 'read' || call === 'openToRead' ? failure('EIO') : undefined)
+  for (let number = 1; number <= 100; number++) {
+    await stored(outbox, number)
+    const [entry] = await outbox.take(1, 1, never)
+    assert.equal(numberIn(entry!), number)
+    outbox.confirm(entry!.position)
+  }
+  await outbox.close(1000)
+})
+
+test('take keeps to both limits but always gives one entry, from memory and from disk', async () => {
+  const outbox = await open(new SimulatedDisk(1))
+  for (let number = 1; number <= 5; number++) await stored(outbox, number)
+  for (let pass = 0; pass < 2; pass++) {
+    assert.equal((await outbox.take(2, 1e6, never)).length, 2)
+    assert.equal((await outbox.take(10, 2500, never)).length, 2)
+    assert.equal((await outbox.take(10, 1, never)).length, 1)
+    outbox.rewind()
+  }
+  await outbox.close(1000)
+})
+
+test('the age of the oldest waiting entry follows the cursor, also after a restart', async () => {
+  mock.timers.enable({ apis: ['Date'], now: 1_000_000 })
+  try {
+    const disk = new SimulatedDisk(1)
+    let outbox = await open(disk)
+    for (let number = 1; number <= 5; number++) {
+      await stored(outbox, number)
+      mock.timers.tick(10_000)
+    }
+    assert.equal(outbox.snapshot().oldestStoredAt, 1_000_000)
+    await outbox.close(1000)
+    outbox = await open(disk)
+    assert.equal(outbox.snapshot().oldestStoredAt, 1_000_000)
+    for (let last = 0; last < 3; ) last = (await outbox.take(1, 1e6, never))[0]!.position
+    outbox.confirm(3)
+    await takeAll(outbox, 2)
+    assert.equal(outbox.snapshot().oldestStoredAt, 1_030_000)
+    outbox.confirm(5)
+    assert.equal(outbox.snapshot().oldestStoredAt, undefined)
+    await outbox.close(1000)
+  } finally {
+    mock.timers.reset()
+  }
+})
+
+test('onStored waits for the sync, and is never called after close', async () => {
+  const disk = new SimulatedDisk(1)
+  const outbox = await open(disk)
+  const held: (() => void)[] = []
+  let called = 0
+  disk.syncMs = () => new Promise<void>((resolve) => held.push(resolve))
+  outbox.append([payload(1)], () => called++)
+  await pause(20)
+  assert.equal(called, 0)
+  await outbox.close(20)
+  disk.syncMs = undefined
+  for (const release of held) release()
+  await pause(20)
+  outbox.append([payload(2)], () => called++)
+  await pause(20)
+  assert.equal(called, 0)
+})
+
+test('a sync that failed is shown, nothing is settled by it, and it is never repeated on the same file', async () => {
+  const disk = new SimulatedDisk(1)
+  const outbox = await open(disk)
+  await stored(outbox, 1)
+  const synced: string[] = []
+  disk.fault = (call, _, file) => {
+    if (call === 'sync') synced.push(file)
+    return call === 'sync' ? failure('EIO') : undefined
+  }
+  let done = false
+  stored(outbox, 2).then(() => (done = true))
+  await pause(50)
+  assert.equal(done, false)
+  assert.equal(outbox.snapshot().error?.code, 'OUTBOX_FAILED')
+  assert.ok(synced.length > 3)
+  assert.equal(new Set(synced).size, synced.length)
+  disk.fault = () => undefined
+  await stored(outbox, 3)
+  assert.equal(done, true)
+  assert.equal(outbox.snapshot().error, undefined)
+  disk.cutPower()
+  const reopened = await open(disk)
+  assert.deepEqual(await takeAll(reopened, 3), [1, 2, 3])
+  await outbox.close(0)
+  await reopened.close(0)
+})
+
+test('a disk that stays full for long leaves no heap of files behind', async () => {
+  const disk = new SimulatedDisk(1)
+  const outbox = await open(disk)
+  await stored(outbox, 1)
+  disk.fault = (call, _, file) => {
+    const head = call === 'write' && disk.content(file).length === 0
+    return (call === 'write' || call === 'sync') && !head && disk.calls % 3 > 0 ? failure('ENOSPC') : undefined
+  }
+  stored(outbox, 2)
+  await pause(2500)
+  assert.ok(disk.files('.seg').length < 1500, 'deleted while it goes on')
+  disk.fault = () => undefined
+  await stored(outbox, 3)
+  await pause(1100)
+  assert.ok(disk.files('.seg').length <= 2, String(disk.files('.seg')))
+  await outbox.close(1000)
+})
+
+test('confirmed segments are deleted, and the cursor is written without being asked', async () => {
+  const disk = new SimulatedDisk(1)
+  const outbox = await open(disk, { segmentBytes: 3000 })
+  for (let number = 1; number <= 12; number++) await stored(outbox, number)
+  const before = disk.files('.seg').length
+  outbox.confirm((await outbox.take(11, 1e6, never)).at(-1)!.position)
+  await pause(1200)
+  assert.ok(before >= 6 && disk.files('.seg').length === 1, `${before}`)
+  disk.cutPower()
+  const reopened = await open(disk)
+  assert.deepEqual((await reopened.take(10, 1e6, never)).map(numberIn), [12])
+  await outbox.close(0)
+  await reopened.close(0)
+})
+
+test('at most two syncs run at once, whatever the number of outboxes', async () => {
+  const disk = new SimulatedDisk(1)
+  const outboxes = await Promise.all(Array.from({ length: 5 }, (_, i) => open(disk, { directory: `/outbox${i}` })))
+  disk.syncMs = () => pause(2)
+  for (let round = 1; round <= 5; round++) await Promise.all(outboxes.map((outbox) => stored(outbox, round)))
+  assert.equal(disk.mostSyncs, 2)
+  await Promise.all(outboxes.map((outbox) => outbox.close(1000)))
+})
+
+test('the sync latency is known as soon as the outbox is open', async () => {
+  const disk = new SimulatedDisk(1)
+  disk.syncMs = () => pause(20)
+  const outbox = await open(disk)
+  const { syncMsP50, syncMsP99 } = outbox.snapshot()
+  assert.ok(syncMsP50! >= 18 && syncMsP99! >= syncMsP50!, `${syncMsP50} ${syncMsP99}`)
+  await outbox.close(1000)
+})
+
+test('what the caller does to its bytes after append changes nothing', async () => {
+  const outbox = await open(new SimulatedDisk(1))
+  const bytes = payload(7)
+  const done = new Promise((resolve) => outbox.append([bytes], resolve))
+  bytes.fill('9')
+  await done
+  assert.equal(numberIn((await outbox.take(1, 1, never))[0]!), 7)
+  await outbox.close(1000)
+})

@@ -1,0 +1,272 @@
+import path from 'node:path'
+import { setImmediate as immediate } from 'node:timers/promises'
+import { PipelineError } from '../../src/core/errors.ts'
+import type { FileLayer, OpenFile, OpenMode } from '../../src/outbox/files.ts'
+
+export type Call =
+  | 'list'
+  | 'makeDirectory'
+  | 'open'
+  | 'openToRead'
+  | 'read'
+  | 'write'
+  | 'truncate'
+  | 'size'
+  | 'sync'
+  | 'close'
+  | 'rename'
+  | 'unlink'
+  | 'syncDirectory'
+  | 'lock'
+
+/** Bytes written, or the new length, since the last sync. */
+type Change = { readonly at: number; readonly bytes: Buffer } | { readonly length: number }
+type NameChange = (names: Map<string, Inode>) => void
+
+class Inode {
+  /** What a reader sees, and what a power cut leaves at least. */
+  seen: Buffer = Buffer.alloc(0)
+  durable: Buffer = Buffer.alloc(0)
+  pending: Change[] = []
+}
+
+/** mulberry32: the same numbers for the same seed. */
+export function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+/**
+ * A disk in memory that forgets at a power cut what was not synced: file contents in part (any of the writes, torn or
+ * with holes), and names from some point on. A failed sync marks the pages clean, as Linux does: they are seen but
+ * never become durable. Calls of a process that was killed fail.
+ */
+export class SimulatedDisk {
+  readonly #random: () => number
+  #names = new Map<string, Inode>()
+  #durableNames = new Map<string, Inode>()
+  #nameChanges: NameChange[] = []
+  #locked = new Set<string>()
+  #process = 0
+  calls = 0
+  /** The most syncs that ran at the same time. */
+  mostSyncs = 0
+  #syncs = 0
+  /** Asked before every call; an error it returns is what the call fails with. */
+  fault: (call: Call, number: number, file: string) => Error | undefined = () => undefined
+  /** Called before the call of that number takes effect. */
+  at: { readonly call: number; readonly run: () => void } | undefined
+  shortWrites = false
+  syncMs: (() => Promise<unknown>) | undefined
+
+  constructor(seed: number) {
+    this.#random = randomFrom(seed)
+  }
+
+  /** The file layer of a process that lives until the next `kill` or `cutPower`. */
+  layer(): FileLayer {
+    const owner = this.#process
+    const step = (call: Call, file: string) => this.#step(call, file, owner)
+    return {
+      makeDirectory: (directory) => step('makeDirectory', directory),
+      list: async (directory) => {
+        await step('list', directory)
+        const inside = [...this.#names.keys()].filter((name) => path.dirname(name) === directory)
+        return inside.map((name) => path.basename(name))
+      },
+      open: async (file, mode) => {
+        await step(mode === 'read' ? 'openToRead' : 'open', file)
+        return this.#openFile(file, mode, step)
+      },
+      rename: async (from, to) => {
+        await step('rename', from)
+        const inode = this.#existing(from)
+        this.#change((names) => {
+          names.set(to, inode)
+          names.delete(from)
+        })
+      },
+      unlink: async (file) => {
+        await step('unlink', file)
+        this.#existing(file)
+        this.#change((names) => names.delete(file))
+      },
+      syncDirectory: async (directory) => {
+        await this.#sync('syncDirectory', directory, step)
+        this.#durableNames = new Map(this.#names)
+        this.#nameChanges = []
+      },
+      lock: async (directory) => {
+        await step('lock', directory)
+        if (this.#locked.has(directory)) throw new PipelineError('OUTBOX_LOCKED', { path: directory, holder: 'a test' })
+        this.#locked.add(directory)
+        const release = async () => void this.#locked.delete(directory)
+        return { lost: new AbortController().signal, release }
+      },
+    }
+  }
+
+  /** kill -9: the process is gone, what it wrote is not. */
+  kill(): void {
+    this.#process++
+    this.#locked.clear()
+  }
+
+  cutPower(): void {
+    this.kill()
+    const kept = Math.floor(this.#random() * (this.#nameChanges.length + 1))
+    for (const change of this.#nameChanges.slice(0, kept)) change(this.#durableNames)
+    const scattered = this.#random() < 0.5
+    for (const inode of new Set([...this.#names.values(), ...this.#durableNames.values()])) this.#lose(inode, scattered)
+    this.#names = new Map(this.#durableNames)
+    this.#nameChanges = []
+  }
+
+  files(ending = ''): string[] {
+    return [...this.#names.keys()].filter((name) => name.endsWith(ending)).sort()
+  }
+
+  content(file: string): Buffer {
+    return Buffer.from(this.#existing(file).seen)
+  }
+
+  /** Puts other bytes in a file, durably. */
+  replace(file: string, bytes: Buffer): void {
+    const inode = this.#names.get(file) ?? new Inode()
+    inode.seen = Buffer.from(bytes)
+    inode.durable = Buffer.from(bytes)
+    inode.pending = []
+    this.#names.set(file, inode)
+    this.#durableNames.set(file, inode)
+  }
+
+  remove(file: string): void {
+    this.#names.delete(file)
+    this.#durableNames.delete(file)
+  }
+
+  /** A disk with the same files, all of them durable. */
+  copy(seed: number): SimulatedDisk {
+    const disk = new SimulatedDisk(seed)
+    for (const [name, inode] of this.#names) disk.replace(name, inode.seen)
+    return disk
+  }
+
+  #lose(inode: Inode, scattered: boolean): void {
+    let bytes = inode.durable
+    const kept = scattered ? inode.pending.length : Math.floor(this.#random() * (inode.pending.length + 1))
+    for (const [index, change] of inode.pending.slice(0, kept).entries()) {
+      if (scattered && this.#random() < 0.5) continue
+      bytes = apply(bytes, scattered || index === kept - 1 ? this.#torn(change, scattered) : change)
+    }
+    inode.seen = inode.durable = bytes
+    inode.pending = []
+  }
+
+  #torn(change: Change, scattered: boolean): Change {
+    if (!('bytes' in change)) return change
+    const bytes = Buffer.from(change.bytes.subarray(0, Math.ceil(this.#random() * change.bytes.length)))
+    if (scattered)
+      for (let sector = 0; sector < bytes.length; sector += 64)
+        if (this.#random() < 0.2) bytes.fill(0, sector, Math.min(sector + 64, bytes.length))
+    return { at: change.at, bytes }
+  }
+
+  async #step(call: Call, file: string, owner: number): Promise<void> {
+    await null
+    const number = ++this.calls
+    if (this.at?.call === number) this.at.run()
+    if (owner !== this.#process) throw new Error('the process is gone')
+    const error = this.fault(call, number, file)
+    if (error) throw error
+  }
+
+  async #sync(call: 'sync' | 'syncDirectory', file: string, step: (call: Call, file: string) => Promise<void>) {
+    this.mostSyncs = Math.max(this.mostSyncs, ++this.#syncs)
+    try {
+      await (this.syncMs?.() ?? immediate())
+      await step(call, file)
+    } finally {
+      this.#syncs--
+    }
+  }
+
+  #change(change: NameChange): void {
+    change(this.#names)
+    this.#nameChanges.push(change)
+  }
+
+  #existing(file: string): Inode {
+    const inode = this.#names.get(file)
+    if (!inode) throw failure('ENOENT')
+    return inode
+  }
+
+  #openFile(file: string, mode: OpenMode, step: (call: Call, file: string) => Promise<void>): OpenFile {
+    if (mode === 'create' && this.#names.has(file)) throw failure('EEXIST')
+    if (!this.#names.has(file)) {
+      if (mode === 'read' || mode === 'change') throw failure('ENOENT')
+      const inode = new Inode()
+      this.#change((names) => names.set(file, inode))
+    }
+    const inode = this.#existing(file)
+    const changed = (change: Change) => {
+      inode.seen = apply(inode.seen, change)
+      inode.pending.push(change)
+    }
+    if (mode === 'replace') changed({ length: 0 })
+    return {
+      read: async (into, position) => {
+        await step('read', file)
+        return inode.seen.copy(into, 0, position)
+      },
+      write: async (bytes, position) => {
+        const length = this.shortWrites ? Math.ceil(this.#random() * bytes.length) : bytes.length
+        await step('write', file)
+        changed({ at: position, bytes: Buffer.from(bytes.subarray(0, length)) })
+        return length
+      },
+      truncate: async (length) => {
+        await step('truncate', file)
+        changed({ length })
+      },
+      size: async () => {
+        await step('size', file)
+        return inode.seen.length
+      },
+      sync: async () => {
+        const covered = inode.pending.length
+        try {
+          await this.#sync('sync', file, step)
+        } catch (error) {
+          inode.pending.splice(0, covered)
+          throw error
+        }
+        for (const change of inode.pending.splice(0, covered)) inode.durable = apply(inode.durable, change)
+      },
+      close: () => step('close', file),
+    }
+  }
+}
+
+export function failure(code: 'ENOSPC' | 'EIO' | 'ENOENT' | 'EEXIST' | 'EACCES'): Error {
+  return Object.assign(new Error(`${code}: simulated`), { code })
+}
+
+function apply(content: Buffer, change: Change): Buffer {
+  if ('length' in change) return resized(content, change.length)
+  const result = resized(content, Math.max(content.length, change.at + change.bytes.length))
+  change.bytes.copy(result, change.at)
+  return result
+}
+
+function resized(content: Buffer, length: number): Buffer {
+  const result = Buffer.alloc(length)
+  content.copy(result)
+  return result
+}
