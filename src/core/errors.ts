@@ -115,6 +115,11 @@ export const errorTable = {
     message:
       'The outbox {path} has reached its limit of size ({limit} bytes) or age. Messages wait at the broker until the target takes some.',
   },
+  OUTBOX_UNREADABLE: {
+    disposition: 'reject',
+    reason: 'unreadable',
+    message: 'A stored reading cannot be read by this version of Rowline: {problem}',
+  },
 
   BROKER_UNREACHABLE: { disposition: 'retry', message: 'The MQTT broker {broker} cannot be reached: {problem}' },
   BROKER_REFUSED: { disposition: 'config', message: 'The MQTT broker {broker} refuses the connection: {problem}' },

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { PipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
 import type { Prepared, Sink, WriteResult } from '../../src/core/sink.ts'
-import { type RunnerOptions, type Written, SinkRunner } from '../../src/core/sink-runner.ts'
+import { type RunnerOptions, SinkRunner, type Written } from '../../src/core/sink-runner.ts'
 
 export type Behaviour = (batch: readonly number[], signal: AbortSignal) => WriteResult | Promise<WriteResult>
 

@@ -192,6 +192,7 @@ describe('kafka-sink tells its failures apart', () => {
       key: undefined,
       value: Buffer.from('v'),
       headers: {},
+      id: undefined,
       timestamp: 1,
       partitions: 1,
     }
