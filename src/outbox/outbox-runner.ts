@@ -1,4 +1,4 @@
-import { PipelineError, toPipelineError } from '../core/errors.ts'
+import { messageOf, PipelineError, toPipelineError } from '../core/errors.ts'
 import type { Record } from '../core/record.ts'
 import { pause, retryDelayMs } from '../core/retry.ts'
 import type { RecordRunner, RunnerSnapshot, Settled } from '../core/sink-runner.ts'
@@ -72,8 +72,7 @@ export class OutboxRunner implements RecordRunner {
       try {
         entries.push(encodeRecord(record))
       } catch (error) {
-        const problem = new PipelineError('PAYLOAD_UNSUPPORTED', { problem: toPipelineError(error).message }, error)
-        refused.push({ record, error: problem })
+        refused.push({ record, error: new PipelineError('PAYLOAD_UNSUPPORTED', { problem: messageOf(error) }, error) })
       }
     }
     if (refused.length === 0) this.#append(entries, onSettled)
@@ -156,8 +155,7 @@ export class OutboxRunner implements RecordRunner {
       try {
         records.push({ ...decodeRecord(bytes), id: recordId(outbox, position) })
       } catch (error) {
-        const details = { problem: toPipelineError(error).message }
-        unreadable.push({ record: asBytes(bytes), error: new PipelineError('OUTBOX_UNREADABLE', details, error) })
+        unreadable.push({ record: asBytes(bytes), error: unreadableError(error) })
       }
     }
     this.#runner.submit(records, (settled) => {
@@ -196,6 +194,10 @@ export class OutboxRunner implements RecordRunner {
 /** Stored by a version that this one does not know: kept as it is. */
 function asBytes(bytes: Uint8Array): Record {
   return { topic: '', payload: bytes, qos: 0, retain: false, dup: false, receivedAt: Date.now() }
+}
+
+function unreadableError(error: unknown): PipelineError {
+  return new PipelineError('OUTBOX_UNREADABLE', { problem: messageOf(error) }, error)
 }
 
 const recordId = ({ id }: Outbox, position: number): string => `${id}-${position}`

@@ -14,6 +14,8 @@ export interface PlantOptions {
   /** Where the flow finds Kafka. */
   readonly brokers: string
   readonly output: 'reading' | 'batches'
+  /** `confirm` if absent. */
+  readonly delivery?: 'outbox' | 'confirm'
   readonly qos: 1 | 2
   readonly patch?: (packageDirectory: string) => void
 }
@@ -101,7 +103,11 @@ export const topics = ['north', 'south', 'east', 'west'].flatMap((plant) => [`pl
 
 export const createKafkaTopic = (brokers: string, { kafkaTopic }: Plant) => createTopic(brokers, kafkaTopic, 3)
 
-function flow({ brokers, output, qos }: PlantOptions, port: number, kafkaTopic: string): readonly FlowNode[] {
+function flow(
+  { brokers, output, qos, delivery = 'confirm' }: PlantOptions,
+  port: number,
+  kafkaTopic: string,
+): readonly FlowNode[] {
   const place = { z: 'tab' }
   const subscriptions = [{ filter: 'plant/#', qos: String(qos), route: '', to: kafkaTopic, partitions: 3 }]
   return [
@@ -118,6 +124,6 @@ function flow({ brokers, output, qos }: PlantOptions, port: number, kafkaTopic: 
     { id: 'kafka', type: 'kafka-cluster', brokers },
     { id: 'in', type: 'mqtt-v3-in', ...place, source: 'broker', subscriptions, output, wires: [['rows'], []] },
     { id: 'rows', type: 'row-decoder', ...place, schema: 'schema', wires: [['sink'], []] },
-    { id: 'sink', type: 'kafka-sink', ...place, cluster: 'kafka', wires: [[], []] },
+    { id: 'sink', type: 'kafka-sink', ...place, cluster: 'kafka', delivery, wires: [[], []] },
   ]
 }
