@@ -11,7 +11,7 @@ export interface Place {
 }
 
 export interface Variant {
-  readonly name: 'reading' | 'batches' | 'stock'
+  readonly name: 'reading' | 'batches' | 'outbox' | 'stock'
   readonly title: string
   flow(place: Place): FlowNode[]
 }
@@ -21,7 +21,7 @@ const tab: FlowNode = { id: 'tab', type: 'tab', label: 'bench' }
 const onTab = (node: FlowNode): FlowNode => ({ ...node, z: tab.id, x: 100, y: 100 })
 
 const ours =
-  (output: 'reading' | 'batches') =>
+  (output: 'reading' | 'batches', delivery: 'confirm' | 'outbox') =>
   ({ mqttPort, clientId, filter, brokers, kafkaTopic }: Place): FlowNode[] => [
     tab,
     { id: 'source', type: 'mqtt-v3-source', host: '127.0.0.1', port: String(mqttPort), clientId },
@@ -36,7 +36,7 @@ const ours =
       wires: [['decoder'], []],
     }),
     onTab({ id: 'decoder', type: 'row-decoder', schema: 'schema', routes: [], wires: [['sink'], []] }),
-    onTab({ id: 'sink', type: 'kafka-sink', cluster: 'cluster', topic: kafkaTopic, wires: [[], []] }),
+    onTab({ id: 'sink', type: 'kafka-sink', cluster: 'cluster', topic: kafkaTopic, delivery, wires: [[], []] }),
   ]
 
 const stock = ({ mqttPort, clientId, filter, brokers, kafkaTopic }: Place): FlowNode[] => [
@@ -72,7 +72,8 @@ const stock = ({ mqttPort, clientId, filter, brokers, kafkaTopic }: Place): Flow
 ]
 
 export const variants: readonly Variant[] = [
-  { name: 'reading', title: '(a) Rowline, one message per reading', flow: ours('reading') },
-  { name: 'batches', title: '(b) Rowline, batches', flow: ours('batches') },
+  { name: 'reading', title: '(a) Rowline, one message per reading', flow: ours('reading', 'confirm') },
+  { name: 'batches', title: '(b) Rowline, batches', flow: ours('batches', 'confirm') },
+  { name: 'outbox', title: '(d) Rowline, batches, outbox', flow: ours('batches', 'outbox') },
   { name: 'stock', title: '(c) core mqtt in + json + kafkajs', flow: stock },
 ]
