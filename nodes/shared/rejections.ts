@@ -45,7 +45,7 @@ export class Rejections {
     else if (this.isWired) {
       send([null, rejected.map((each) => this.#message(each, message))])
       then()
-    } else this.#deadLetters.store(rejected, then)
+    } else this.#deadLetters.store(rejected, (isStored) => isStored && then())
   }
 
   close(): Promise<void> {
