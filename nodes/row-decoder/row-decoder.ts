@@ -5,7 +5,7 @@ import type { RowSchemaConfig } from '../../src/rows/config.ts'
 import { createDecoder, type DecodeRecord } from '../../src/rows/decode-record.ts'
 import type { Rejected } from '../shared/dead-letters.ts'
 import { type FlowMessage, SHARED } from '../shared/handle.ts'
-import { isBatch, recordsOf, withPayload } from '../shared/messages.ts'
+import { isBatch, recordsOf, unreadable, withPayload } from '../shared/messages.ts'
 import { configOf, onClose, registerNode } from '../shared/register-node.ts'
 import { Rejections } from '../shared/rejections.ts'
 import { count, FailureLog, failing, StatusLine } from '../shared/status.ts'
@@ -53,7 +53,14 @@ function decodeMessage(message: FlowMessage, decode: DecodeRecord): Decoded {
   const items: readonly FlowMessage[] = batch ? message.payload : [message]
   const out: FlowMessage[] = []
   const rejected: Rejected[] = []
-  for (const [i, record] of recordsOf(message).entries()) {
+  let records: readonly Record[]
+  try {
+    records = recordsOf(message)
+  } catch (error) {
+    const all = [{ record: unreadable(message), error: toPipelineError(error) }]
+    return { message: undefined, rejected: all, decoded: 0, skipped: 0 }
+  }
+  for (const [i, record] of records.entries()) {
     try {
       const row = decode(record)
       if (row) out.push(decodedItem(items[i]!, record, row))

@@ -34,16 +34,15 @@ export class DeadLetters {
     this.#warn = warn
   }
 
-  /** `onStored` is called when all are on disk; never, when one cannot be, or the node is closed before. */
-  store(rejected: readonly Rejected[], onStored: () => void): void {
+  /** Says whether all are on disk, or the node was closed before. Never says anything of one that cannot be stored. */
+  store(rejected: readonly Rejected[], onSettled: (isStored: boolean) => void): void {
     this.#runner ??= this.#open()
     this.#count += rejected.length
     const records: DeadRecord[] = rejected.map(({ record, error }) => ({ ...record, error }))
     this.#runner.submit(records, (settled) => {
-      if (settled.status === 'released') return
-      const [refused] = settled.rejected
+      const [refused] = settled.status === 'written' ? settled.rejected : []
       if (refused) this.#warn(`A rejected reading cannot be stored and stays unacknowledged: ${refused.error.message}`)
-      else onStored()
+      else onSettled(settled.status === 'written')
     })
   }
 

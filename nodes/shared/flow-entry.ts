@@ -26,7 +26,7 @@ export class FlowEntry implements SourceReceiver {
   readonly #open = new Set<Handle>()
   readonly #abort = new AbortController()
   /** What arrived while nodes were being replaced. */
-  #parked: (() => void)[] = []
+  #parked: { readonly batch: Batch; readonly send: () => void }[] = []
   #status: StatusLine | undefined
 
   constructor(node: RowlineNode, config: InConfig, rowline: Rowline) {
@@ -43,7 +43,7 @@ export class FlowEntry implements SourceReceiver {
     tracker.acquire()
     let opening: Promise<void> | undefined
     const stop = this.#rowline.onRunning(() => {
-      for (const send of this.#parked.splice(0)) send()
+      for (const { send } of this.#parked.splice(0)) send()
       opening ??= source.open(this.#abort.signal)
     })
     this.#status = new StatusLine(this.#node, (rate) => {
@@ -61,14 +61,14 @@ export class FlowEntry implements SourceReceiver {
   }
 
   batch(batch: Batch): void {
-    this.#whenRunning(() => this.#send(batch, this.#message(batch), 0))
+    this.#whenRunning(batch, () => this.#send(batch, this.#message(batch), 0))
   }
 
   unrouted(batch: Batch): void {
     const record = batch.records[0]!
     const error = new PipelineError('UNROUTED', { topic: record.topic })
     if (this.#rejections.isWired)
-      this.#whenRunning(() => this.#send(batch, rejectedMessage(record, error, this.#node.id), 1))
+      this.#whenRunning(batch, () => this.#send(batch, rejectedMessage(record, error, this.#node.id), 1))
     else this.#store(batch, error)
   }
 
@@ -76,9 +76,9 @@ export class FlowEntry implements SourceReceiver {
     this.#status?.refresh()
   }
 
-  #whenRunning(send: () => void): void {
+  #whenRunning(batch: Batch, send: () => void): void {
     if (this.#rowline.running) send()
-    else this.#parked.push(send)
+    else this.#parked.push({ batch, send })
   }
 
   #message({ records }: Batch): FlowMessage {
@@ -89,6 +89,7 @@ export class FlowEntry implements SourceReceiver {
     const ports = (output === 0 ? message : [null, message]) as Parameters<RowlineNode['send']>[0]
     if (this.#config.acknowledge === 'onReceipt') {
       this.#node.send(ports)
+      batch.delivery.settle(accepted)
       return
     }
     const { tracker } = this.#rowline
@@ -113,10 +114,13 @@ export class FlowEntry implements SourceReceiver {
     else this.#store(batch, failure(result))
   }
 
-  /** Stores the readings as dead letters; only then are they acknowledged. */
+  /** Stores the readings as dead letters; only then are they acknowledged. A node that closes before gives them back. */
   #store(batch: Batch, error: PipelineError): void {
     const rejected = batch.records.map((record) => ({ record, error }))
-    this.#rejections.deadLetters.store(rejected, () => batch.delivery.settle({ status: 'rejected', error }))
+    const { delivery } = batch
+    this.#rejections.deadLetters.store(rejected, (isStored) =>
+      delivery.settle(isStored ? { status: 'rejected', error } : released),
+    )
   }
 
   async #close(source: MqttSource, opening: Promise<void> | undefined): Promise<void> {
@@ -126,6 +130,7 @@ export class FlowEntry implements SourceReceiver {
     source.pause()
     await this.#drain()
     for (const handle of [...this.#open]) this.#rowline.tracker.abandon(handle)
+    for (const { batch } of this.#parked.splice(0)) batch.delivery.settle(released)
     await source.close()
     await this.#rejections.close()
   }

@@ -1,4 +1,5 @@
 import { abandoned, accepted, type FlowMessage, HANDLE, Handle, type Holder, SHARED, type Tracked } from './handle.ts'
+import { watchSwitch } from './switch-queue.ts'
 
 /** The part of Node-RED's messaging hooks (RED.hooks) that is used here. */
 export interface Hooks {
@@ -51,6 +52,7 @@ export class FlowTracker {
   readonly #finishedIds: string[] = []
   /** What each node has sent in this turn of the event loop. */
   readonly #sentNow = new Map<Holder, Set<Handle>>()
+  readonly #switches = new WeakMap<Holder, (received: FlowMessage) => void>()
   #finishedNext = 0
   /** Node id -> how often in a row messages were abandoned there. */
   readonly #expiries = new Map<string, number>()
@@ -115,10 +117,7 @@ export class FlowTracker {
   /** After a redeploy: a message at a node that is no longer there will not come back from it. */
   releaseLost(): void {
     for (const handle of this.#live)
-      if (
-        handle.undelivered.length > 0 ||
-        handle.holders.some((holder) => this.#events.currentNode(holder.id) !== holder)
-      )
+      if (handle.undelivered.length > 0 || handle.holders.some((holder) => !this.#isCurrent(holder)))
         this.abandon(handle)
   }
 
@@ -169,8 +168,7 @@ export class FlowTracker {
   #preDeliver({ msg, source, destination }: SendEvent): void {
     const handle = this.find(msg)
     if (!handle || handle.finished || !destination.node) return
-    handle.holders.push(destination.node)
-    handle.expected.push(destination.node)
+    handle.hold(destination.node, msg)
     remove(handle.undelivered, destination.id)
     msg[HANDLE] ??= handle
     if (!this.#events.isRowline(source.node.type)) this.#noteSend(source.node, handle)
@@ -201,10 +199,19 @@ export class FlowTracker {
 
   /** Catch and Complete nodes are handed messages without a delivery: those count from here. */
   #onReceive({ msg, destination: { node } }: ReceiveEvent): void {
+    if (node.type === 'switch') this.#switchQueue(node)(msg)
     const handle = this.find(msg)
     if (!handle || handle.finished) return
-    if (!remove(handle.expected, node)) handle.holders.push(node)
-    if (node.type === 'catch') handle.failure = undefined
+    if (!handle.isHeld(node, msg)) handle.hold(node, msg)
+    if (node.type === 'catch') handle.caught(msg)
+  }
+
+  #switchQueue(node: Holder): (received: FlowMessage) => void {
+    const known = this.#switches.get(node)
+    if (known) return known
+    const receive = watchSwitch(node, (msg, error) => this.#onComplete({ msg, node: { id: node.id, node }, error }))
+    this.#switches.set(node, receive)
+    return receive
   }
 
   #onComplete({ msg, node: { node }, error }: CompleteEvent): void {
@@ -215,23 +222,30 @@ export class FlowTracker {
       if (handle.abandoned) this.late++
       return
     }
-    if (error) handle.failure = { error, node }
+    if (error) handle.failures.push({ error, node })
     if (!this.#events.isRowline(node.type)) {
       if (this.redeploying) handle.doubtful = true
       this.#follow(handle, node)
     }
-    this.#complete(handle, node)
+    this.#complete(handle, node, msg)
   }
 
-  /** Nodes of the old style (`switch`, `filter`, subflow instances) never say that they are done: they are at once. */
+  /** Nodes of the old style (`filter`, subflow instances) never say that they are done: they are at once. */
   #postReceive({ msg, destination: { node } }: ReceiveEvent): void {
-    if (node._expectedDoneCount !== 0) return
+    if (node._expectedDoneCount !== 0 || node.type === 'switch') return
     const handle = this.find(msg)
-    if (handle && !handle.finished) this.#complete(handle, node)
+    if (!handle || handle.finished) return
+    if (this.redeploying || !this.#isCurrent(node)) handle.doubtful = true
+    this.#complete(handle, node, msg)
   }
 
-  #complete(handle: Handle, node: Holder): void {
-    remove(handle.holders, node)
+  /** Whether the node is the one that has its id now: one that was replaced throws away what still reaches it. */
+  #isCurrent(node: Holder): boolean {
+    return this.#events.currentNode(node.id) === node
+  }
+
+  #complete(handle: Handle, node: Holder, message: FlowMessage): void {
+    handle.letGo(node, message)
     if (this.#events.isRowline(node.type)) handle.waitingSinceMs = performance.now()
     this.#check(handle)
   }
@@ -244,7 +258,10 @@ export class FlowTracker {
       handle.checking = false
       if (!isIdle(handle) || this.#isUnderWay(handle)) return
       if (handle.doubtful) this.abandon(handle)
-      else this.#finish(handle, handle.failure ? { status: 'failed', ...handle.failure } : { status: 'accepted' })
+      else {
+        const [failure] = handle.failures
+        this.#finish(handle, failure ? { status: 'failed', ...failure } : { status: 'accepted' })
+      }
     })
   }
 
@@ -301,10 +318,9 @@ function isIdle({ holders, follows, finished }: Handle): boolean {
 }
 
 /** The order of the rest does not matter. */
-function remove<T>(list: T[], item: T): boolean {
+function remove<T>(list: T[], item: T): void {
   const at = list.indexOf(item)
-  if (at < 0) return false
+  if (at < 0) return
   list[at] = list[list.length - 1]!
   list.pop()
-  return true
 }

@@ -59,8 +59,8 @@ export class Handle {
   readonly timeoutMs: number
   /** Nodes that have the message or are about to get it, once per copy. */
   readonly holders: Holder[] = []
-  /** Those of `holders` that the message is on its way to. */
-  readonly expected: Holder[] = []
+  /** The copies that `holders` have, at the same places. */
+  readonly #copies: FlowMessage[] = []
   /** Ids of nodes that copies were sent to and not delivered yet. */
   readonly undelivered: string[] = []
   /** Messages that this one's reading has become a part of, and messages whose readings are a part of this one. */
@@ -72,7 +72,8 @@ export class Handle {
   checking = false
   finished = false
   abandoned = false
-  failure: { readonly error: unknown; readonly node: Holder } | undefined
+  /** What nodes have failed with and no Catch node has taken. */
+  readonly failures: { readonly error: unknown; readonly node: Holder }[] = []
   /** Monotonic ms since when no Rowline node has held it. */
   waitingSinceMs = 0
 
@@ -81,6 +82,36 @@ export class Handle {
     this.batch = batch
     this.timeoutMs = timeoutMs
     this.onFinished = onFinished
+  }
+
+  hold(node: Holder, message: FlowMessage): void {
+    this.holders.push(node)
+    this.#copies.push(message)
+  }
+
+  isHeld(node: Holder, message: FlowMessage): boolean {
+    return this.#find(node, message) >= 0
+  }
+
+  /** Once per copy, however often the node says that it is done with it. */
+  letGo(node: Holder, message: FlowMessage): void {
+    const at = this.#find(node, message)
+    if (at < 0) return
+    this.holders[at] = this.holders.at(-1)!
+    this.#copies[at] = this.#copies.at(-1)!
+    this.holders.pop()
+    this.#copies.pop()
+  }
+
+  /** A Catch node has the failures of one node; what others have failed with is not in good hands by that. */
+  caught({ error }: FlowMessage): void {
+    const id = (error as { readonly source?: { readonly id?: unknown } } | undefined)?.source?.id
+    const left = this.failures.filter(({ node }) => node.id !== id)
+    this.failures.splice(0, Infinity, ...left)
+  }
+
+  #find(node: Holder, message: FlowMessage): number {
+    return this.holders.findIndex((holder, i) => holder === node && this.#copies[i] === message)
   }
 
   get [Symbol.toStringTag](): string {

@@ -1,12 +1,13 @@
 import { PipelineError } from '../../src/core/errors.ts'
 import { originalBytes } from '../../src/core/original-bytes.ts'
 import type { Payload, Qos, Record } from '../../src/core/record.ts'
-import { type FlowMessage, HANDLE, ORIGIN, Origin } from './handle.ts'
+import { type FlowMessage, HANDLE, ORIGIN, Origin, SHARED } from './handle.ts'
 
-/** One message per reading: the record's properties on the message itself. */
+/** One message per reading: the record's properties on the message itself. The flow may write to its bytes. */
 export function readingMessage(record: Record): FlowMessage {
   const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions } = record
-  const message: FlowMessage = { topic, payload, qos, retain, dup, receivedAt }
+  const own = payload instanceof Uint8Array ? Buffer.from(payload) : payload
+  const message: FlowMessage = { topic, payload: own, qos, retain, dup, receivedAt }
   if (route !== undefined) message.route = route
   if (to !== undefined) message.to = to
   if (partitions !== undefined) message.partitions = partitions
@@ -47,6 +48,11 @@ export function recordsOf(message: FlowMessage): Record[] {
   })
 }
 
+/** A list that holds something else than readings: kept as the one value that it is. */
+export function unreadable({ [SHARED]: _, ...message }: FlowMessage): Record {
+  return recordsOf({ ...message, topic: '' })[0]!
+}
+
 type Draft = { -readonly [name in keyof Record]: Record[name] }
 
 function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
@@ -79,8 +85,7 @@ export function withPayload(
 
 /** What leaves output 2: the reading as it arrived, and why it was refused. */
 export function rejectedMessage(record: Record, error: PipelineError, source: string): FlowMessage {
-  const bytes = originalBytes(record)
-  const message = readingMessage({ ...record, payload: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) })
+  const message = readingMessage({ ...record, payload: originalBytes(record) })
   message.reason = error.reason
   message.error = { code: error.code, message: error.message, source }
   return message

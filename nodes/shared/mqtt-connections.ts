@@ -1,5 +1,5 @@
 import type { Node } from 'node-red'
-import type { Delivery } from '../../src/core/delivery.ts'
+import { type Delivery, released } from '../../src/core/delivery.ts'
 import { PipelineError } from '../../src/core/errors.ts'
 import type { SourceConfig } from '../../src/mqtt/config.ts'
 import { MqttConnection } from '../../src/mqtt/connection.ts'
@@ -23,5 +23,7 @@ function storeUnclaimed(rowline: Rowline, source: Node, publish: InboundPublish,
   const error = new PipelineError('UNROUTED', { topic: publish.topic })
   const { topic, payload, qos, retain, dup } = publish
   const record = { topic, payload, qos, retain, dup, receivedAt: Date.now() }
-  rowline.deadLettersOf(source).store([{ record, error }], () => delivery.settle({ status: 'rejected', error }))
+  rowline
+    .deadLettersOf(source)
+    .store([{ record, error }], (isStored) => delivery.settle(isStored ? { status: 'rejected', error } : released))
 }

@@ -8,8 +8,8 @@ import { type RecordRunner, type Settled, SinkRunner } from '../../src/core/sink
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
 import type { Rejected } from './dead-letters.ts'
 import { type DeliveryConfig, inDeliveryMode, warnOfRest } from './delivery-mode.ts'
-import { type FlowMessage, SHARED } from './handle.ts'
-import { isBatch, recordsOf } from './messages.ts'
+import type { FlowMessage } from './handle.ts'
+import { isBatch, recordsOf, unreadable } from './messages.ts'
 import { configOf, onClose, type RowlineNode, registerNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
 import type { Rowline } from './rowline.ts'
@@ -106,10 +106,4 @@ function confirmed(message: FlowMessage, rejected: readonly Rejection[]): FlowMe
   if (rejected.length === 0 || !isBatch(message)) return message
   const refused = new Set(rejected.map(({ index }) => index))
   return { ...message, payload: message.payload.filter((_, i) => !refused.has(i)) }
-}
-
-/** A list that holds something else than readings: kept as the one value that it is. */
-function unreadable(message: FlowMessage): Record {
-  const { [SHARED]: _, ...rest } = message
-  return recordsOf({ ...rest, topic: '' })[0]!
 }

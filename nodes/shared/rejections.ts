@@ -51,14 +51,14 @@ export class Rejections {
     else if (this.isWired) {
       send([null, rejected.map((each) => this.#message(each, message))])
       then()
-    } else this.#deadLetters.store(rejected, then)
+    } else this.#store(rejected, then)
   }
 
   /** The same for records whose message has long been done. `then` is called when the branch has finished with all. */
   rejectLate(rejected: readonly Rejected[], then: () => void): void {
     this.#count += rejected.length
     if (!this.isWired) {
-      this.#deadLetters.store(rejected, then)
+      this.#store(rejected, then)
       return
     }
     let open = rejected.length
@@ -72,6 +72,12 @@ export class Rejections {
     return this.#deadLetters.close()
   }
 
+  #store(rejected: readonly Rejected[], then: () => void): void {
+    this.#deadLetters.store(rejected, (isStored) => {
+      if (isStored) then()
+    })
+  }
+
   #follow(rejected: Rejected, then: () => void): void {
     const { tracker } = this.#rowline
     const message = Object.assign(this.#message(rejected), { _msgid: randomUUID() })
@@ -81,7 +87,7 @@ export class Rejections {
       timeoutMs: SETTLE_TIMEOUT_MS,
       onFinished: ({ status }) => {
         if (status === 'accepted') then()
-        else this.#deadLetters.store([rejected], then)
+        else this.#store([rejected], then)
       },
     })
     this.#node.send([null, message] as Parameters<Node['send']>[0])

@@ -29,6 +29,7 @@ export class Rowline {
     this.tracker.redeploying = true
     RED.events.on('flows:stopping', () => {
       this.tracker.redeploying = true
+      this.pool.suspend()
     })
     RED.events.on('flows:started', () => this.#started())
   }
@@ -68,7 +69,10 @@ export class Rowline {
   #started(): void {
     this.tracker.redeploying = false
     for (const callback of this.#waiting) callback()
-    setImmediate(() => this.tracker.releaseLost())
+    setImmediate(() => {
+      this.tracker.releaseLost()
+      this.pool.resume()
+    })
   }
 
   #warnOfLateSend(node: Holder): void {

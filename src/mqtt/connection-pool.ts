@@ -12,11 +12,13 @@ export interface Lease {
 export class ConnectionPool {
   readonly #shared = new Map<string, { readonly connection: MqttConnection; leases: number }>()
   readonly #closing = new Map<string, Promise<void>>()
+  /** What the sessions of closed connections are subscribed to. */
+  readonly #filters = new Map<string, readonly string[]>()
 
   /** `create` is called only if nobody holds a connection of this key. */
   async acquire(key: string, create: () => MqttConnection): Promise<Lease> {
     while (this.#closing.has(key)) await this.#closing.get(key)
-    const shared = this.#shared.get(key) ?? { connection: create(), leases: 0 }
+    const shared = this.#shared.get(key) ?? { connection: this.#create(key, create), leases: 0 }
     this.#shared.set(key, shared)
     shared.leases++
     shared.connection.open()
@@ -37,8 +39,24 @@ export class ConnectionPool {
     }
   }
 
+  /** Subscribers are being replaced: until `resume` no connection hands anything over. */
+  suspend(): void {
+    for (const { connection } of this.#shared.values()) connection.suspend()
+  }
+
+  resume(): void {
+    for (const { connection } of this.#shared.values()) connection.resume()
+  }
+
+  #create(key: string, create: () => MqttConnection): MqttConnection {
+    const connection = create()
+    connection.inherit(this.#filters.get(key) ?? [])
+    return connection
+  }
+
   #close(key: string, connection: MqttConnection): Promise<void> {
     this.#shared.delete(key)
+    this.#filters.set(key, connection.filters)
     const closed = connection.close().finally(() => this.#closing.delete(key))
     this.#closing.set(key, closed)
     return closed

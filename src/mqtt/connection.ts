@@ -52,6 +52,7 @@ export class MqttConnection {
   /** Read live by the receive window of each epoch. */
   readonly #limits = { records: 0, bytes: 0 }
   readonly #held: { publish: InboundPublish; delivery: Delivery }[] = []
+  #suspended = false
   #epoch: Epoch | undefined
   #phase: ConnectionStatus['phase'] = 'connecting'
   #error: PipelineError | undefined
@@ -84,7 +85,7 @@ export class MqttConnection {
   subscribe(subscriber: Subscriber): void {
     this.#subscriptions.add(subscriber)
     this.#limit()
-    for (const { publish, delivery } of this.#held.splice(0)) this.#dispatch(publish, delivery)
+    this.#handOut()
   }
 
   /** Its filters are unsubscribed a little later, unless another subscriber has them by then. */
@@ -92,6 +93,27 @@ export class MqttConnection {
     this.#subscriptions.remove(subscriber)
     this.#limit()
     this.#pruneLater()
+  }
+
+  /** Subscribers are being replaced: until `resume` nobody gets anything, or one would miss what two want. */
+  suspend(): void {
+    this.#suspended = true
+  }
+
+  resume(): void {
+    this.#suspended = false
+    this.#handOut()
+    this.#pruneLater()
+  }
+
+  /** What the server's session is known to be subscribed to. */
+  get filters(): readonly string[] {
+    return this.#subscriptions.granted
+  }
+
+  /** Filters of an earlier connection of this session: those that nobody wants now will be unsubscribed. */
+  inherit(filters: readonly string[]): void {
+    this.#subscriptions.inherit(filters)
   }
 
   async close(): Promise<void> {
@@ -150,7 +172,7 @@ export class MqttConnection {
   }
 
   #dispatch(publish: InboundPublish, delivery: Delivery): void {
-    const takers = this.#subscriptions.takers(publish.topic)
+    const takers = this.#suspended ? [] : this.#subscriptions.takers(publish.topic)
     if (takers.length === 1) takers[0]!.receive(publish, delivery)
     else if (takers.length > 1) {
       const parts = delivery.fork(takers.length)
@@ -158,12 +180,17 @@ export class MqttConnection {
     } else this.#hold(publish, delivery)
   }
 
+  #handOut(): void {
+    if (this.#suspended) return
+    for (const { publish, delivery } of this.#held.splice(0)) this.#dispatch(publish, delivery)
+  }
+
   #hold(publish: InboundPublish, delivery: Delivery): void {
     const held = { publish, delivery }
     this.#held.push(held)
     void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => {
       const at = this.#held.indexOf(held)
-      if (at < 0) return
+      if (at < 0 || this.#suspended) return
       this.#held.splice(at, 1)
       this.#unclaimed(publish, delivery)
     })
@@ -180,7 +207,9 @@ export class MqttConnection {
   }
 
   #pruneLater(): void {
-    void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => this.#subscriptions.prune())
+    void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => {
+      if (!this.#suspended) this.#subscriptions.prune()
+    })
   }
 
   #enter(phase: ConnectionStatus['phase'], error: PipelineError | undefined): void {

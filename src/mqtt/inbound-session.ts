@@ -15,7 +15,7 @@ export interface HandedOver {
  */
 export class InboundSession {
   readonly #unacknowledged = new Map<number, HandedOver>()
-  readonly #received = new Set<number>()
+  readonly #received = new Map<number, InboundPublish>()
   #number = 0
 
   /** Which session of the server this is: they are counted. */
@@ -30,9 +30,13 @@ export class InboundSession {
     this.#received.clear()
   }
 
-  /** Whether this QoS 2 message was settled before and only its PUBREC has to be repeated. */
-  wasReceived({ qos, packetId }: InboundPublish): boolean {
-    return qos === 2 && this.#received.has(packetId)
+  /**
+   * Whether this QoS 2 message was settled before and only its PUBREC has to be repeated. Another one under its id is
+   * new: our PUBREL went to a second client of our name, or was forgotten by a server that crashed.
+   */
+  wasReceived(publish: InboundPublish): boolean {
+    const received = this.#received.get(publish.packetId)
+    return publish.qos === 2 && received !== undefined && isEqual(received, publish)
   }
 
   /**
@@ -42,8 +46,7 @@ export class InboundSession {
    */
   earlier(publish: InboundPublish): HandedOver | undefined {
     const known = this.#unacknowledged.get(publish.packetId)
-    if (!known || known.publish.topic !== publish.topic) return undefined
-    return known.publish.payload.equals(publish.payload) ? known : undefined
+    return known && isEqual(known.publish, publish) ? known : undefined
   }
 
   add(publish: InboundPublish): HandedOver {
@@ -53,10 +56,11 @@ export class InboundSession {
   }
 
   /** The PUBACK or PUBREC is about to leave: from here on the server may use the id again. */
-  acknowledge({ qos, packetId }: InboundPublish): void {
+  acknowledge(publish: InboundPublish): void {
+    const { qos, packetId } = publish
     if (qos === 0) return
     this.#unacknowledged.delete(packetId)
-    if (qos === 2) this.#received.add(packetId)
+    if (qos === 2) this.#received.set(packetId, publish)
   }
 
   /** Nobody has it any longer: when the server sends it again it is handed over again. */
@@ -67,6 +71,10 @@ export class InboundSession {
   release(packetId: number): void {
     this.#received.delete(packetId)
   }
+}
+
+function isEqual(a: InboundPublish, b: InboundPublish): boolean {
+  return a.topic === b.topic && a.payload.equals(b.payload)
 }
 
 export function handOver(publish: InboundPublish): HandedOver {

@@ -5,6 +5,7 @@ import type { Subscriber } from './connection.ts'
 
 const TOPIC_CACHE = 10_000
 const REFUSED = 0x80
+const UNKNOWN_QOS = -1
 const ASK_AGAIN_MS = 30_000
 
 /** Who wants which topics, and what the server has been asked for and has granted. */
@@ -25,6 +26,15 @@ export class Subscriptions {
   constructor(onRefused: (error: PipelineError | undefined) => void, askAgainMs = ASK_AGAIN_MS) {
     this.#onRefused = onRefused
     this.#askAgainMs = askAgainMs
+  }
+
+  get granted(): readonly string[] {
+    return [...this.#granted.keys()]
+  }
+
+  /** The server's session may have these: `prune` ends those that nobody wants. */
+  inherit(filters: readonly string[]): void {
+    for (const filter of filters) this.#granted.set(filter, UNKNOWN_QOS)
   }
 
   get subscribers(): Iterable<Subscriber> {

@@ -7,7 +7,7 @@ import { type FakeBroker, startFakeBroker } from '../services/fake-broker.ts'
 import type { FakeSession } from '../services/fake-session.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { until } from '../services/processes.ts'
-import { type FlowShape, shapes, slowSink } from './flow-shapes.ts'
+import { type FlowShape, functionNode, shapes, slowSink } from './flow-shapes.ts'
 
 const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
 
@@ -119,6 +119,24 @@ describe('a reading is acknowledged when the flow has finished with it', () => {
       assert.deepEqual(lines('k.ndjson'), ['{"value":1}'])
       assert.deepEqual(lines('m.ndjson'), ['{"value":1}'])
       assert.match(lines('l.ndjson')[0]!, /overwritten/)
+    }
+  })
+
+  it('a batch that goes to several Rowline nodes is not cloned for them, and is for any other node', async () => {
+    const warnWhenCloned = 'get seen() { node.warn("a reading was cloned"); return 1 }'
+    const func = `msg.payload = [{ topic: 't', payload: '{}', ${warnWhenCloned} }]; return msg`
+    const clones = () => nodeRed.log().split('a reading was cloned').length - 1
+    for (const [targets, expected] of [
+      [['k', 'l'], 0],
+      [['k', 'l', 'c'], 1],
+    ] as const) {
+      const change: FlowNode = { id: 'c', type: 'change', z: 'flow', x: 1, y: 1, rules: [], reg: false, wires: [[]] }
+      const nodes = [functionNode('f', func, [targets]), slowSink('k', 50), slowSink('l', 50), change]
+      await deploy(nodes, { output: 'batches', wires: [['f'], []] })
+      const before = clones()
+      const atAck = await publishAndWatch({ name: '', to: [], nodes, ending: 'after', lines: { k: 1, l: 1 } })
+      assert.deepEqual(atAck.lines, { k: 1, l: 1 })
+      assert.equal(clones() - before, expected, `${targets}`)
     }
   })
 

@@ -47,7 +47,7 @@ export const slowSink = (
   rest: object = {},
 ) => make(id, 'file-sink', wires, { path: `${id}.ndjson`, lingerMs: String(lingerMs), ...rest })
 
-const fn = (id: string, func: string, wires: readonly (readonly string[])[]) =>
+export const functionNode = (id: string, func: string, wires: readonly (readonly string[])[]) =>
   make(id, 'function', wires, { func, outputs: 1, timeout: 0, noerr: 0, initialize: '', finalize: '', libs: [] })
 const delay = (id: string, ms: number, wires: readonly (readonly string[])[]) =>
   make(id, 'delay', wires, {
@@ -107,7 +107,8 @@ const trigger = (id: string, wires: readonly (readonly string[])[], rest: object
 const change = (id: string, rule: object, wires: readonly (readonly string[])[]) =>
   make(id, 'change', wires, { rules: [rule], reg: false })
 const toText = { t: 'set', p: 'payload', pt: 'msg', to: '$string($)', tot: 'jsonata' }
-const bufferToText = (id: string, to: string) => fn(id, 'msg.payload = msg.payload.toString(); return msg', [[to]])
+const bufferToText = (id: string, to: string) =>
+  functionNode(id, 'msg.payload = msg.payload.toString(); return msg', [[to]])
 const isYes = { property: 'payload', propertyType: 'msg', checkall: 'true', repair: false, outputs: 1 }
 
 /** Every flow shape that the README speaks about. */
@@ -139,48 +140,48 @@ export const shapes: readonly FlowShape[] = [
   {
     name: 'Function that returns the message',
     to: ['f'],
-    nodes: [fn('f', 'return msg', [['k']]), slowSink('k')],
+    nodes: [functionNode('f', 'return msg', [['k']]), slowSink('k')],
     ending: 'after',
     lines: { k: 1 },
   },
   {
     name: 'Function that returns a new object',
     to: ['f'],
-    nodes: [fn('f', 'return { payload: "new" }', [['k']]), slowSink('k')],
+    nodes: [functionNode('f', 'return { payload: "new" }', [['k']]), slowSink('k')],
     ending: 'after',
     lines: { k: 1 },
   },
   {
     name: 'Function that copies the message through JSON',
     to: ['f'],
-    nodes: [fn('f', 'return JSON.parse(JSON.stringify(msg))', [['k']]), slowSink('k')],
+    nodes: [functionNode('f', 'return JSON.parse(JSON.stringify(msg))', [['k']]), slowSink('k')],
     ending: 'after',
     lines: { k: 1 },
   },
   {
     name: 'Function that returns several messages',
     to: ['f'],
-    nodes: [fn('f', 'return [[{ ...msg }, { payload: 2 }, { payload: 3 }]]', [['k']]), slowSink('k')],
+    nodes: [functionNode('f', 'return [[{ ...msg }, { payload: 2 }, { payload: 3 }]]', [['k']]), slowSink('k')],
     ending: 'after',
     lines: { k: 3 },
   },
   {
     name: 'Function that returns nothing',
     to: ['f'],
-    nodes: [fn('f', 'return null', [['k']]), slowSink('k')],
+    nodes: [functionNode('f', 'return null', [['k']]), slowSink('k')],
     ending: 'after',
   },
   {
     name: 'Function that sends later and then calls node.done',
     to: ['f'],
-    nodes: [fn('f', 'setTimeout(() => { node.send(msg); node.done() }, 200)', [['k']]), slowSink('k')],
+    nodes: [functionNode('f', 'setTimeout(() => { node.send(msg); node.done() }, 200)', [['k']]), slowSink('k')],
     ending: 'after',
     lines: { k: 1 },
   },
   {
     name: 'Function that sends later without node.done',
     to: ['f'],
-    nodes: [fn('f', 'setTimeout(() => node.send({ payload: 1 }), 200)', [['k']]), slowSink('k')],
+    nodes: [functionNode('f', 'setTimeout(() => node.send({ payload: 1 }), 200)', [['k']]), slowSink('k')],
     ending: 'early',
     lines: { k: 1 },
     culprit: 'f',
@@ -188,14 +189,14 @@ export const shapes: readonly FlowShape[] = [
   {
     name: 'Function that throws, no Catch',
     to: ['f'],
-    nodes: [fn('f', 'throw new Error("broken")', [['k']]), slowSink('k')],
+    nodes: [functionNode('f', 'throw new Error("broken")', [['k']]), slowSink('k')],
     ending: 'failed',
   },
   {
     name: 'Function that throws, Catch leads to a sink',
     to: ['f'],
     nodes: [
-      fn('f', 'throw new Error("broken")', [[]]),
+      functionNode('f', 'throw new Error("broken")', [[]]),
       make('c', 'catch', [['k']], { scope: null, uncaught: false }),
       slowSink('k'),
     ],
@@ -332,7 +333,7 @@ export const shapes: readonly FlowShape[] = [
     name: 'queue kept in context',
     to: ['q'],
     nodes: [
-      fn('q', 'flow.set("queue", msg); return null', [[]]),
+      functionNode('q', 'flow.set("queue", msg); return null', [[]]),
       make('tick', 'inject', [['take']], {
         props: [],
         repeat: '0.4',
@@ -341,7 +342,9 @@ export const shapes: readonly FlowShape[] = [
         crontab: '',
         topic: '',
       }),
-      fn('take', 'const m = flow.get("queue"); if (!m) return null; flow.set("queue", undefined); return m', [['k']]),
+      functionNode('take', 'const m = flow.get("queue"); if (!m) return null; flow.set("queue", undefined); return m', [
+        ['k'],
+      ]),
       slowSink('k'),
     ],
     ending: 'early',
