@@ -24,7 +24,8 @@ interface Setting {
   readonly troubles: Troubles
 }
 
-const housekeepingMs = 1000
+/** The cursor is what a crash repeats from: written often, but for at most a twentieth of the disk's time. */
+const housekeepingMs = { least: 50, most: 1000, share: 20 }
 const damagedKept = 3
 /** A file is dropped or deleted as a whole, so that it must be a small part of what the limits allow; so must a group. */
 export const share = 8
@@ -40,6 +41,7 @@ export class Retention {
   #dropped = 0
   #timer: NodeJS.Timeout | undefined
   #working: Promise<void> = Promise.resolve()
+  #tookMs = 0
   #closed = false
   #halted = false
 
@@ -177,11 +179,13 @@ export class Retention {
         if (this.#done.length > 0 || this.#persisted < this.#confirmed) this.#schedule()
       })
     }
-    this.#timer = setTimeout(run, housekeepingMs).unref()
+    const { least, most, share: part } = housekeepingMs
+    this.#timer = setTimeout(run, Math.min(most, Math.max(least, this.#tookMs * part))).unref()
   }
 
   async #housekeep(): Promise<void> {
     const { files, directory, id, troubles } = this.#setting
+    const started = performance.now()
     try {
       await this.#deleteDone()
       const cursor = { id, position: this.#confirmed, last: this.stored }
@@ -191,6 +195,7 @@ export class Retention {
     } catch (error) {
       troubles.failed('housekeeping', error)
     }
+    this.#tookMs = performance.now() - started
   }
 
   async #deleteDone(): Promise<void> {

@@ -78,6 +78,7 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
     },
     settle: async (published, brokers) => {
       await settled({ progress: acknowledged, queueIsEmpty: () => acknowledged() >= published.length })
+      if (options.delivery === 'outbox') await nodeRed.statusIs('sink', isForwarded, 60_000)
       await nodeRed.stop()
       const deadLetters = join(nodeRed.userDir, 'rowline/dead-letter')
       const result = balance({
@@ -97,6 +98,9 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
     },
   }
 }
+
+const isForwarded = ({ fill, text }: { readonly fill?: string; readonly text?: string }) =>
+  fill === 'green' && / outbox 0$/.test(text ?? '')
 
 /** Topic names of the messages; together they match the flow's filter. */
 export const topics = ['north', 'south', 'east', 'west'].flatMap((plant) => [`plant/${plant}/1`, `plant/${plant}/2`])
