@@ -53,6 +53,7 @@ export class MqttConnection {
   readonly #limits = { records: 0, bytes: 0 }
   readonly #held: { publish: InboundPublish; delivery: Delivery }[] = []
   #suspended = false
+  #suspendedEpoch: Epoch | undefined
   #epoch: Epoch | undefined
   #phase: ConnectionStatus['phase'] = 'connecting'
   #error: PipelineError | undefined
@@ -98,10 +99,14 @@ export class MqttConnection {
   /** Subscribers are being replaced: until `resume` nobody gets anything, or one would miss what two want. */
   suspend(): void {
     this.#suspended = true
+    this.#suspendedEpoch = this.#epoch
   }
 
+  /** Where older messages were released meanwhile, the newer ones that were kept back must come again behind them. */
   resume(): void {
     this.#suspended = false
+    const isRestarted = this.#epoch !== this.#suspendedEpoch || !this.#epoch?.connected
+    if (isRestarted && this.#phase === 'connected') this.#giveBack()
     this.#handOut()
     this.#pruneLater()
   }
@@ -121,9 +126,8 @@ export class MqttConnection {
     await this.#epoch?.close(CLOSE_GRACE_MS)
     await this.#running
     this.#phase = 'closed'
-    for (const { publish, delivery } of this.#held.splice(0))
-      if (publish.qos > 0 && !this.#options.clean) delivery.settle(released)
-      else this.#unclaimed(publish, delivery)
+    this.#giveBack()
+    for (const { publish, delivery } of this.#held.splice(0)) this.#unclaimed(publish, delivery)
   }
 
   async #run(): Promise<void> {
@@ -183,6 +187,13 @@ export class MqttConnection {
   #handOut(): void {
     if (this.#suspended) return
     for (const { publish, delivery } of this.#held.splice(0)) this.#dispatch(publish, delivery)
+  }
+
+  /** The broker sends what is released again, unless it forgets; the rest stays held. */
+  #giveBack(): void {
+    const kept = this.#options.clean ? [] : this.#held.filter(({ publish }) => publish.qos > 0)
+    for (const each of kept) this.#held.splice(this.#held.indexOf(each), 1)
+    for (const { delivery } of kept) delivery.settle(released)
   }
 
   #hold(publish: InboundPublish, delivery: Delivery): void {
