@@ -45,7 +45,9 @@ function kafkaFlow(subscriptions: readonly Values[], sinks: readonly Values[], s
   const flow = [
     ...source(broker.port, subscriptions, names, settings),
     node('kafka-cluster', 'cluster', { brokers: kafka.brokers }),
-    ...sinks.map((values, i) => node('kafka-sink', names[i]!, { cluster: id('cluster'), ...values }, [[], []])),
+    ...sinks.map((values, i) =>
+      node('kafka-sink', names[i]!, { cluster: id('cluster'), delivery: 'confirm', ...values }, [[], []]),
+    ),
   ]
   return { flow, id }
 }

@@ -135,14 +135,17 @@ test('A2: example 02, with broker and Kafka set, writes the rows of the table in
     cases.map(({ payload }) => [topic, payload]),
   )
   await acknowledged(broker, before + cases.length)
-  const records = (await readTopic(kafka.brokers, 'factory_iot_north_101')).slice(earlier.length)
+  const count = earlier.length + cases.filter(({ row }) => row !== undefined).length
+  const records = (await readTopic(kafka.brokers, 'factory_iot_north_101', { count })).slice(earlier.length)
   assert.deepEqual(
     records.map(({ value }) => value?.toString()),
     cases.flatMap(({ row }) => row ?? []),
   )
   for (const { key, headers } of records) {
+    const { 'rowline.id': recordId, ...mqtt } = headers
     assert.equal(key, topic)
-    assert.deepEqual(headers, {
+    assert.match(recordId!, /^[0-9a-f]{16}-\d+$/)
+    assert.deepEqual(mqtt, {
       'mqtt.topic': topic,
       'mqtt.qos': '1',
       'mqtt.retain': 'false',
@@ -150,6 +153,7 @@ test('A2: example 02, with broker and Kafka set, writes the rows of the table in
       source: 'mqtt',
     })
   }
+  assert.equal(new Set(records.map(({ headers }) => headers['rowline.id'])).size, records.length)
   const decoder = await nodeRed.statusIs(
     nodeOf(flow, 'row-decoder').id,
     ({ text }) => text?.includes('skipped') ?? false,
