@@ -5,7 +5,7 @@ import type { Batch } from '../../src/core/source.ts'
 import type { InConfig } from '../../src/mqtt/config.ts'
 import type { ConnectionStatus } from '../../src/mqtt/connection.ts'
 import type { MqttSource, SourceReceiver } from '../../src/mqtt/mqtt-source.ts'
-import type { FlowMessage, FlowResult, Handle } from './handle.ts'
+import type { FlowMessage, FlowResult, Handle, Holder } from './handle.ts'
 import { batchMessage, originOf, readingMessage, rejectedMessage } from './messages.ts'
 import { onClose, type RowlineNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
@@ -28,6 +28,8 @@ export class FlowEntry implements SourceReceiver {
   /** What arrived while nodes were being replaced. */
   #parked: { readonly batch: Batch; readonly send: () => void }[] = []
   #status: StatusLine | undefined
+  /** The node that let so many readings expire that the tracker has shortened its time. */
+  #hanging: Holder | undefined
 
   constructor(node: RowlineNode, config: InConfig, rowline: Rowline) {
     this.#node = node
@@ -48,7 +50,7 @@ export class FlowEntry implements SourceReceiver {
     })
     this.#status = new StatusLine(this.#node, (rate) => {
       failures.note(source.status?.error ?? this.#rejections.error, 'Working again')
-      return describe(source.status, rate(source.received), this.#rejections)
+      return describe(source.status, rate(source.received), this.#rejections, this.#hanging)
     })
     onClose(this.#node, async () => {
       stop()
@@ -109,6 +111,9 @@ export class FlowEntry implements SourceReceiver {
   }
 
   #finish(batch: Batch, result: FlowResult): void {
+    if (result.status === 'accepted') this.#hanging = undefined
+    else if (result.status === 'abandoned' && result.timeoutMs < this.#config.settleTimeoutMs)
+      this.#hanging = result.node
     if (result.status === 'accepted') batch.delivery.settle(accepted)
     else if (result.status === 'released' || this.#config.onFailure === 'redeliver') batch.delivery.settle(released)
     else this.#store(batch, failure(result))
@@ -149,13 +154,20 @@ export class FlowEntry implements SourceReceiver {
 }
 
 function failure(result: Extract<FlowResult, { status: 'failed' | 'abandoned' }>): PipelineError {
-  const node = result.node ? `the ${result.node.type} node "${result.node.name || result.node.id}"` : 'no node'
+  const node = result.node ? `the ${nameOf(result.node)}` : 'no node'
   return result.status === 'failed'
     ? new PipelineError('FLOW_FAILED', { node, problem: messageOf(result.error) }, result.error)
     : new PipelineError('DELIVERY_ABANDONED', { node, timeout: result.timeoutMs })
 }
 
-function describe(status: ConnectionStatus | undefined, ratePerSecond: number, rejections: Rejections): NodeStatus {
+const nameOf = ({ type, name, id }: Holder) => `${type} node "${name || id}"`
+
+function describe(
+  status: ConnectionStatus | undefined,
+  ratePerSecond: number,
+  rejections: Rejections,
+  hanging: Holder | undefined,
+): NodeStatus {
   if (!status) return { fill: 'grey', shape: 'ring', text: 'starting' }
   const { phase, windowLimited, unacknowledged } = status
   const error = status.error ?? rejections.error
@@ -163,6 +175,7 @@ function describe(status: ConnectionStatus | undefined, ratePerSecond: number, r
   if (phase !== 'connected') return { fill: 'yellow', shape: 'ring', text: 'connecting' }
   const open = unacknowledged > 0 ? ` · ${count(unacknowledged)} open` : ''
   const stored = rejections.deadLetters.count > 0 ? ` · ${count(rejections.deadLetters.count)} rejected` : ''
+  if (hanging) return { fill: 'yellow', shape: 'dot', text: `${nameOf(hanging)} does not finish${open}${stored}` }
   if (windowLimited) return { fill: 'yellow', shape: 'dot', text: `window-limited${open}${stored}` }
   return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${open}${stored}` }
 }

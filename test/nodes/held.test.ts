@@ -134,8 +134,11 @@ test('a node that hangs on every message gets two seconds after three in a row, 
     durations.push(performance.now() - startMs)
   }
   for (let i = 0; i < 4; i++) await hangs()
+  const shown = await nodeRed.statusIs(builder.id('in'), ({ fill }) => fill === 'yellow')
+  assert.equal(shown.text, `function node "${builder.id('f')}" does not finish · 4 rejected`)
   publish('done')
   await acknowledged(5)
+  await nodeRed.statusIs(builder.id('in'), ({ fill }) => fill === 'green')
   await hangs()
   const isFull = durations.map((ms) => ms > 2900)
   assert.deepEqual(isFull, [true, true, true, false, true], `${durations}`)

@@ -141,6 +141,24 @@ describe('kafka-sink tells its failures apart', () => {
     await sink.close()
   })
 
+  it('topic deleted while running, where topics are created: it is made again', async () => {
+    const sink = createKafkaSink({ cluster: { brokers: kafka.brokers }, sink: { topic: '{to}' } })
+    await sink.open(forever)
+    const write = (n: number) => sink.write([sink.prepare(reading(n, { to: 'again' })).request], forever)
+    await write(1)
+    await deleteTopic(kafka.brokers, 'again')
+    await expectError(() => write(2), {
+      code: 'TARGET_MISSING',
+      disposition: 'config',
+      message: /^The Kafka topic again does not exist/,
+      withinMs: 2000,
+    })
+    await write(2)
+    const stored = (await readTopic(kafka.brokers, 'again')).map(({ value }) => JSON.parse(String(value)).n)
+    assert.deepEqual(stored, [2])
+    await sink.close()
+  })
+
   it('rights withdrawn while running: for an operator, and written when they are back', async () => {
     await createTopic(kafka.brokers, 'withdrawn')
     const cluster = { brokers: kafka.secure.sasl, ...user('bob') }
