@@ -44,6 +44,8 @@ export interface OutboxSnapshot {
   /** Entries found unreadable since open, and the files they were in. */
   readonly damagedEntries: number
   readonly damagedFiles: readonly string[]
+  /** The same in words. */
+  readonly damage: PipelineError | undefined
   /** Left over at the end of the newest file at open, by a write that was interrupted or by damage there. */
   readonly cutBytes: number
   /** Appends wait for room. */
@@ -90,7 +92,7 @@ export class Outbox {
       const troubles = new Troubles(directory)
       const onError = (error: unknown) => troubles.failed('read', error)
       const diskWorks = () => answers(files, directory)
-      const damage = new Damage()
+      const damage = new Damage(directory)
       const patience = { backoff, onError, diskWorks }
       const recovered = await recover(files, directory, damage, { ...patience, signal })
       const latencies = new Latencies()
@@ -193,6 +195,7 @@ export class Outbox {
       syncMsP99: latencies.percentile(0.99),
       damagedEntries: damage.entries,
       damagedFiles: damage.files,
+      damage: damage.error,
       cutBytes: recovered.cutBytes,
       blocked: this.#writer.blocked,
       memoryBytes: this.#outlet.memoryBytes,

@@ -153,6 +153,10 @@ test('a file of zeros, of garbage, empty or missing in the middle costs its own 
     const { numbers, outbox } = await drain(damaged)
     assert.deepEqual(numbers, without(range(1, 35), hit), name)
     assert.equal(outbox.snapshot().damagedEntries, 10, name)
+    assert.match(
+      outbox.snapshot().damage!.message,
+      /^10 stored entries cannot be read: .*000000000\d\d\d\.seg in \/outbox/,
+    )
     assert.equal(outbox.snapshot().damagedFiles.length, 1, name)
   }
 })
@@ -196,6 +200,14 @@ test('a tail torn by a crash is cut off and shown, and what is appended next is 
   assert.deepEqual(numbers, range(1, 34))
   assert.equal(outbox.snapshot().cutBytes, frameBytes - 50)
   assert.equal(outbox.snapshot().damagedEntries, 0)
+  const again = changed(disk, segment(4), (bytes) => bytes.subarray(0, -50))
+  const appending = await Outbox.open(small(again), never)
+  await new Promise<void>((resolve) => appending.append([payload(36)], () => resolve()))
+  await appending.close(1000)
+  again.remove(`${directory}/cursor`)
+  const third = await drain(again)
+  assert.deepEqual(third.numbers, [...range(1, 34), 36])
+  assert.equal(third.outbox.snapshot().damagedEntries, 0, 'positions left out on purpose are no damage')
 })
 
 test('a stretch that cannot be read is waited for, and passed over only when the rest of the disk works', async () => {

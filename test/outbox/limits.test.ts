@@ -154,6 +154,23 @@ test('while the taker keeps up nothing is read back from disk', async () => {
   await outbox.close(1000)
 })
 
+test('whoever waits is woken, however close the moments lie', async () => {
+  for (let ticks = 0; ticks < 40; ticks++) {
+    const disk = new SimulatedDisk(1)
+    const outbox = await open(disk)
+    let taking: Promise<unknown> | undefined
+    const takeSoon = async () => {
+      for (let tick = 0; tick < ticks; tick++) await null
+      taking ??= outbox.take(1, 1, AbortSignal.timeout(1000))
+    }
+    disk.syncMs = async () => void takeSoon()
+    await stored(outbox, 1)
+    await pause(1)
+    assert.equal(((await taking) as unknown[]).length, 1, `${ticks}`)
+    await outbox.close(1000)
+  }
+})
+
 test('take keeps to both limits but always gives one entry, from memory and from disk', async () => {
   const outbox = await open(new SimulatedDisk(1))
   for (let number = 1; number <= 5; number++) await stored(outbox, number)

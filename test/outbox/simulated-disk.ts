@@ -30,6 +30,8 @@ class Inode {
   pending: Change[] = []
 }
 
+class ProcessGone extends Error {}
+
 /** mulberry32: the same numbers for the same seed. */
 export function randomFrom(seed: number): () => number {
   let state = seed
@@ -181,9 +183,10 @@ export class SimulatedDisk {
     await null
     const number = ++this.calls
     if (this.at?.call === number) this.at.run()
-    if (owner !== this.#process) throw new Error('the process is gone')
+    if (owner !== this.#process) throw new ProcessGone()
     const error = this.fault(call, number, file)
     if (error) throw error
+    if (owner !== this.#process) throw new ProcessGone()
   }
 
   async #sync(call: 'sync' | 'syncDirectory', file: string, step: (call: Call, file: string) => Promise<void>) {
@@ -244,7 +247,7 @@ export class SimulatedDisk {
         try {
           await this.#sync('sync', file, step)
         } catch (error) {
-          inode.pending.splice(0, covered)
+          if (!(error instanceof ProcessGone)) inode.pending.splice(0, covered)
           throw error
         }
         for (const change of inode.pending.splice(0, covered)) inode.durable = apply(inode.durable, change)
