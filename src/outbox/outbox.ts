@@ -1,17 +1,16 @@
-import path from 'node:path'
 import { PipelineError } from '../core/errors.ts'
 import { pause } from '../core/retry.ts'
 import { Damage } from './damage.ts'
-import { type FileLayer, nodeFiles, writeFully } from './files.ts'
+import { type FileLayer, nodeFiles } from './files.ts'
 import type { OutboxEntry } from './frame.ts'
 import { Latencies } from './latencies.ts'
 import type { DirectoryLock } from './lock.ts'
 import { Outlet } from './outlet.ts'
 import type { Patience } from './patience.ts'
+import { answers, measure } from './probe.ts'
 import { type Recovered, recover, seedOf } from './recovery.ts'
 import { Replay } from './replay.ts'
 import { type Limits, Retention, share } from './retention.ts'
-import { syncGate } from './sync-gate.ts'
 import { storageError, Troubles } from './troubles.ts'
 import { Writer } from './writer.ts'
 
@@ -57,7 +56,6 @@ export interface OutboxSnapshot {
 
 const megabyte = 1024 * 1024
 const mostGroupBytes = 4 * megabyte
-const probes = 5
 
 interface Parts {
   readonly recovered: Recovered
@@ -230,32 +228,4 @@ export class Outbox {
 async function within(ms: number, work: Promise<void>): Promise<void> {
   const done = new AbortController()
   await Promise.race([work.then(() => done.abort()), pause(ms, done.signal)])
-}
-
-/** A full disk answers. */
-async function answers(files: FileLayer, directory: string): Promise<boolean> {
-  try {
-    await measure(files, directory, new Latencies())
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOSPC'
-  }
-}
-
-/** A few real syncs, so that a slow disk shows before the first message. */
-async function measure(files: FileLayer, directory: string, latencies: Latencies): Promise<void> {
-  const name = path.join(directory, 'probe')
-  const file = await files.open(name, 'replace')
-  try {
-    const block = Buffer.alloc(4096, 1)
-    for (let i = 0; i < probes; i++) {
-      await writeFully(file, block, i * block.length)
-      const started = performance.now()
-      await syncGate.run(() => file.sync())
-      latencies.add(performance.now() - started)
-    }
-  } finally {
-    await file.close()
-    await files.unlink(name)
-  }
 }

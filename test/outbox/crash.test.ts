@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { Outbox } from '../../src/outbox/outbox.ts'
 import { Ledger, never, numberIn, openPatiently, options, payload } from './ledger.ts'
-import { type Call, failure, randomFrom, SimulatedDisk } from './simulated-disk.ts'
+import { randomFrom } from './random.ts'
+import { type Call, failure, SimulatedDisk } from './simulated-disk.ts'
 
 const schedules = Number(process.env.OUTBOX_SCHEDULES ?? 2000)
 
