@@ -18,7 +18,6 @@ async function takeAll(outbox: Outbox, entries: number): Promise<number[]> {
   return numbers
 }
 
-
 test('what nobody takes is kept in memory up to the budget, then read from disk in order', async () => {
   const outbox = await open(new SimulatedDisk(1), { maxBytes: 1e8, memoryBytes: 10_000, segmentBytes: 30_000 })
   const numbers: number[] = []
@@ -153,4 +152,22 @@ test('what the caller does to its bytes after append changes nothing', async () 
   await done
   assert.equal(numberIn((await outbox.take(1, 1, never))[0]!), 7)
   await outbox.close(1000)
+})
+
+test('an outbox whose lock was taken away stores, hands out and deletes nothing more, and says why', async () => {
+  const disk = new SimulatedDisk(1)
+  const lost = new AbortController()
+  const lock = async () => ({ lost: lost.signal, release: async () => {} })
+  const outbox = await open(disk, { files: { ...disk.layer(), lock } })
+  await stored(outbox, 1)
+  const waiting = outbox.take(10, 1e6, never)
+  outbox.confirm((await waiting)[0]!.position)
+  lost.abort()
+  outbox.append([payload(2)], () => assert.fail('another process has the directory'))
+  assert.deepEqual(await outbox.take(10, 1e6, never), [])
+  assert.equal(outbox.snapshot().error?.code, 'OUTBOX_LOCKED')
+  const { calls } = disk
+  await pause(1200)
+  await outbox.close(100)
+  assert.ok(disk.calls - calls <= 1, `${disk.calls - calls} calls, one to close the file`)
 })
