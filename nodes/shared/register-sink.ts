@@ -7,7 +7,7 @@ import type { Rejection } from '../../src/core/sink.ts'
 import { type RecordRunner, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
 import type { Rejected } from './dead-letters.ts'
-import { type DeliveryConfig, inDeliveryMode, warnOfRest } from './delivery-mode.ts'
+import { type DeliveryConfig, type DeliverySnapshot, inDeliveryMode, warnOfRest } from './delivery-mode.ts'
 import type { FlowMessage } from './handle.ts'
 import { isBatch, recordsOf, unreadable } from './messages.ts'
 import { configOf, onClose, type RowlineNode, registerNode } from './register-node.ts'
@@ -44,8 +44,10 @@ function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, rejec
   rowline.tracker.acquire()
   const stop = rowline.onRunning(() => runner.start())
   const failures = new FailureLog(node)
+  const damages = new FailureLog(node)
   const status = new StatusLine(node, (rate) => {
-    const snapshot = runner.snapshot()
+    const snapshot: DeliverySnapshot = runner.snapshot()
+    damages.note(snapshot.outbox?.damage, '')
     failures.note(snapshot.error ?? rejections.error, 'Writing again')
     return describeSink(snapshot, rate(snapshot.confirmed), rejections)
   })

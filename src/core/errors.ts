@@ -110,6 +110,12 @@ export const errorTable = {
     disposition: 'retry',
     message: 'The disk of the outbox {path} fails: {problem}. Nothing is acknowledged until it can be written again.',
   },
+  OUTBOX_DAMAGED: {
+    disposition: 'reject',
+    reason: 'damaged',
+    message:
+      '{entries} stored entries cannot be read: the disk, or somebody, has changed {files} in {path}. The rest was passed on. Damaged files are kept as *.damaged; check the disk.',
+  },
   OUTBOX_FULL: {
     disposition: 'retry',
     message:

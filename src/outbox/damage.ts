@@ -1,12 +1,25 @@
+import { PipelineError } from '../core/errors.ts'
 import type { Segment } from './segment.ts'
 
 const mostNames = 20
 
 /** What could not be read: how many entries, each counted once, and in which files. */
 export class Damage {
+  readonly #directory: string
   readonly #names = new Set<string>()
   #entries = 0
   #countedTo = 0
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  /** OUTBOX_DAMAGED, once something was found. */
+  get error(): PipelineError | undefined {
+    if (this.#entries === 0 && this.#names.size === 0) return undefined
+    const files = this.files.join(', ') || 'its files'
+    return new PipelineError('OUTBOX_DAMAGED', { entries: this.#entries, files, path: this.#directory })
+  }
 
   get entries(): number {
     return this.#entries

@@ -38,7 +38,7 @@ export const nodeFiles: FileLayer = {
   async makeDirectory(directory) {
     const first = await fs.promises.mkdir(directory, { recursive: true })
     if (first === undefined) return
-    for (let made = directory; made.length >= first.length; made = path.dirname(made))
+    for (let made = path.resolve(directory); made.length >= first.length; made = path.dirname(made))
       await this.syncDirectory(path.dirname(made))
   },
   list: (directory) => fs.promises.readdir(directory),

@@ -1,17 +1,16 @@
-import path from 'node:path'
 import { PipelineError } from '../core/errors.ts'
 import { pause } from '../core/retry.ts'
 import { Damage } from './damage.ts'
-import { type FileLayer, nodeFiles, writeFully } from './files.ts'
+import { type FileLayer, nodeFiles } from './files.ts'
 import type { OutboxEntry } from './frame.ts'
 import { Latencies } from './latencies.ts'
 import type { DirectoryLock } from './lock.ts'
 import { Outlet } from './outlet.ts'
 import type { Patience } from './patience.ts'
+import { answers, measure } from './probe.ts'
 import { type Recovered, recover, seedOf } from './recovery.ts'
 import { Replay } from './replay.ts'
 import { type Limits, Retention, share } from './retention.ts'
-import { syncGate } from './sync-gate.ts'
 import { storageError, Troubles } from './troubles.ts'
 import { Writer } from './writer.ts'
 
@@ -44,6 +43,8 @@ export interface OutboxSnapshot {
   /** Entries found unreadable since open, and the files they were in. */
   readonly damagedEntries: number
   readonly damagedFiles: readonly string[]
+  /** The same in words. */
+  readonly damage: PipelineError | undefined
   /** Left over at the end of the newest file at open, by a write that was interrupted or by damage there. */
   readonly cutBytes: number
   /** Appends wait for room. */
@@ -55,7 +56,6 @@ export interface OutboxSnapshot {
 
 const megabyte = 1024 * 1024
 const mostGroupBytes = 4 * megabyte
-const probes = 5
 
 interface Parts {
   readonly recovered: Recovered
@@ -90,7 +90,7 @@ export class Outbox {
       const troubles = new Troubles(directory)
       const onError = (error: unknown) => troubles.failed('read', error)
       const diskWorks = () => answers(files, directory)
-      const damage = new Damage()
+      const damage = new Damage(directory)
       const patience = { backoff, onError, diskWorks }
       const recovered = await recover(files, directory, damage, { ...patience, signal })
       const latencies = new Latencies()
@@ -193,6 +193,7 @@ export class Outbox {
       syncMsP99: latencies.percentile(0.99),
       damagedEntries: damage.entries,
       damagedFiles: damage.files,
+      damage: damage.error,
       cutBytes: recovered.cutBytes,
       blocked: this.#writer.blocked,
       memoryBytes: this.#outlet.memoryBytes,
@@ -227,32 +228,4 @@ export class Outbox {
 async function within(ms: number, work: Promise<void>): Promise<void> {
   const done = new AbortController()
   await Promise.race([work.then(() => done.abort()), pause(ms, done.signal)])
-}
-
-/** A full disk answers. */
-async function answers(files: FileLayer, directory: string): Promise<boolean> {
-  try {
-    await measure(files, directory, new Latencies())
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOSPC'
-  }
-}
-
-/** A few real syncs, so that a slow disk shows before the first message. */
-async function measure(files: FileLayer, directory: string, latencies: Latencies): Promise<void> {
-  const name = path.join(directory, 'probe')
-  const file = await files.open(name, 'replace')
-  try {
-    const block = Buffer.alloc(4096, 1)
-    for (let i = 0; i < probes; i++) {
-      await writeFully(file, block, i * block.length)
-      const started = performance.now()
-      await syncGate.run(() => file.sync())
-      latencies.add(performance.now() - started)
-    }
-  } finally {
-    await file.close()
-    await files.unlink(name)
-  }
 }

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { Outbox } from '../../src/outbox/outbox.ts'
-import { Ledger, never, openPatiently, options } from './ledger.ts'
-import { type Call, failure, randomFrom, SimulatedDisk } from './simulated-disk.ts'
+import { Ledger, never, numberIn, openPatiently, options, payload } from './ledger.ts'
+import { randomFrom } from './random.ts'
+import { type Call, failure, SimulatedDisk } from './simulated-disk.ts'
 
 const schedules = Number(process.env.OUTBOX_SCHEDULES ?? 2000)
 
@@ -38,12 +39,15 @@ async function lifeUntilCrash(disk: SimulatedDisk, ledger: Ledger, random: () =>
   const memoryBytes = random() < 0.5 ? 500 : 1e6
   const outbox = await Outbox.open(options(disk.layer(), { memoryBytes }), dead.signal).catch(() => undefined)
   if (!outbox) return
+  const failing = random() < 0.4 ? 0.1 : 0
+  disk.fault = () => (random() < failing ? failure(random() < 0.5 ? 'EIO' : 'ENOSPC') : undefined)
   await work(ledger, outbox, random, alive)
   if (random() < 0.8 && alive()) run()
+  disk.fault = () => undefined
   await outbox.close(50)
 }
 
-test(`nothing stored is lost, and no id is given twice, over ${schedules} random schedules of crashes and power cuts`, async () => {
+test(`nothing stored is lost, and no id is given twice, over ${schedules} random schedules of crashes, power cuts and failing calls`, async () => {
   for (let seed = 1; seed <= schedules; seed++) {
     const random = randomFrom(seed)
     const disk = new SimulatedDisk(seed)
@@ -61,6 +65,49 @@ test(`nothing stored is lost, and no id is given twice, over ${schedules} random
       throw new Error(`seed ${seed}`, { cause: error })
     }
   }
+})
+
+test('entries of a killed process that were not yet safe are made safe before they are handed out', async () => {
+  const disk = new SimulatedDisk(3)
+  const killed = await Outbox.open(options(disk.layer()), never)
+  disk.fault = (call, _, file) => {
+    if (call === 'sync' && file.endsWith('.seg') && disk.content(file).length > 64) disk.kill()
+    return undefined
+  }
+  killed.append([payload(1), payload(2)], () => assert.fail('it was killed before'))
+  for (let turns = 0; turns < 20; turns++) await immediate()
+  disk.fault = () => undefined
+  const next = await Outbox.open(options(disk.layer()), never)
+  const before = (await next.take(10, 1e6, AbortSignal.timeout(1000))).map(({ position }) => position)
+  disk.cutPower()
+  const last = await Outbox.open(options(disk.layer()), never)
+  const after = (await last.take(10, 1e6, AbortSignal.timeout(1000))).map(({ position }) => position)
+  assert.equal(before.length, 2)
+  assert.deepEqual(after, before)
+  for (const outbox of [killed, next, last]) await outbox.close(0)
+})
+
+test('what a failed group left in a file is not taken for the entries that came after it', async () => {
+  const disk = new SimulatedDisk(4)
+  const first = await Outbox.open(options(disk.layer()), never)
+  await new Promise<void>((resolve) => first.append([payload(1)], () => resolve()))
+  let killed = false
+  disk.fault = (call, _, file) => {
+    if (call === 'write' && file.endsWith('2.seg') && disk.content(file).length > 0) {
+      killed = true
+      disk.kill()
+    }
+    return call === 'truncate' || (call === 'sync' && file.endsWith('1.seg')) ? failure('EIO') : undefined
+  }
+  first.append([payload(2), payload(3)], () => assert.fail('it was killed before'))
+  while (!killed) await immediate()
+  disk.fault = () => undefined
+  const next = await Outbox.open(options(disk.layer()), never)
+  await new Promise<void>((resolve) => next.append([payload(4), payload(5)], () => resolve()))
+  const numbers: number[] = []
+  while (numbers.length < 3) numbers.push(...(await next.take(10, 1e6, AbortSignal.timeout(1000))).map(numberIn))
+  assert.deepEqual(numbers, [1, 4, 5])
+  for (const outbox of [first, next]) await outbox.close(0)
 })
 
 /** Every kind of call the outbox makes: several groups and segments, replay, housekeeping, two restarts. */

@@ -1,57 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Outbox, type OutboxOptions } from '../../src/outbox/outbox.ts'
+import { Outbox } from '../../src/outbox/outbox.ts'
 import { segmentHeaderBytes } from '../../src/outbox/segment.ts'
+import { changed, drain, filled, frameBytes, perSegment, range, segment, small, without } from './filled.ts'
 import { directory, never, numberIn, options, payload } from './ledger.ts'
 import { failure, SimulatedDisk } from './simulated-disk.ts'
-
-const frameBytes = 32 + 100
-const perSegment = 10
-
-/** Three segments of ten entries of 100 bytes, and one of five; closed cleanly. */
-async function filled(entries = 35): Promise<SimulatedDisk> {
-  const disk = new SimulatedDisk(1)
-  const outbox = await Outbox.open(small(disk), never)
-  for (let number = 1; number <= entries; number++)
-    await new Promise<void>((resolve) => outbox.append([payload(number, 100)], () => resolve()))
-  await outbox.close(1000)
-  assert.equal(disk.files('.seg').length, Math.ceil(entries / perSegment))
-  return disk
-}
-
-const small = (disk: SimulatedDisk, some: Partial<OutboxOptions> = {}) =>
-  options(disk.layer(), { segmentBytes: segmentHeaderBytes + perSegment * frameBytes, ...some })
-
-interface Read {
-  readonly numbers: readonly number[]
-  readonly outbox: Outbox
-}
-
-/** Opens, takes and confirms everything, closes. */
-async function drain(disk: SimulatedDisk): Promise<Read> {
-  const outbox = await Outbox.open(small(disk), never)
-  const numbers: number[] = []
-  while (outbox.snapshot().entries > 0) {
-    const entries = await outbox.take(7, 1e6, AbortSignal.timeout(50))
-    numbers.push(...entries.map(numberIn))
-    const last = entries.at(-1)
-    if (last) outbox.confirm(last.position)
-  }
-  await new Promise<void>((resolve) => outbox.append([payload(1000)], () => resolve()))
-  assert.equal(numberIn((await outbox.take(1, 1, never))[0]!), 1000, 'goes on')
-  await outbox.close(1000)
-  return { numbers, outbox }
-}
-
-const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i)
-const without = (numbers: readonly number[], missing: readonly number[]) => numbers.filter((n) => !missing.includes(n))
-const segment = (number: number) => `${directory}/${String(number).padStart(12, '0')}.seg`
-
-function changed(disk: SimulatedDisk, file: string, change: (bytes: Buffer) => Buffer): SimulatedDisk {
-  const copy = disk.copy(1)
-  copy.replace(file, change(copy.content(file)))
-  return copy
-}
 
 test('any one flipped bit in a segment costs at most the entry it is in, and is counted and named', async () => {
   const disk = await filled()
@@ -153,6 +106,10 @@ test('a file of zeros, of garbage, empty or missing in the middle costs its own 
     const { numbers, outbox } = await drain(damaged)
     assert.deepEqual(numbers, without(range(1, 35), hit), name)
     assert.equal(outbox.snapshot().damagedEntries, 10, name)
+    assert.match(
+      outbox.snapshot().damage!.message,
+      /^10 stored entries cannot be read: .*000000000\d\d\d\.seg in \/outbox/,
+    )
     assert.equal(outbox.snapshot().damagedFiles.length, 1, name)
   }
 })
@@ -196,6 +153,14 @@ test('a tail torn by a crash is cut off and shown, and what is appended next is 
   assert.deepEqual(numbers, range(1, 34))
   assert.equal(outbox.snapshot().cutBytes, frameBytes - 50)
   assert.equal(outbox.snapshot().damagedEntries, 0)
+  const again = changed(disk, segment(4), (bytes) => bytes.subarray(0, -50))
+  const appending = await Outbox.open(small(again), never)
+  await new Promise<void>((resolve) => appending.append([payload(36)], () => resolve()))
+  await appending.close(1000)
+  again.remove(`${directory}/cursor`)
+  const third = await drain(again)
+  assert.deepEqual(third.numbers, [...range(1, 34), 36])
+  assert.equal(third.outbox.snapshot().damagedEntries, 0, 'positions left out on purpose are no damage')
 })
 
 test('a stretch that cannot be read is waited for, and passed over only when the rest of the disk works', async () => {

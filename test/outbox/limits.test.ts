@@ -120,52 +120,6 @@ test('drop-oldest gives up what is over its age, also when nothing is appended, 
   await outbox.close(1000)
 })
 
-test('what nobody takes is kept in memory up to the budget, then read from disk in order', async () => {
-  const outbox = await open(new SimulatedDisk(1), { maxBytes: 1e8, memoryBytes: 10_000, segmentBytes: 30_000 })
-  const numbers: number[] = []
-  let appended = 0
-  for (let round = 0; round < 60; round++) {
-    for (let i = 0; i < round % 25; i++) await stored(outbox, ++appended)
-    assert.ok(outbox.snapshot().memoryBytes <= 10_000)
-    while (numbers.length < appended - (round % 7)) {
-      const taken = await outbox.take(4, 1e6, never)
-      numbers.push(...taken.map(numberIn))
-      if (round % 3 === 0) outbox.confirm(taken.at(-1)!.position)
-    }
-  }
-  while (numbers.length < appended) numbers.push(...(await outbox.take(1000, 1e6, never)).map(numberIn))
-  assert.deepEqual(
-    numbers,
-    Array.from({ length: appended }, (_, i) => i + 1),
-  )
-  await outbox.close(1000)
-})
-
-test('while the taker keeps up nothing is read back from disk', async () => {
-  const disk = new SimulatedDisk(1)
-  const outbox = await open(disk, { maxBytes: 1e8 })
-  disk.fault = (call) => (call === 'read' || call === 'openToRead' ? failure('EIO') : undefined)
-  for (let number = 1; number <= 100; number++) {
-    await stored(outbox, number)
-    const [entry] = await outbox.take(1, 1, never)
-    assert.equal(numberIn(entry!), number)
-    outbox.confirm(entry!.position)
-  }
-  await outbox.close(1000)
-})
-
-test('take keeps to both limits but always gives one entry, from memory and from disk', async () => {
-  const outbox = await open(new SimulatedDisk(1))
-  for (let number = 1; number <= 5; number++) await stored(outbox, number)
-  for (let pass = 0; pass < 2; pass++) {
-    assert.equal((await outbox.take(2, 1e6, never)).length, 2)
-    assert.equal((await outbox.take(10, 2500, never)).length, 2)
-    assert.equal((await outbox.take(10, 1, never)).length, 1)
-    outbox.rewind()
-  }
-  await outbox.close(1000)
-})
-
 test('the age of the oldest waiting entry follows the cursor, also after a restart', async () => {
   mock.timers.enable({ apis: ['Date'], now: 1_000_000 })
   try {
@@ -189,51 +143,6 @@ test('the age of the oldest waiting entry follows the cursor, also after a resta
   } finally {
     mock.timers.reset()
   }
-})
-
-test('onStored waits for the sync, and is never called after close', async () => {
-  const disk = new SimulatedDisk(1)
-  const outbox = await open(disk)
-  const held: (() => void)[] = []
-  let called = 0
-  disk.syncMs = () => new Promise<void>((resolve) => held.push(resolve))
-  outbox.append([payload(1)], () => called++)
-  await pause(20)
-  assert.equal(called, 0)
-  await outbox.close(20)
-  disk.syncMs = undefined
-  for (const release of held) release()
-  await pause(20)
-  outbox.append([payload(2)], () => called++)
-  await pause(20)
-  assert.equal(called, 0)
-})
-
-test('a sync that failed is shown, nothing is settled by it, and it is never repeated on the same file', async () => {
-  const disk = new SimulatedDisk(1)
-  const outbox = await open(disk)
-  await stored(outbox, 1)
-  const synced: string[] = []
-  disk.fault = (call, _, file) => {
-    if (call === 'sync') synced.push(file)
-    return call === 'sync' ? failure('EIO') : undefined
-  }
-  let done = false
-  stored(outbox, 2).then(() => (done = true))
-  await pause(50)
-  assert.equal(done, false)
-  assert.equal(outbox.snapshot().error?.code, 'OUTBOX_FAILED')
-  assert.ok(synced.length > 3)
-  assert.equal(new Set(synced).size, synced.length)
-  disk.fault = () => undefined
-  await stored(outbox, 3)
-  assert.equal(done, true)
-  assert.equal(outbox.snapshot().error, undefined)
-  disk.cutPower()
-  const reopened = await open(disk)
-  assert.deepEqual(await takeAll(reopened, 3), [1, 2, 3])
-  await outbox.close(0)
-  await reopened.close(0)
 })
 
 test('a disk that stays full for long leaves no heap of files behind', async () => {
@@ -267,32 +176,4 @@ test('confirmed segments are deleted, and the cursor is written without being as
   assert.deepEqual((await reopened.take(10, 1e6, never)).map(numberIn), [12])
   await outbox.close(0)
   await reopened.close(0)
-})
-
-test('at most two syncs run at once, whatever the number of outboxes', async () => {
-  const disk = new SimulatedDisk(1)
-  const outboxes = await Promise.all(Array.from({ length: 5 }, (_, i) => open(disk, { directory: `/outbox${i}` })))
-  disk.syncMs = () => pause(2)
-  for (let round = 1; round <= 5; round++) await Promise.all(outboxes.map((outbox) => stored(outbox, round)))
-  assert.equal(disk.mostSyncs, 2)
-  await Promise.all(outboxes.map((outbox) => outbox.close(1000)))
-})
-
-test('the sync latency is known as soon as the outbox is open', async () => {
-  const disk = new SimulatedDisk(1)
-  disk.syncMs = () => pause(20)
-  const outbox = await open(disk)
-  const { syncMsP50, syncMsP99 } = outbox.snapshot()
-  assert.ok(syncMsP50! >= 18 && syncMsP99! >= syncMsP50!, `${syncMsP50} ${syncMsP99}`)
-  await outbox.close(1000)
-})
-
-test('what the caller does to its bytes after append changes nothing', async () => {
-  const outbox = await open(new SimulatedDisk(1))
-  const bytes = payload(7)
-  const done = new Promise((resolve) => outbox.append([bytes], resolve))
-  bytes.fill('9')
-  await done
-  assert.equal(numberIn((await outbox.take(1, 1, never))[0]!), 7)
-  await outbox.close(1000)
 })

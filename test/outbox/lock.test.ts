@@ -92,11 +92,11 @@ test('a holder whose lock was taken by another learns of it, and leaves that one
 })
 
 test('of many that find a stale lock at the same time exactly one gets it', async () => {
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 40; round++) {
     const directory = fresh()
     writeFileSync(path.join(directory, 'lock'), JSON.stringify({ ...JSON.parse(foreign), host: os.hostname() }))
     utimesSync(path.join(directory, 'lock'), 1, 1)
-    const results = await Promise.allSettled(Array.from({ length: 5 }, () => lockDirectory(directory, never, times)))
+    const results = await Promise.allSettled(Array.from({ length: 12 }, () => lockDirectory(directory, never, times)))
     const got = results.filter(({ status }) => status === 'fulfilled')
     assert.equal(got.length, 1, `round ${round}`)
     for (const one of results) if (one.status === 'fulfilled') await one.value.release()

@@ -2,6 +2,8 @@ import path from 'node:path'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { PipelineError } from '../../src/core/errors.ts'
 import type { FileLayer, OpenFile, OpenMode } from '../../src/outbox/files.ts'
+import { apply, type Change } from './changes.ts'
+import { randomFrom } from './random.ts'
 
 export type Call =
   | 'list'
@@ -19,8 +21,6 @@ export type Call =
   | 'syncDirectory'
   | 'lock'
 
-/** Bytes written, or the new length, since the last sync. */
-type Change = { readonly at: number; readonly bytes: Buffer } | { readonly length: number }
 type NameChange = (names: Map<string, Inode>) => void
 
 class Inode {
@@ -30,16 +30,7 @@ class Inode {
   pending: Change[] = []
 }
 
-/** mulberry32: the same numbers for the same seed. */
-export function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}
+class ProcessGone extends Error {}
 
 /**
  * A disk in memory that forgets at a power cut what was not synced: file contents in part (any of the writes, torn or
@@ -181,9 +172,10 @@ export class SimulatedDisk {
     await null
     const number = ++this.calls
     if (this.at?.call === number) this.at.run()
-    if (owner !== this.#process) throw new Error('the process is gone')
+    if (owner !== this.#process) throw new ProcessGone()
     const error = this.fault(call, number, file)
     if (error) throw error
+    if (owner !== this.#process) throw new ProcessGone()
   }
 
   async #sync(call: 'sync' | 'syncDirectory', file: string, step: (call: Call, file: string) => Promise<void>) {
@@ -244,7 +236,7 @@ export class SimulatedDisk {
         try {
           await this.#sync('sync', file, step)
         } catch (error) {
-          inode.pending.splice(0, covered)
+          if (!(error instanceof ProcessGone)) inode.pending.splice(0, covered)
           throw error
         }
         for (const change of inode.pending.splice(0, covered)) inode.durable = apply(inode.durable, change)
@@ -256,17 +248,4 @@ export class SimulatedDisk {
 
 export function failure(code: 'ENOSPC' | 'EIO' | 'ENOENT' | 'EEXIST' | 'EACCES'): Error {
   return Object.assign(new Error(`${code}: simulated`), { code })
-}
-
-function apply(content: Buffer, change: Change): Buffer {
-  if ('length' in change) return resized(content, change.length)
-  const result = resized(content, Math.max(content.length, change.at + change.bytes.length))
-  change.bytes.copy(result, change.at)
-  return result
-}
-
-function resized(content: Buffer, length: number): Buffer {
-  const result = Buffer.alloc(length)
-  content.copy(result)
-  return result
 }
