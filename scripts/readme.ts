@@ -42,7 +42,7 @@ const consequences: { readonly [disposition in Disposition]: string } = {
   retry: 'tried again',
   reject: 'the record goes to output 2 or the dead letter',
   config: 'nothing is lost or acknowledged; red until somebody corrects it',
-  fatal: 'red until the next deploy',
+  fatal: 'red until the next deploy or restart',
 }
 
 /** Every error code, what happens to the record, and what the message says. */

@@ -19,7 +19,8 @@ export const errorTable = {
   CONFIG_INVALID: { disposition: 'fatal', message: '{field}: {problem}' },
   DEPENDENCY_MISSING: {
     disposition: 'fatal',
-    message: 'The package {name} is not installed. Run "npm install {name}" in the Node-RED user directory.',
+    message:
+      'The package {name} is not installed; npm leaves it out on a Node.js that is too old for it (22.22 or 24.6 and newer will do). Run "npm install {name}" in the Node-RED user directory and restart Node-RED.',
   },
   UNKNOWN: { disposition: 'retry', message: '{problem}' },
 

@@ -17,7 +17,13 @@ import { filterProblem } from './topic-filter.ts'
 
 /** `mqtt-v3-source`: one broker and one session. */
 export const sourceFields = {
-  host: text({ label: 'Broker', note: 'Host name or IP address of the MQTT broker.', placeholder: '192.168.1.10' }),
+  host: text({
+    label: 'Broker',
+    note: 'Host name or IP address of the MQTT broker.',
+    placeholder: '192.168.1.10',
+    check: (host) =>
+      /^[^:]*:\d*$|[/\s]/.test(host) ? 'must be a name or an address alone: the port has its own field' : undefined,
+  }),
   port: optionalInteger({
     label: 'Port',
     note: 'Left empty: 1883, or 8883 with TLS.',
