@@ -10,7 +10,7 @@ import type { Rowline } from './rowline.ts'
 
 /** Leases the connection of a `mqtt-v3-source` node, shared by all nodes that use it. Throws where none can be made. */
 export function connectionLease(rowline: Rowline, source: Node, config: SourceConfig): () => Promise<Lease> {
-  const options = connectionOptions(config, rowline.clientId(source))
+  const options = connectionOptions(config, rowline.clientId(source), rowline.directory)
   return () =>
     rowline.pool.acquire(
       source.id,

@@ -7,11 +7,12 @@ import { ConnectionPool } from '../../src/mqtt/connection-pool.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { FlowTracker, type Hooks } from './flow-tracker.ts'
 import type { Holder } from './handle.ts'
+import { SessionFiles } from './session-files.ts'
 
 /** What all Rowline nodes of one Node-RED share. */
 export class Rowline {
   readonly directory: string
-  readonly pool = new ConnectionPool()
+  readonly pool = new ConnectionPool(new SessionFiles((id) => this.pathOf('sessions', { id })))
   readonly tracker: FlowTracker
   readonly types = new Set<string>()
   readonly #waiting = new Set<() => void>()

@@ -2,6 +2,9 @@ import { flag, secret, text } from './fields.ts'
 
 const shown = { field: 'useTls', values: [true] } as const
 
+const privateKey = (pem: string) =>
+  pem.includes('PRIVATE KEY-----') ? 'must not hold a private key: whoever exports the flow would have it' : undefined
+
 /** TLS of a client, with one vocabulary in every config node. Certificates are PEM. */
 export const tlsFields = {
   useTls: flag({ label: 'Use TLS', note: 'Encrypt the connection and check who the broker is.', default: false }),
@@ -10,16 +13,18 @@ export const tlsFields = {
     note: 'PEM text or the path of a PEM file with the authority that signed the broker certificate. Left empty: those the system trusts.',
     default: '',
     when: shown,
+    check: privateKey,
   }),
   cert: text({
     label: 'Client certificate',
     note: 'PEM text or the path of a PEM file, where the broker asks for one.',
     default: '',
     when: shown,
+    check: privateKey,
   }),
   key: text({
     label: 'Client key',
-    note: 'The path of the PEM file with its private key.',
+    note: 'The path of the PEM file with its private key. Relative paths start at the Node-RED user directory.',
     default: '',
     when: shown,
     check: (key) =>

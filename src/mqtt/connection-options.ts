@@ -1,12 +1,19 @@
+import path from 'node:path'
 import type { SourceConfig } from './config.ts'
 import type { ConnectionOptions } from './connection.ts'
 
 const PORT = 1883
 const TLS_PORT = 8883
 
-/** What a connection needs, from the options of a `mqtt-v3-source`. `clientId` is used where none is set. */
-export function connectionOptions(config: SourceConfig, clientId: string): ConnectionOptions {
-  const { host, useTls, ca, cert, key, passphrase, rejectUnauthorized, willTopic } = config
+type Pem = [ca: string, cert: string, key: string]
+
+/**
+ * What a connection needs, from the options of a `mqtt-v3-source`. `clientId` is used where none is set; relative paths of
+ * PEM files start at `directory`.
+ */
+export function connectionOptions(config: SourceConfig, clientId: string, directory = '.'): ConnectionOptions {
+  const { host, useTls, passphrase, rejectUnauthorized, willTopic } = config
+  const [ca, cert, key] = [config.ca, config.cert, config.key].map((pem) => located(pem, directory)) as Pem
   return {
     socket: {
       host,
@@ -27,3 +34,6 @@ export function connectionOptions(config: SourceConfig, clientId: string): Conne
 function will({ willTopic, willPayload, willQos, willRetain }: SourceConfig): ConnectionOptions['will'] & object {
   return { topic: willTopic, payload: willPayload, qos: Number(willQos) as 0 | 1 | 2, retain: willRetain }
 }
+
+const located = (pem: string, directory: string): string =>
+  pem === '' || pem.includes('-----BEGIN') ? pem : path.resolve(directory, pem)

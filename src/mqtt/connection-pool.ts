@@ -8,12 +8,21 @@ export interface Lease {
   release(): Promise<void>
 }
 
+/** What the session of a key is subscribed to, kept over connections and, where it is on disk, over restarts. */
+export interface FilterMemory {
+  get(key: string): readonly string[] | undefined
+  set(key: string, filters: readonly string[]): void
+}
+
 /** Connections by key, shared by reference count. A key can be used again only when its connection has closed. */
 export class ConnectionPool {
   readonly #shared = new Map<string, { readonly connection: MqttConnection; leases: number }>()
   readonly #closing = new Map<string, Promise<void>>()
-  /** What the sessions of closed connections are subscribed to. */
-  readonly #filters = new Map<string, readonly string[]>()
+  readonly #filters: FilterMemory
+
+  constructor(filters: FilterMemory = new Map<string, readonly string[]>()) {
+    this.#filters = filters
+  }
 
   /** `create` is called only if nobody holds a connection of this key. */
   async acquire(key: string, create: () => MqttConnection): Promise<Lease> {
@@ -50,13 +59,12 @@ export class ConnectionPool {
 
   #create(key: string, create: () => MqttConnection): MqttConnection {
     const connection = create()
-    connection.inherit(this.#filters.get(key) ?? [])
+    connection.inherit(this.#filters.get(key) ?? [], (filters) => this.#filters.set(key, filters))
     return connection
   }
 
   #close(key: string, connection: MqttConnection): Promise<void> {
     this.#shared.delete(key)
-    this.#filters.set(key, connection.filters)
     const closed = connection.close().finally(() => this.#closing.delete(key))
     this.#closing.set(key, closed)
     return closed

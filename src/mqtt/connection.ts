@@ -48,6 +48,7 @@ export class MqttConnection {
   readonly #unclaimed: (publish: InboundPublish, delivery: Delivery) => void
   readonly #session = new InboundSession()
   readonly #subscriptions: Subscriptions
+  #remember: (filters: readonly string[]) => void = () => {}
   readonly #abort = new AbortController()
   /** Read live by the receive window of each epoch. */
   readonly #limits = { records: 0, bytes: 0 }
@@ -66,6 +67,7 @@ export class MqttConnection {
     this.#subscriptions = new Subscriptions((error) => {
       this.#error = error
       this.#notify()
+      this.#remember(this.#subscriptions.granted)
     })
   }
 
@@ -111,14 +113,13 @@ export class MqttConnection {
     this.#pruneLater()
   }
 
-  /** What the server's session is known to be subscribed to. */
-  get filters(): readonly string[] {
-    return this.#subscriptions.granted
-  }
-
-  /** Filters of an earlier connection of this session: those that nobody wants now will be unsubscribed. */
-  inherit(filters: readonly string[]): void {
+  /**
+   * Filters of an earlier connection of this session: those that nobody wants now will be unsubscribed. `remember` is
+   * told what the session is subscribed to whenever that changes.
+   */
+  inherit(filters: readonly string[], remember: (filters: readonly string[]) => void): void {
     this.#subscriptions.inherit(filters)
+    this.#remember = remember
   }
 
   async close(): Promise<void> {
@@ -219,7 +220,9 @@ export class MqttConnection {
 
   #pruneLater(): void {
     void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => {
-      if (!this.#suspended) this.#subscriptions.prune()
+      if (this.#suspended) return
+      this.#subscriptions.prune()
+      this.#remember(this.#subscriptions.granted)
     })
   }
 

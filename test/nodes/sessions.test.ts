@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { startFakeBroker } from '../services/fake-broker.ts'
+import { startNodeRed } from '../services/node-red.ts'
+import { until } from '../services/processes.ts'
+
+test('a topic taken from the flow file while Node-RED is down is unsubscribed at the next start', async () => {
+  await using broker = await startFakeBroker()
+  await using nodeRed = await startNodeRed()
+  const session = broker.session('sessions')
+  await nodeRed.deploy([
+    { id: 'tab', type: 'tab', label: 'sessions' },
+    { id: 'broker', type: 'mqtt-v3-source', host: '127.0.0.1', port: String(broker.port), clientId: 'sessions' },
+    {
+      id: 'in',
+      type: 'mqtt-v3-in',
+      z: 'tab',
+      x: 1,
+      y: 1,
+      source: 'broker',
+      subscriptions: [
+        { filter: 'old/#', qos: '1' },
+        { filter: 'kept/#', qos: '1' },
+      ],
+      wires: [[], []],
+    },
+  ])
+  await until(() => session.subscriptions.size === 2, { what: 'both subscriptions' })
+  await nodeRed.kill9()
+  const flowFile = join(nodeRed.userDir, 'flows.json')
+  writeFileSync(flowFile, readFileSync(flowFile, 'utf8').replace('old/#', 'new/#'))
+  await nodeRed.restart()
+  await until(() => !session.subscriptions.has('old/#'), { what: 'the UNSUBSCRIBE', timeoutMs: 20_000 })
+  assert.deepEqual([...session.subscriptions.keys()].sort(), ['kept/#', 'new/#'])
+  assert.deepEqual(broker.violations, [])
+})
