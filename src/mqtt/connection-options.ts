@@ -11,7 +11,7 @@ type Pem = [ca: string, cert: string, key: string]
  * What a connection needs, from the options of a `mqtt-v3-source`. `clientId` is used where none is set; relative paths of
  * PEM files start at `directory`.
  */
-export function connectionOptions(config: SourceConfig, clientId: string, directory = '.'): ConnectionOptions {
+export function connectionOptions(config: SourceConfig, clientId: string, directory: string): ConnectionOptions {
   const { host, useTls, passphrase, rejectUnauthorized, willTopic } = config
   const [ca, cert, key] = [config.ca, config.cert, config.key].map((pem) => located(pem, directory)) as Pem
   return {

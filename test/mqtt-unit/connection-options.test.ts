@@ -4,10 +4,10 @@ import { type ConfigOf, parseFields } from '../../src/config/fields.ts'
 import { inFields, sourceFields } from '../../src/mqtt/config.ts'
 import { connectionOptions } from '../../src/mqtt/connection-options.ts'
 
-const optionsOf = (raw: object) => {
+const optionsOf = (raw: object, directory = '/users') => {
   const { config, problems } = parseFields(sourceFields, { host: 'plant', ...raw })
   assert.deepEqual(problems, [])
-  return connectionOptions(config as ConfigOf<typeof sourceFields>, 'nr-own')
+  return connectionOptions(config as ConfigOf<typeof sourceFields>, 'nr-own', directory)
 }
 
 test('the port follows from TLS, the client id from the installation, and there is no will, unless they are given', () => {
@@ -15,11 +15,17 @@ test('the port follows from TLS, the client id from the installation, and there 
   assert.deepEqual(plain.socket, { host: 'plant', port: 1883 })
   assert.deepEqual([plain.clientId, plain.clean, plain.keepalive, plain.will], ['nr-own', false, 60, undefined])
   assert.deepEqual(plain.reconnect, { baseMs: 1000, maxMs: 120_000 })
-  const secure = optionsOf({ useTls: true, ca: 'ca.pem' })
+  const secure = optionsOf({ useTls: true, ca: 'tls/ca.pem', cert: '-----BEGIN CERTIFICATE-----' }, '/users/plant')
   assert.deepEqual(secure.socket, {
     host: 'plant',
     port: 8883,
-    tls: { ca: 'ca.pem', cert: '', key: '', passphrase: '', rejectUnauthorized: true },
+    tls: {
+      ca: '/users/plant/tls/ca.pem',
+      cert: '-----BEGIN CERTIFICATE-----',
+      key: '',
+      passphrase: '',
+      rejectUnauthorized: true,
+    },
   })
   const given = optionsOf({
     port: 1884,
