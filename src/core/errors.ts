@@ -20,7 +20,7 @@ export const errorTable = {
   DEPENDENCY_MISSING: {
     disposition: 'fatal',
     message:
-      'The package {name} is not installed; npm leaves it out on a Node.js that is too old for it (22.22 or 24.6 and newer will do). Run "npm install {name}" in the Node-RED user directory and restart Node-RED.',
+      'The package {name} is not installed (npm leaves it out where Node.js is too old for it). Run "npm install {name}" in the Node-RED user directory and restart Node-RED.',
   },
   UNKNOWN: { disposition: 'retry', message: '{problem}' },
 
