@@ -25,6 +25,7 @@ export class DeadLetters {
   readonly #source: string
   readonly #warn: (message: string) => void
   #runner: SinkRunner<FileRequest> | undefined
+  #closed = false
   #count = 0
 
   /** `source` is the node's id. Nothing is created before the first dead letter. */
@@ -36,6 +37,10 @@ export class DeadLetters {
 
   /** Says whether all are on disk, or the node was closed before. Never says anything of one that cannot be stored. */
   store(rejected: readonly Rejected[], onSettled: (isStored: boolean) => void): void {
+    if (this.#closed) {
+      onSettled(false)
+      return
+    }
     this.#runner ??= this.#open()
     this.#count += rejected.length
     const records: DeadRecord[] = rejected.map(({ record, error }) => ({ ...record, error }))
@@ -55,6 +60,7 @@ export class DeadLetters {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     await this.#runner?.close(CLOSE_MS)
   }
 

@@ -69,9 +69,9 @@ function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, rejec
   onClose(node, async (removed) => {
     stop()
     status.close()
-    if (removed) warnOfRest(node, runner.snapshot())
     try {
       await runner.close(CLOSE_MS)
+      if (removed) warnOfRest(node, runner.snapshot())
       await rejections.close()
     } finally {
       rowline.tracker.release()

@@ -23,6 +23,9 @@ export interface OutboxRunnerSnapshot extends RunnerSnapshot {
   readonly outbox: (OutboxSnapshot & { readonly directory: string }) | undefined
 }
 
+/** Of the grace at close, what the outbox may need after the target. */
+const OUTBOX_CLOSE_MS = 3000
+
 /** Batches on their way to the target at a time: one is written while the next is made ready. */
 const IN_FLIGHT = 4
 
@@ -75,8 +78,12 @@ export class OutboxRunner implements RecordRunner {
         refused.push({ record, error: new PipelineError('PAYLOAD_UNSUPPORTED', { problem: messageOf(error) }, error) })
       }
     }
-    if (refused.length === 0) this.#append(entries, onSettled)
-    else this.#refused(refused, () => this.#append(entries, onSettled))
+    if (refused.length === 0) {
+      this.#append(entries, onSettled)
+      return
+    }
+    const isRefused = new Promise<void>((resolve) => this.#refused(refused, resolve))
+    this.#append(entries, (settled) => void isRefused.then(() => onSettled(settled)))
   }
 
   snapshot(): OutboxRunnerSnapshot {
@@ -90,7 +97,7 @@ export class OutboxRunner implements RecordRunner {
   async close(graceMs: number): Promise<void> {
     this.#abort.abort()
     this.#room?.()
-    await this.#runner.close(graceMs)
+    await this.#runner.close(Math.max(0, graceMs - OUTBOX_CLOSE_MS))
     await this.#running
     for (const { onSettled } of this.#waiting.splice(0)) onSettled({ status: 'released' })
     await this.#outbox?.close(1000)
@@ -123,10 +130,11 @@ export class OutboxRunner implements RecordRunner {
 
   async #forward(): Promise<void> {
     const { signal } = this.#abort
-    const { batchRecords, batchBytes } = this.#options
+    const { batchRecords, batchBytes, forwardPerSecond } = this.#options
+    const mostRecords = forwardPerSecond > 0 ? Math.min(batchRecords, forwardPerSecond) : batchRecords
     for (let failures = 0; !signal.aborted; ) {
       try {
-        const entries = await this.#outbox!.take(batchRecords, batchBytes, signal)
+        const entries = await this.#outbox!.take(mostRecords, batchBytes, signal)
         if (entries.length === 0) return
         this.#error = undefined
         failures = 0

@@ -10,6 +10,7 @@ type Header = readonly [
   version: 1,
   kind: 'bytes' | 'json' | 'value',
   payloadBytes: number,
+  original: 'none' | 'payload' | 'own',
   topic: string,
   qos: Qos,
   retain: 0 | 1,
@@ -29,12 +30,13 @@ const LENGTH_BYTES = 4
 export function encodeRecord(record: Record): Buffer {
   const { topic, qos, retain, dup, receivedAt, payload, original } = record
   const [kind, body] = encodeBody(payload)
-  const header: Header = [1, kind, body.length, topic, qos, retain ? 1 : 0, dup ? 1 : 0, receivedAt, restOf(record)]
+  const from = originalOf(record)
+  const flags = [qos, retain ? 1 : 0, dup ? 1 : 0] as const
+  const header: Header = [1, kind, body.length, from, topic, ...flags, receivedAt, restOf(record)]
   const head = Buffer.from(JSON.stringify(header))
   const length = Buffer.allocUnsafe(LENGTH_BYTES)
   length.writeUInt32LE(head.length)
-  const kept = original === undefined || original === payload ? [] : [original]
-  return Buffer.concat([length, head, body, ...kept])
+  return Buffer.concat([length, head, body, ...(from === 'own' ? [original!] : [])])
 }
 
 /** Throws when the bytes are no record of a version that is known here. */
@@ -42,10 +44,11 @@ export function decodeRecord(bytes: Uint8Array): Record {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const bodyAt = LENGTH_BYTES + buffer.readUInt32LE(0)
   const header = JSON.parse(buffer.toString('utf8', LENGTH_BYTES, bodyAt)) as Header
-  const [version, kind, payloadBytes, topic, qos, retain, dup, receivedAt, rest] = header
+  const [version, kind, payloadBytes, from, topic, qos, retain, dup, receivedAt, rest] = header
   if (version !== 1) throw new Error(`a stored record of version ${String(version)}`)
   const body = buffer.subarray(bodyAt, bodyAt + payloadBytes)
-  const original = buffer.subarray(bodyAt + payloadBytes)
+  const own = buffer.subarray(bodyAt + payloadBytes)
+  const original = from === 'own' ? own : from === 'payload' ? body : undefined
   return {
     topic,
     qos,
@@ -54,8 +57,14 @@ export function decodeRecord(bytes: Uint8Array): Record {
     receivedAt,
     ...rest,
     payload: decodeBody(kind, body),
-    original: original.length > 0 ? original : kind === 'bytes' ? body : undefined,
+    ...(original === undefined ? {} : { original }),
   } as Record
+}
+
+/** A reading that nothing has decoded carries its bytes twice, and is stored once. */
+function originalOf({ payload, original }: Record): Header[3] {
+  if (original === undefined) return 'none'
+  return payload instanceof Uint8Array && Buffer.compare(payload, original) === 0 ? 'payload' : 'own'
 }
 
 function encodeBody(payload: Payload): readonly [Header[1], Uint8Array] {
@@ -82,14 +91,14 @@ function keepsJson(value: unknown): boolean {
       return false
   }
   if (value === null) return true
-  if (Array.isArray(value)) return value.every(keepsJson)
+  if (Array.isArray(value)) return Array.from(value).every(keepsJson)
   if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value || Object.hasOwn(value, '__proto__'))
     return false
   for (const key in value) if (!keepsJson((value as { readonly [key: string]: unknown })[key])) return false
   return true
 }
 
-function restOf({ filter, route, to, partitions }: Record): Header[8] {
+function restOf({ filter, route, to, partitions }: Record): Header[9] {
   if (filter === undefined && route === undefined && to === undefined && partitions === undefined) return null
   return {
     ...(filter === undefined ? {} : { filter }),
