@@ -152,6 +152,19 @@ test('a removed node warns, keeps its files, and a sink with that outbox folder 
   assert.deepEqual(await linesIn('file', 5), numbered(5))
 })
 
+for (const changed of [{ delivery: 'confirm' }, { outboxPath: 'elsewhere' }])
+  test(`a node that becomes ${JSON.stringify(changed)} says what it leaves in the outbox it had`, async () => {
+    await deploy(flow(['kafka'], kafkaSink('down')))
+    for (const payload of numbered(5)) publish(payload)
+    await acknowledged(5)
+    const folder = join(nodeRed.userDir, 'rowline', 'outbox', builder.id('kafka'))
+    const warning = `before it was changed, still wait in its outbox. The files stay in ${folder}`
+    await deploy(flow(['kafka'], kafkaSink('down', { lingerMs: '1 ms' })))
+    assert.ok(!nodeRed.log().includes(warning))
+    await deploy(flow(['kafka'], kafkaSink('down', changed)))
+    assert.ok(nodeRed.log().includes(`5 readings of this node, ${warning}`))
+  })
+
 test('output 1 sends a receipt of what is stored', async () => {
   await deploy(flow(['kafka'], kafkaSink('down', {}, [['receipts'], []]), fileSink('receipts')))
   publish('{"n":1}')
