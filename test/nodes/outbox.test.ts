@@ -137,6 +137,26 @@ test('a branch of output 2 that is redeployed leaves the record in the outbox or
   assert.equal((await waitForDeadLetters(nodeRed, builder.id('kafka'), 1))[0]!.payload, 'x')
 })
 
+test('sink and branch are redeployed together: the record goes to the new branch, and not to a dead letter as well', async () => {
+  const branch = func('branch', 'node.warn("refused first"); setTimeout(() => node.done(), 60000)')
+  const nodes = flow(['kafka'], kafkaSink('down', {}, [[], ['branch']]), branch)
+  await deploy(nodes)
+  publish('x', '.')
+  await acknowledged(1)
+  await until(() => nodeRed.log().includes('refused first'), { what: 'the branch' })
+  const changes: { readonly [type: string]: Values } = {
+    function: { func: 'node.warn("refused second"); return msg' },
+    'kafka-sink': { lingerMs: '1 ms' },
+  }
+  await nodeRed.deploy(
+    nodes.map((node) => ({ ...node, ...changes[node.type] })),
+    'nodes',
+  )
+  await until(() => nodeRed.log().includes('refused second'), { what: 'the new branch' })
+  await outboxIs(0)
+  assert.deepEqual(linesOf(nodeRed, `rowline/dead-letter/${builder.id('kafka')}/rejected.ndjson`), [])
+})
+
 test('a removed node warns, keeps its files, and a sink with that outbox folder forwards them in order', async () => {
   await deploy(flow(['kafka'], kafkaSink('down')))
   for (const payload of numbered(5)) publish(payload)
