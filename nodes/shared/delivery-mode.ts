@@ -5,7 +5,7 @@ import type { RecordRunner } from '../../src/core/sink-runner.ts'
 import { OutboxRunner, type OutboxRunnerSnapshot } from '../../src/outbox/outbox-runner.ts'
 import type { RowlineNode } from './register-node.ts'
 import type { Rejections } from './rejections.ts'
-import type { Rowline } from './rowline.ts'
+import type { LeftOutbox, Rowline } from './rowline.ts'
 import { count } from './status.ts'
 
 export type DeliveryConfig = ConfigOf<ReturnType<typeof runnerFields>>
@@ -19,9 +19,14 @@ export function inDeliveryMode(
   config: DeliveryConfig,
   { node, rowline, rejections }: { node: RowlineNode; rowline: Rowline; rejections: Rejections },
 ): RecordRunner {
-  if (config.delivery === 'confirm') return runner
   const { outboxPath } = config
   const directory = outboxPath === '' ? rowline.pathOf('outbox', node) : path.resolve(rowline.directory, outboxPath)
+  const isConfirm = config.delivery === 'confirm'
+  const left = rowline.leftOutboxes.get(node.id)
+  rowline.leftOutboxes.delete(node.id)
+  if (left && (isConfirm || left.directory !== directory))
+    node.warn(restText(left, 'this node, before it was changed,'))
+  if (isConfirm) return runner
   const options = {
     ...config,
     directory,
@@ -34,11 +39,18 @@ export function inDeliveryMode(
   return new OutboxRunner(runner, options, (refused, then) => rejections.rejectLate(refused, then))
 }
 
-/** A node that is removed leaves its outbox where it is. */
-export function warnOfRest(node: RowlineNode, { outbox }: DeliverySnapshot): void {
+/** A node that is removed, or is deployed with another outbox or none, leaves its files where they are. */
+export function noteRest(
+  node: RowlineNode,
+  { leftOutboxes }: Rowline,
+  { outbox }: DeliverySnapshot,
+  removed: boolean,
+): void {
   if (!outbox?.entries) return
-  node.warn(
-    `${count(outbox.entries)} readings of the removed node still wait in its outbox. The files stay in ` +
-      `${outbox.directory}; a sink with that outbox folder forwards them.`,
-  )
+  if (removed) node.warn(restText(outbox, 'the removed node'))
+  else leftOutboxes.set(node.id, outbox)
 }
+
+const restText = ({ entries, directory }: LeftOutbox, whose: string) =>
+  `${count(entries)} readings of ${whose} still wait in its outbox. The files stay in ${directory}; ` +
+  'a sink with that outbox folder forwards them.'

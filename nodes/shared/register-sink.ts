@@ -7,7 +7,7 @@ import type { Rejection } from '../../src/core/sink.ts'
 import { type RecordRunner, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
 import type { Rejected } from './dead-letters.ts'
-import { type DeliveryConfig, type DeliverySnapshot, inDeliveryMode, warnOfRest } from './delivery-mode.ts'
+import { type DeliveryConfig, type DeliverySnapshot, inDeliveryMode, noteRest } from './delivery-mode.ts'
 import type { FlowMessage } from './handle.ts'
 import { isBatch, recordsOf, unreadable } from './messages.ts'
 import { configOf, onClose, type RowlineNode, registerNode } from './register-node.ts'
@@ -71,7 +71,7 @@ function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, rejec
     status.close()
     try {
       await runner.close(CLOSE_MS)
-      if (removed) warnOfRest(node, runner.snapshot())
+      noteRest(node, rowline, runner.snapshot(), removed)
       await rejections.close()
     } finally {
       rowline.tracker.release()

@@ -9,12 +9,20 @@ import { FlowTracker, type Hooks } from './flow-tracker.ts'
 import type { Holder } from './handle.ts'
 import { SessionFiles } from './session-files.ts'
 
+/** What still waited in an outbox when its node was closed. */
+export interface LeftOutbox {
+  readonly directory: string
+  readonly entries: number
+}
+
 /** What all Rowline nodes of one Node-RED share. */
 export class Rowline {
   readonly directory: string
   readonly pool = new ConnectionPool(new SessionFiles((id) => this.pathOf('sessions', { id })))
   readonly tracker: FlowTracker
   readonly types = new Set<string>()
+  /** By node id, until the node is there again. */
+  readonly leftOutboxes = new Map<string, LeftOutbox>()
   readonly #waiting = new Set<() => void>()
   readonly #lateSenders = new Set<string>()
   readonly #deadLetters = new Map<string, DeadLetters>()

@@ -67,6 +67,10 @@ export const errorTable = {
     reason: 'retries-exhausted',
     message: 'Not written after {attempts} attempts: {problem}',
   },
+  STOPPED: {
+    disposition: 'fatal',
+    message: 'Stopped by a failed write, as set; deploy to go on. {problem}',
+  },
   FLOW_FAILED: { disposition: 'reject', reason: 'flow-failed', message: 'The flow failed at {node}: {problem}' },
   DELIVERY_ABANDONED: {
     disposition: 'reject',

@@ -223,7 +223,9 @@ export class SinkRunner<Request> implements RecordRunner {
 
   #fail(error: PipelineError): void {
     this.#retries++
-    this.#state = { phase: 'failing', error, failingSince: this.#state.failingSince ?? Date.now() }
+    const isStopped = this.#options.onError === 'stop' && error.disposition !== 'fatal'
+    const shown = isStopped ? new PipelineError('STOPPED', { problem: error.message }, error) : error
+    this.#state = { phase: 'failing', error: shown, failingSince: this.#state.failingSince ?? Date.now() }
   }
 
   async #waitAfter(error: PipelineError, failures: number): Promise<void> {
