@@ -92,8 +92,7 @@ function keepsJson(value: unknown): boolean {
   }
   if (value === null) return true
   if (Array.isArray(value)) return Array.from(value).every(keepsJson)
-  if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value || Object.hasOwn(value, '__proto__'))
-    return false
+  if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value) return false
   for (const key in value) if (!keepsJson((value as { readonly [key: string]: unknown })[key])) return false
   return true
 }

@@ -303,14 +303,16 @@ test('onError stop writes nothing more until the next start, and goes on storing
 })
 
 test('with a dead target memory holds four batches, and the rest is on disk alone', async () => {
-  const sink = new MemorySink()
+  const sink = new IdSink()
   down(sink)
   const { submit, runner } = start(sink, { memoryBytes: 10_000 })
   for (const n of numbers(2000)) void submit(n)
   await submit(2001)
+  await wait(100)
   const { outbox } = runner.snapshot()
   assert.equal(outbox!.entries, 2001)
   assert.ok(outbox!.memoryBytes <= 10_000, `${outbox!.memoryBytes}`)
+  assert.ok(sink.prepared.length <= 40, `${sink.prepared.length} are with the target`)
   up(sink)
   await until(() => sink.stored.length === 2001, 'forwarding')
   assert.deepEqual(sink.stored, numbers(2001))
