@@ -79,8 +79,7 @@ export interface Field<T> {
   readonly parse: (raw: unknown) => T | Problem
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the one place where fields of every type meet; ConfigOf gives the types back
-export type Fields = { readonly [name: string]: Field<any> }
+export type Fields = { readonly [name: string]: Field<unknown> }
 
 /** The parsed configuration that a record of fields describes. */
 export type ConfigOf<F extends Fields> = {
