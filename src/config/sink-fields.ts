@@ -94,7 +94,7 @@ export function runnerFields(defaults: Defaults) {
     }),
     onError: choice({
       label: 'When a write fails',
-      note: '"retry" writes again, for ever or as often as said above. "dead-letter" sends the readings to output 2 at once. "stop" turns red and holds everything until the next deploy. Wrong passwords, missing rights and missing topics are always held until somebody has put them right.',
+      note: '"retry" writes again, for ever or as often as said above. "dead-letter" sends the readings to output 2 at once. "stop" turns red and holds everything until the next deploy, whatever the reason. With the other two, wrong passwords, missing rights and missing topics are held until somebody has put them right.',
       values: ['retry', 'dead-letter', 'stop'],
       default: 'retry',
       advanced: true,
