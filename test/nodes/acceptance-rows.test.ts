@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { readings } from '../rows/readings.ts'
+import { factoryTable, readings } from '../rows/readings.ts'
 import { type Mosquitto, startMosquitto } from '../services/mosquitto.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { until } from '../services/processes.ts'
@@ -34,36 +34,6 @@ after(async () => {
 const topic = 'factory_iot/north/101'
 const everything = [{ filter: 'factory_iot/#', qos: '1' }]
 
-/** As in ACCEPTANCE A1. */
-const factoryDdl = `CREATE OR REPLACE TABLE hive_catalog.mqtt.factory_iot_101 (
-    ts               BIGINT,
-    metadata         ROW<
-        siteId        INTEGER
-        ,deviceId      INTEGER
-        ,sensorId      INTEGER
-        ,unit          STRING
-        ,ts_human      STRING
-        ,location      ROW<
-            latitude    DOUBLE
-            ,longitude   DOUBLE>
-        ,deviceType    STRING>
-    ,measurement     DOUBLE
-) WITH (
-     'connector' = 'mqtt-v3'
-    ,'broker.host' = 'localhost'  -- comment
-    ,'broker.port' = '1883'
-    ,'topic' = 'factory_iot/north/101'
-    ,'format' = 'json'
-    ,'client.id' = 'flink_iot_consumer'
-    ,'qos' = '1'
-    ,'automatic-reconnect' = 'true' ,'clean-session' = 'true' ,'ssl' = 'false'
-    -- ,'ssl.truststore.path' = '/path/x.jks'
-    ,'connection.timeout' = '30' ,'keep.alive.interval' = '60'
-    ,'max.reconnect.delay' = '120' ,'executor.service.threads' = '1'
-    ,'last.will.topic' = 'disconnected/client' ,'last.will.qos' = '1' ,'last.will.retain' = 'true'
-);
-`
-
 interface RowFlow {
   readonly flow: readonly FlowNode[]
   readonly id: (name: string) => string
@@ -78,7 +48,7 @@ function rowFlow(port: number, { clean = false, settings = {} } = {}): RowFlow {
   const parts = source(port, everything, ['decoder'], settings)
   const flow = [
     ...parts.map((part) => (part.type === 'mqtt-v3-source' ? { ...part, clean } : part)),
-    node('row-schema', 'schema', { schema: factoryDdl }),
+    node('row-schema', 'schema', { schema: factoryTable }),
     node('row-decoder', 'decoder', { schema: id('schema') }, [['sink'], []]),
     node('file-sink', 'sink', { path: file }, [[], []]),
   ]

@@ -1,4 +1,4 @@
-/** The table of the factory readings, as a Flink user has it. */
+/** The table of the factory readings, as a Flink user has it: the text of ACCEPTANCE A1. */
 export const factoryTable = `
 CREATE OR REPLACE TABLE hive_catalog.mqtt.factory_iot_101 (
     ts               BIGINT,
@@ -16,9 +16,16 @@ CREATE OR REPLACE TABLE hive_catalog.mqtt.factory_iot_101 (
 ) WITH (
      'connector' = 'mqtt-v3'
     ,'broker.host' = 'localhost'  -- comment
+    ,'broker.port' = '1883'
     ,'topic' = 'factory_iot/north/101'
+    ,'format' = 'json'
+    ,'client.id' = 'flink_iot_consumer'
+    ,'qos' = '1'
+    ,'automatic-reconnect' = 'true' ,'clean-session' = 'true' ,'ssl' = 'false'
     -- ,'ssl.truststore.path' = '/path/x.jks'
-    ,'last.will.topic' = 'disconnected/client'
+    ,'connection.timeout' = '30' ,'keep.alive.interval' = '60'
+    ,'max.reconnect.delay' = '120' ,'executor.service.threads' = '1'
+    ,'last.will.topic' = 'disconnected/client' ,'last.will.qos' = '1' ,'last.will.retain' = 'true'
 );`
 
 /** The three shapes of the factory payloads, and the rows that come of them. */
