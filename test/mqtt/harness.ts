@@ -1,5 +1,6 @@
 import { after } from 'node:test'
 import { accepted, type Delivery, type Outcome, released } from '../../src/core/delivery.ts'
+import type { PipelineError } from '../../src/core/errors.ts'
 import { type ConnectionOptions, MqttConnection, type Subscriber } from '../../src/mqtt/connection.ts'
 import type { InboundPublish } from '../../src/mqtt/publish-decoder.ts'
 import type { FakeBroker } from '../services/fake-broker.ts'
@@ -54,6 +55,8 @@ export class Collector implements Subscriber {
   settles: boolean
   /** Messages of all the errors that the connection has shown. */
   readonly errors: string[] = []
+  /** The first of them: it stays when the connection has long been made. */
+  firstError: PipelineError | undefined
   connection: MqttConnection | undefined
   changes = 0
 
@@ -88,7 +91,9 @@ export class Collector implements Subscriber {
   changed(): void {
     this.changes++
     const error = this.connection?.status.error
-    if (error) this.errors.push(`${error.code}: ${error.message}`)
+    if (!error) return
+    this.firstError ??= error
+    this.errors.push(`${error.code}: ${error.message}`)
   }
 
   /** Resolves when so many messages have come in all. */
@@ -143,9 +148,9 @@ export async function subscribed(broker: FakeBroker, { clientId }: ConnectionOpt
 }
 
 /** Code, disposition and message of the first attempt that has failed. */
-export async function failure({ connection }: Connected) {
-  await until(() => connection.status.error, { what: 'an error' })
-  const { code, disposition, message } = connection.status.error!
+export async function failure({ collector }: Connected) {
+  await until(() => collector.firstError, { what: 'an error' })
+  const { code, disposition, message } = collector.firstError!
   return { code, disposition, message }
 }
 
