@@ -23,8 +23,10 @@ const programs = {
 } as const
 
 const project = join(import.meta.dirname, '..')
-const testTimeoutMs = 300_000
-const fileTimeoutMs = 600_000
+const [mode] = process.argv.slice(2)
+const isSoak = mode === 'soak'
+const testTimeoutMs = isSoak ? 10_800_000 : 300_000
+const fileTimeoutMs = isSoak ? 14_400_000 : 900_000
 /**
  * The runner's own limit is for single tests: a file that hangs outside of them, or leaves something open, would hang
  * for ever. `--test-force-exit` is no way out: it leaves out the tests that stand behind a top-level await.
@@ -34,8 +36,8 @@ const fileLimit = `setTimeout(() => {
   process.exit(1)
 }, ${fileTimeoutMs}).unref()`
 
-const [mode] = process.argv.slice(2)
-if (mode !== undefined && mode !== 'unit') throw new Error('Usage: node scripts/test.ts [unit]')
+if (!['unit', 'soak', undefined].includes(mode)) throw new Error('Usage: node scripts/test.ts [unit | soak]')
+if (isSoak) process.env.ROWLINE_SOAK = '1'
 try {
   process.exitCode = (await (mode === 'unit' ? runFiles(unitFiles()) : everything())) ? 0 : 1
 } catch (error) {
@@ -53,7 +55,7 @@ async function everything(): Promise<boolean> {
   const kafka = await stage('Apache Kafka for all tests', () => startKafka())
   process.env.ROWLINE_TEST_KAFKA = kafka.brokers
   try {
-    return await runFiles([...unitFiles(), ...serviceFiles()])
+    return await runFiles(isSoak ? filesIn(lastDirectory) : [...unitFiles(), ...serviceFiles()])
   } finally {
     await kafka.stop()
   }
