@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { type Balance, balance, balanceLine, settled } from '../ledger/ledger.ts'
 import { readDeadLetters, readKafka, readMessage } from '../ledger/read.ts'
 import { createTopic } from '../services/kafka-topics.ts'
-import { type Mosquitto, startMosquitto } from '../services/mosquitto.ts'
+import { type Mosquitto, type MosquittoOptions, startMosquitto } from '../services/mosquitto.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { until } from '../services/processes.ts'
 import { drainSession, type Numbered } from '../services/publisher.ts'
 import { inFlight, packets } from '../services/wire-assertions.ts'
-import { startWireProxy, type WireProxy } from '../services/wire-proxy.ts'
+import { startWireProxy, type WireProxy, type WireProxyOptions } from '../services/wire-proxy.ts'
 
 export interface PlantOptions {
   /** Where the flow finds Kafka. */
@@ -18,6 +18,13 @@ export interface PlantOptions {
   readonly delivery?: 'outbox' | 'confirm'
   readonly qos: 1 | 2
   readonly patch?: (packageDirectory: string) => void
+  /** Over ours, which are stored sessions. */
+  readonly mosquitto?: MosquittoOptions
+  readonly intercept?: WireProxyOptions['intercept']
+  /** Properties by node id, over those of the flow's nodes. */
+  readonly properties?: { readonly [nodeId: string]: { readonly [property: string]: unknown } }
+  /** Nodes beside those of the flow. */
+  readonly nodes?: readonly FlowNode[]
 }
 
 /** Mosquitto with stored sessions, a wire proxy before it, and Node-RED with the flow MQTT -> rows -> Kafka, running. */
@@ -34,15 +41,23 @@ export interface Plant extends AsyncDisposable {
   kill9(): Promise<number>
   /** Starts Node-RED again and resolves when it is connected. */
   restart(): Promise<void>
-  /** Waits until everything has arrived, stops Node-RED and reads the books; `brokers` is Kafka without any proxy. */
-  settle(published: readonly Numbered[], brokers: string): Promise<Balance>
+  /**
+   * Waits until everything has arrived, stops Node-RED and reads the books; `brokers` is Kafka without any proxy.
+   * `queueIsEmpty` is for a broker that has forgotten what it had: without it everything published is waited for.
+   */
+  settle(published: readonly Numbered[], brokers: string, queueIsEmpty?: () => boolean): Promise<Balance>
+  /** The books of a second sink, after `settle`. */
+  balanceOf(kafkaTopic: string, published: readonly Numbered[], brokers: string): Promise<Balance>
 }
 
 const clientId = 'loss-plant'
 
 export async function startPlant(options: PlantOptions): Promise<Plant> {
-  const broker = await startMosquitto({ persistence: true })
-  const wire = await startWireProxy({ brokerPort: broker.port })
+  const broker = await startMosquitto({ persistence: true, ...options.mosquitto })
+  const wire = await startWireProxy({
+    brokerPort: broker.port,
+    ...(options.intercept ? { intercept: options.intercept } : {}),
+  })
   const kafkaTopic = `loss-${randomUUID()}`
   const nodeRed = await startNodeRed(options.patch ? { patch: options.patch } : {})
   const answer = options.qos === 1 ? 'puback' : 'pubrec'
@@ -58,6 +73,18 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
   }
   await nodeRed.deploy(flow(options, wire.port, kafkaTopic))
   await connected(0)
+  let held: readonly Numbered[] = []
+  const balanceOf = async (topic: string, published: readonly Numbered[], brokers: string) => {
+    const result = balance({
+      published,
+      acknowledged: acknowledged(),
+      confirmed: await readKafka(brokers, topic),
+      deadLettered: readDeadLetters(join(nodeRed.userDir, 'rowline/dead-letter')),
+      held,
+    })
+    process.stderr.write(`ledger: ${balanceLine(result)}\n`)
+    return result
+  }
   return {
     broker,
     wire,
@@ -76,21 +103,15 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
       await nodeRed.restart()
       await connected(connections)
     },
-    settle: async (published, brokers) => {
-      await settled({ progress: acknowledged, queueIsEmpty: () => acknowledged() >= published.length })
-      if (options.delivery === 'outbox') await nodeRed.statusIs('sink', isForwarded, 60_000)
+    settle: async (published, brokers, queueIsEmpty = () => acknowledged() >= published.length) => {
+      await settled({ progress: acknowledged, queueIsEmpty })
+      for (const sink of options.delivery === 'outbox' ? sinks(options) : [])
+        await nodeRed.statusIs(sink, isForwarded, 120_000)
       await nodeRed.stop()
-      const deadLetters = join(nodeRed.userDir, 'rowline/dead-letter')
-      const result = balance({
-        published,
-        acknowledged: acknowledged(),
-        confirmed: await readKafka(brokers, kafkaTopic),
-        deadLettered: readDeadLetters(deadLetters),
-        held: (await drainSession(broker.port, clientId)).map(readMessage),
-      })
-      process.stderr.write(`ledger: ${balanceLine(result)}\n`)
-      return result
+      held = (await drainSession(broker.port, clientId)).map(readMessage)
+      return balanceOf(kafkaTopic, published, brokers)
     },
+    balanceOf,
     [Symbol.asyncDispose]: async () => {
       await nodeRed[Symbol.asyncDispose]()
       await wire.close()
@@ -100,21 +121,24 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
 }
 
 const isForwarded = ({ fill, text }: { readonly fill?: string; readonly text?: string }) =>
-  fill === 'green' && / outbox 0$/.test(text ?? '')
+  fill === 'green' && / outbox 0( |$)/.test(text ?? '')
 
 /** Topic names of the messages; together they match the flow's filter. */
 export const topics = ['north', 'south', 'east', 'west'].flatMap((plant) => [`plant/${plant}/1`, `plant/${plant}/2`])
 
 export const createKafkaTopic = (brokers: string, { kafkaTopic }: Plant) => createTopic(brokers, kafkaTopic, 3)
 
+const sinks = ({ nodes = [] }: PlantOptions) => ['sink', ...nodes.filter(isSink).map(({ id }) => id)]
+const isSink = ({ type }: FlowNode) => type === 'kafka-sink'
+
 function flow(
-  { brokers, output, qos, delivery = 'confirm' }: PlantOptions,
+  { brokers, output, qos, delivery = 'confirm', properties = {}, nodes = [] }: PlantOptions,
   port: number,
   kafkaTopic: string,
 ): readonly FlowNode[] {
   const place = { z: 'tab' }
   const subscriptions = [{ filter: 'plant/#', qos: String(qos), route: '', to: kafkaTopic, partitions: 3 }]
-  return [
+  const own = [
     { id: 'tab', type: 'tab', label: 'Loss' },
     {
       id: 'broker',
@@ -130,4 +154,5 @@ function flow(
     { id: 'rows', type: 'row-decoder', ...place, schema: 'schema', wires: [['sink'], []] },
     { id: 'sink', type: 'kafka-sink', ...place, cluster: 'kafka', delivery, wires: [[], []] },
   ]
+  return [...own, ...nodes].map((node) => ({ ...node, ...properties[node.id] }))
 }
