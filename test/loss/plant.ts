@@ -33,6 +33,8 @@ export interface Plant extends AsyncDisposable {
   readonly wire: WireProxy
   readonly nodeRed: NodeRed
   readonly kafkaTopic: string
+  /** What is deployed. */
+  readonly flow: readonly FlowNode[]
   /** Messages that the flow has acknowledged so far. */
   acknowledged(): number
   /** Messages sent to the flow on the newest connection and not acknowledged. */
@@ -43,9 +45,9 @@ export interface Plant extends AsyncDisposable {
   restart(): Promise<void>
   /**
    * Waits until everything has arrived, stops Node-RED and reads the books; `brokers` is Kafka without any proxy.
-   * `queueIsEmpty` is for a broker that has forgotten what it had: without it everything published is waited for.
+   * `arrived` are the numbers that reached the flow, where the broker forgets: nothing else is waited for then.
    */
-  settle(published: readonly Numbered[], brokers: string, queueIsEmpty?: () => boolean): Promise<Balance>
+  settle(published: readonly Numbered[], brokers: string, arrived?: ReadonlySet<number>): Promise<Balance>
   /** The books of a second sink, after `settle`. */
   balanceOf(kafkaTopic: string, published: readonly Numbered[], brokers: string): Promise<Balance>
 }
@@ -62,6 +64,7 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
   const nodeRed = await startNodeRed(options.patch ? { patch: options.patch } : {})
   const answer = options.qos === 1 ? 'puback' : 'pubrec'
   const acknowledged = () => packets(wire.events, answer, 'toBroker').length
+  const open = () => inFlight(wire.events, wire.connections).length
   const connected = (after: number) => {
     const subscribed = () => wire.events.some(({ connection, type }) => connection > after && type === 'suback')
     const resumed = () => wire.events.some((event) => event.connection > after && event.sessionPresent)
@@ -71,13 +74,20 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
       output: nodeRed.log,
     })
   }
-  await nodeRed.deploy(flow(options, wire.port, kafkaTopic))
+  const deployed = flow(options, wire.port, kafkaTopic)
+  await nodeRed.deploy(deployed)
   await connected(0)
   let held: readonly Numbered[] = []
-  const balanceOf = async (topic: string, published: readonly Numbered[], brokers: string) => {
+  const balanceOf = async (
+    topic: string,
+    published: readonly Numbered[],
+    brokers: string,
+    arrived?: ReadonlySet<number>,
+  ) => {
     const result = balance({
       published,
       acknowledged: acknowledged(),
+      ...(arrived ? { arrived } : {}),
       confirmed: await readKafka(brokers, topic),
       deadLettered: readDeadLetters(join(nodeRed.userDir, 'rowline/dead-letter')),
       held,
@@ -90,8 +100,9 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
     wire,
     nodeRed,
     kafkaTopic,
+    flow: deployed,
     acknowledged,
-    inFlight: () => inFlight(wire.events, wire.connections).length,
+    inFlight: open,
     kill9: async () => {
       const { connections } = wire
       await nodeRed.kill9()
@@ -103,13 +114,14 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
       await nodeRed.restart()
       await connected(connections)
     },
-    settle: async (published, brokers, queueIsEmpty = () => acknowledged() >= published.length) => {
+    settle: async (published, brokers, arrived) => {
+      const queueIsEmpty = () => acknowledged() >= (arrived?.size ?? published.length) && open() === 0
       await settled({ progress: acknowledged, queueIsEmpty })
       for (const sink of options.delivery === 'outbox' ? sinks(options) : [])
         await nodeRed.statusIs(sink, isForwarded, 120_000)
       await nodeRed.stop()
       held = (await drainSession(broker.port, clientId)).map(readMessage)
-      return balanceOf(kafkaTopic, published, brokers)
+      return balanceOf(kafkaTopic, published, brokers, arrived)
     },
     balanceOf,
     [Symbol.asyncDispose]: async () => {
