@@ -30,6 +30,7 @@ export function inDeliveryMode(
   const options = {
     ...config,
     directory,
+    budget: rowline.memory,
     maxBytes: config.outboxMaxBytes,
     maxAgeMs: config.outboxMaxAgeMs,
     whenFull: config.outboxWhenFull,
