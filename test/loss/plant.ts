@@ -115,7 +115,7 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
       await connected(connections)
     },
     settle: async (published, brokers, arrived) => {
-      const queueIsEmpty = () => acknowledged() >= (arrived?.size ?? published.length) && open() === 0
+      const queueIsEmpty = () => (arrived !== undefined || acknowledged() >= published.length) && open() === 0
       await settled({ progress: acknowledged, queueIsEmpty })
       for (const sink of options.delivery === 'outbox' ? sinks(options) : [])
         await nodeRed.statusIs(sink, isForwarded, 120_000)

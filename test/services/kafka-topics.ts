@@ -89,6 +89,12 @@ const topicEnds = async (admin: Admin, topic: string): Promise<readonly End[]> =
     records: Number(high) - Number(low),
   }))
 
+/** How many records a topic holds; 0 if it does not exist. */
+export async function recordsIn(brokers: string, topic: string): Promise<number> {
+  const ends = await waitForRecords(brokers, topic, {})
+  return ends.reduce((sum, { records }) => sum + records, 0)
+}
+
 /** `configuration` are topic settings such as `max.message.bytes`. */
 export async function createTopic(
   brokers: string,
