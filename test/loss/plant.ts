@@ -18,6 +18,8 @@ export interface PlantOptions {
   readonly delivery?: 'outbox' | 'confirm'
   readonly qos: 1 | 2
   readonly patch?: (packageDirectory: string) => void
+  /** For the process of Node-RED. */
+  readonly env?: { readonly [name: string]: string }
   /** Over ours, which are stored sessions. */
   readonly mosquitto?: MosquittoOptions
   readonly intercept?: WireProxyOptions['intercept']
@@ -61,7 +63,10 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
     ...(options.intercept ? { intercept: options.intercept } : {}),
   })
   const kafkaTopic = `loss-${randomUUID()}`
-  const nodeRed = await startNodeRed(options.patch ? { patch: options.patch } : {})
+  const nodeRed = await startNodeRed({
+    ...(options.patch ? { patch: options.patch } : {}),
+    ...(options.env ? { env: options.env } : {}),
+  })
   const answer = options.qos === 1 ? 'puback' : 'pubrec'
   const acknowledged = () => packets(wire.events, answer, 'toBroker').length
   const open = () => inFlight(wire.events, wire.connections).length
