@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { startKafka } from '../services/kafka.ts'
+import { until } from '../services/processes.ts'
+import { publishNumbered } from '../services/publisher.ts'
+import { startTcpProxy } from '../services/tcp-proxy.ts'
+import { packets } from '../services/wire-assertions.ts'
+import { startPlant, topics } from './plant.ts'
+import { sized } from './sizes.ts'
+import { assertComplete } from './verdict.ts'
+
+const kafka = await startKafka({ proxied: true })
+const proxy = await startTcpProxy({ target: kafka.proxied.port, port: kafka.proxied.advertisedPort })
+after(() => Promise.all([proxy.close(), kafka.stop()]))
+
+const restarts = sized(2, 30)
+const someMessages = 600
+
+for (const { delivery, store, clean } of [
+  { delivery: 'outbox', store: true, clean: false },
+  { delivery: 'confirm', store: true, clean: false },
+  { delivery: 'outbox', store: false, clean: false },
+  { delivery: 'confirm', store: false, clean: false },
+  { delivery: 'confirm', store: false, clean: true },
+] as const) {
+  const how = store ? 'in order, with its store' : 'with kill -9, without what it had'
+  const whose = store ? 'nothing it has acknowledged' : 'nothing that has reached the flow'
+  test(`mosquitto restarted ${how}, while the publisher retries, loses ${whose} (${delivery}, clean ${clean})`, {
+    timeout: sized(180_000, 1_200_000),
+  }, async () => {
+    const arrived = new Set<number>()
+    await using plant = await startPlant({
+      brokers: `127.0.0.1:${proxy.port}`,
+      output: 'reading',
+      qos: 1,
+      delivery,
+      mosquitto: { maxInflight: 0 },
+      properties: { broker: { clean }, sink: { maxRetryBackoffMs: '2 s' } },
+      intercept: ({ type, direction }, raw) => {
+        if (type === 'publish' && direction === 'toClient') arrived.add(numberIn(raw))
+        return 'forward'
+      },
+    })
+    let confirmed = 0
+    const enough = new AbortController()
+    const publishing = publishNumbered({
+      port: plant.broker.port,
+      topics,
+      count: 1_000_000,
+      qos: 1,
+      ratePerSecond: 300,
+      signal: enough.signal,
+      onConfirmed: () => confirmed++,
+    })
+    const more = async (what: string, count: () => number) => {
+      const start = count()
+      const output = () => `${count() - start} so far\n${plant.nodeRed.log()}`
+      await until(() => count() >= start + someMessages, { what, timeoutMs: 60_000, output })
+    }
+    for (let restart = 0; restart < restarts; restart++) {
+      await more('PUBACKs', plant.acknowledged)
+      proxy.blackhole()
+      await more('messages that Kafka does not confirm', () => arrived.size)
+      if (!store) await plant.broker.kill()
+      await plant.broker.restart()
+      await more('messages published after the restart', () => confirmed)
+      await proxy.heal()
+    }
+    await more('messages after the last restart', () => arrived.size)
+    enough.abort()
+    const copies = packets(plant.wire.events, 'publish', 'toClient').length - arrived.size
+    const result = await plant.settle(await publishing, kafka.brokers, store ? undefined : arrived)
+    assertComplete(plant, result)
+    assert.ok(result.duplicated <= copies, `${result.duplicated} duplicates, ${copies} copies from the broker`)
+  })
+}
+
+const numberIn = (publish: Buffer) => Number(/\{"n":(\d+)/.exec(publish.toString('latin1'))![1])
