@@ -36,6 +36,8 @@ export class Rowline {
 
   constructor(RED: NodeAPI) {
     this.directory = path.resolve(RED.settings.userDir ?? '.')
+    // For nodes that read our files: Node-RED tells them no user directory, and relative paths mean another one to them.
+    process.env.ROWLINE_FILES = path.join(this.directory, 'rowline')
     this.memory = new ByteBudget(readSettings(RED).memoryBytes)
     this.tracker = new FlowTracker(RED.hooks as unknown as Hooks, {
       lateSend: (node) => this.#warnOfLateSend(node),
