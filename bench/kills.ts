@@ -1,0 +1,61 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { settled } from '../test/ledger/ledger.ts'
+import { createSession, publishNumbered } from '../test/services/publisher.ts'
+import { check, type Found, newPlace, readable, type Services } from './measure.ts'
+import type { Variant } from './pipeline.ts'
+import { deviceTopics, readingPayload } from './readings.ts'
+
+export interface Crashes {
+  readonly kills: number
+  readonly ratePerSecond: number
+  readonly payloadBytes: number
+}
+
+export interface Survival extends Found {
+  readonly variant: Variant['name']
+  readonly kills: number
+  readonly published: number
+}
+
+/** From the first record readable after a start, when the pipeline works off what has queued, to the next kill. */
+const longestRunMs = 2000
+const quietMs = 6000
+
+/** Kills the pipeline at random moments of a live stream, lets it finish, and reads the books. */
+export async function survive(services: Services, variant: Variant, crashes: Crashes): Promise<Survival> {
+  const { kills, ratePerSecond, payloadBytes } = crashes
+  const { broker, ends } = services
+  const place = await newPlace(services)
+  await createSession(broker.port, place.clientId, [place.filter])
+  await using pipeline = await variant.open()
+  await pipeline.move(place)
+  const total = () => ends.total(place.kafkaTopic)
+  const moves = async () => readable(ends, place, (await total()) + 1, pipeline)
+  const enough = new AbortController()
+  const publishing = publishNumbered({
+    port: broker.port,
+    topics: deviceTopics(place.kafkaTopic),
+    count: Infinity,
+    qos: 1,
+    ratePerSecond,
+    payload: ({ number }) => readingPayload(number, payloadBytes),
+    signal: enough.signal,
+  })
+  try {
+    for (let kill = 0; kill < kills; kill++) {
+      await moves()
+      await wait(Math.random() * longestRunMs)
+      await pipeline.kill9()
+      await pipeline.restart()
+    }
+    await moves()
+    await wait(longestRunMs)
+  } finally {
+    enough.abort()
+  }
+  const published = await publishing
+  await settled({ progress: total, queueIsEmpty: () => true, quietMs })
+  await pipeline.stop()
+  const found = await check(services, place, published)
+  return { variant: variant.name, kills, published: published.length, ...found }
+}
