@@ -26,6 +26,8 @@ export interface TcpProxyOptions {
   readonly host?: string
   /** Port to listen on; any free one by default. */
   readonly port?: number
+  /** How much later every reply is passed on; 0 if absent. */
+  readonly replyDelayMs?: number
   /** Sees every chunk that passes. */
   readonly observe?: (direction: 'request' | 'reply', chunk: Buffer) => void
 }
@@ -50,7 +52,8 @@ export async function startTcpProxy(options: TcpProxyOptions): Promise<TcpProxy>
     const pair: Pair = { client, server: connect(options.target, options.host ?? '127.0.0.1'), holdReplies: false }
     pairs.add(pair)
     forward(client, pair.server, (chunk) => !silent && pass('request', chunk))
-    forward(pair.server, client, (chunk) => !silent && !swallowing && !pair.holdReplies && pass('reply', chunk))
+    const passesReply = (chunk: Buffer) => !silent && !swallowing && !pair.holdReplies && pass('reply', chunk)
+    forward(pair.server, client, passesReply, options.replyDelayMs)
     const end = () => {
       client.destroy()
       pair.server.destroy()
@@ -103,11 +106,15 @@ export async function startTcpProxy(options: TcpProxyOptions): Promise<TcpProxy>
   }
 }
 
-function forward(from: Socket, to: Socket, passes: (chunk: Buffer) => boolean): void {
-  from.on('data', (chunk) => {
-    if (!passes(chunk)) return
-    if (to.write(chunk)) return
+function forward(from: Socket, to: Socket, passes: (chunk: Buffer) => boolean, delayMs = 0): void {
+  const pass = (chunk: Buffer) => {
+    if (to.destroyed || to.write(chunk)) return
     from.pause()
     to.once('drain', () => from.resume())
+  }
+  from.on('data', (chunk) => {
+    if (!passes(chunk)) return
+    if (delayMs === 0) pass(chunk)
+    else setTimeout(pass, delayMs, chunk)
   })
 }
