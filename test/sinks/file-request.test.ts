@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { PipelineError } from '../../src/core/errors.ts'
 import type { Payload } from '../../src/core/record.ts'
 import { createRequestBuilder, deadLetter } from '../../src/sinks/file/request.ts'
-import { reading } from '../contract/sink-contract.ts'
+import { reading } from '../contract/sink-harness.ts'
 
 const lineOf = (content: 'payload' | 'record', payload: Payload) => {
   const { request, bytes } = createRequestBuilder(content)(reading(1, { payload, receivedAt: 7, route: 'r' }))

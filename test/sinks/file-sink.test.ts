@@ -6,7 +6,7 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkFileSink, sinkFields } from '../../src/sinks/file/config.ts'
 import { fileSink } from '../../src/sinks/file/sink.ts'
-import { reading } from '../contract/sink-contract.ts'
+import { reading } from '../contract/sink-harness.ts'
 import { forever, parsed } from './kafka-harness.ts'
 
 describe('file-sink', () => {
