@@ -16,6 +16,11 @@ after(() => Promise.all([proxy.close(), kafka.stop()]))
 const restarts = sized(2, 30)
 const someMessages = 600
 
+/**
+ * What comes twice was published twice: the publisher repeats what the broker has not confirmed. With its store the
+ * broker also sends again what it has no PUBACK for, which is told apart here and acknowledged once; where that PUBACK
+ * got lost on the way, there are two.
+ */
 for (const { delivery, store, clean } of [
   { delivery: 'outbox', store: true, clean: false },
   { delivery: 'confirm', store: true, clean: false },
@@ -68,10 +73,11 @@ for (const { delivery, store, clean } of [
     }
     await more('messages after the last restart', () => arrived.size)
     enough.abort()
-    const copies = packets(plant.wire.events, 'publish', 'toClient').length - arrived.size
     const result = await plant.settle(await publishing, kafka.brokers, store ? undefined : arrived)
     assertComplete(plant, result)
-    assert.ok(result.duplicated <= copies, `${result.duplicated} duplicates, ${copies} copies from the broker`)
+    const sent = packets(plant.wire.events, 'publish', 'toClient').length
+    const bound = (store ? plant.acknowledged() : sent) - arrived.size
+    assert.ok(result.duplicated <= bound, `${result.duplicated} duplicates, at most ${bound} are not ours`)
   })
 }
 
