@@ -182,7 +182,7 @@ describe('file-sink', () => {
   it('refuses a file that another sink writes, until that one is closed', async () => {
     const { sink } = await opened()
     const second = create({ path: path() })
-    await assert.rejects(second.open(forever), { code: 'CONFIG_INVALID', message: /^path: another file-sink/ })
+    await assert.rejects(second.open(forever), { code: 'CONFIG_INVALID', message: /^File: another file-sink/ })
     await second.close()
     await assert.rejects(second.open(forever), { code: 'CONFIG_INVALID' })
     await sink.close()
