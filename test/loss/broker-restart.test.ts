@@ -2,10 +2,9 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { startKafka } from '../services/kafka.ts'
 import { until } from '../services/processes.ts'
-import { publishNumbered } from '../services/publisher.ts'
 import { startTcpProxy } from '../services/tcp-proxy.ts'
 import { packets } from '../services/wire-assertions.ts'
-import { startPlant, topics } from './plant.ts'
+import { startPlant } from './plant.ts'
 import { sized } from './sizes.ts'
 import { assertComplete } from './verdict.ts'
 
@@ -32,7 +31,8 @@ for (const { delivery, store, clean } of [
   const whose = store ? 'nothing it has acknowledged' : 'nothing that has reached the flow'
   test(`mosquitto restarted ${how}, while the publisher retries, loses ${whose} (${delivery}, clean ${clean})`, {
     timeout: sized(180_000, 1_200_000),
-  }, async () => {
+  }, async (context) => {
+    context.after(() => proxy.heal())
     const arrived = new Set<number>()
     await using plant = await startPlant({
       brokers: `127.0.0.1:${proxy.port}`,
@@ -46,17 +46,7 @@ for (const { delivery, store, clean } of [
         return 'forward'
       },
     })
-    let confirmed = 0
-    const enough = new AbortController()
-    const publishing = publishNumbered({
-      port: plant.broker.port,
-      topics,
-      count: 1_000_000,
-      qos: 1,
-      ratePerSecond: 300,
-      signal: enough.signal,
-      onConfirmed: () => confirmed++,
-    })
+    const publishing = plant.publish({ ratePerSecond: 300 })
     const more = async (what: string, count: () => number) => {
       const start = count()
       const output = () => `${count() - start} so far\n${plant.nodeRed.log()}`
@@ -68,12 +58,11 @@ for (const { delivery, store, clean } of [
       await more('messages that Kafka does not confirm', () => arrived.size)
       if (!store) await plant.broker.kill()
       await plant.broker.restart()
-      await more('messages published after the restart', () => confirmed)
+      await more('messages published after the restart', publishing.confirmed)
       await proxy.heal()
     }
     await more('messages after the last restart', () => arrived.size)
-    enough.abort()
-    const result = await plant.settle(await publishing, kafka.brokers, store ? undefined : arrived)
+    const result = await plant.settle(await publishing.stop(), kafka.brokers, store ? undefined : arrived)
     assertComplete(plant, result)
     const sent = packets(plant.wire.events, 'publish', 'toClient').length
     const bound = (store ? plant.acknowledged() : sent) - arrived.size

@@ -4,8 +4,8 @@ import { after, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { startKafka } from '../services/kafka.ts'
 import { until } from '../services/processes.ts'
-import { type Numbered, publishNumbered } from '../services/publisher.ts'
-import { type Plant, startPlant, topics } from './plant.ts'
+import type { Numbered } from '../services/publisher.ts'
+import { type Plant, startPlant } from './plant.ts'
 import { sized } from './sizes.ts'
 import { assertComplete } from './verdict.ts'
 
@@ -35,16 +35,7 @@ test(`Kafka killed for ${outageMs / 1000} s at ${ratePerSecond} msg/s, Node-RED 
   timeout: sized(290_000, 1_800_000),
 }, async () => {
   await using plant = await startPlant({ brokers: kafka.brokers, output: 'reading', qos: 1, delivery: 'outbox' })
-  const enough = new AbortController()
-  const publishing = publishNumbered({
-    port: plant.broker.port,
-    topics,
-    qos: 1,
-    ratePerSecond,
-    payload: largeReading,
-    count: (3 * outageMs * ratePerSecond) / 1000,
-    signal: enough.signal,
-  })
+  const publishing = plant.publish({ ratePerSecond, payload: largeReading })
   await acknowledges(plant, 5 * ratePerSecond)
   await kafka.kill()
   const outage = wait(outageMs)
@@ -58,8 +49,7 @@ test(`Kafka killed for ${outageMs / 1000} s at ${ratePerSecond} msg/s, Node-RED 
   process.stderr.write(`RSS ${megabytes(before)} after warm-up, ${megabytes(growth)} more at the end of the outage\n`)
   await kafka.restart()
   await acknowledges(plant, 5 * ratePerSecond)
-  enough.abort()
-  const result = await plant.settle(await publishing, kafka.brokers)
+  const result = await plant.settle(await publishing.stop(), kafka.brokers)
   assertComplete(plant, result)
   assert.ok(result.duplicated <= batchRecords, `${result.duplicated} duplicates`)
   assert.ok(growth <= growthBound, `${growth} bytes of growth`)

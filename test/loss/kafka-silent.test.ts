@@ -3,9 +3,9 @@ import { after, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { startKafka } from '../services/kafka.ts'
 import { until } from '../services/processes.ts'
-import { type Numbered, publishNumbered } from '../services/publisher.ts'
+import type { Numbered } from '../services/publisher.ts'
 import { startTcpProxy } from '../services/tcp-proxy.ts'
-import { type Plant, startPlant, topics } from './plant.ts'
+import { type Plant, startPlant } from './plant.ts'
 import { sized } from './sizes.ts'
 import { assertComplete } from './verdict.ts'
 
@@ -108,21 +108,16 @@ for (const fault of faults) {
 
 /** Publishes before the fault, during it and for two seconds after it. */
 async function publishThrough({ strike, heal, isSilent }: Fault, plant: Plant): Promise<readonly Numbered[]> {
-  const enough = new AbortController()
-  const { signal } = enough
-  const { port } = plant.broker
-  const publishing = publishNumbered({ port, topics, count: 1_000_000, qos: 1, ratePerSecond, signal })
+  const publishing = plant.publish({ ratePerSecond })
   try {
     await until(() => plant.acknowledged() > 2 * ratePerSecond, { what: 'PUBACKs', timeoutMs: 60_000 })
     await strike()
     if (isSilent) await somethingWaits(plant)
-    await heal()
-    await wait(2000)
   } finally {
     await heal()
-    enough.abort()
   }
-  return publishing
+  await wait(2000)
+  return publishing.stop()
 }
 
 /** The silence is one: a second's worth of readings waits in the sink, which says so. */

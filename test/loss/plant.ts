@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { type Balance, balance, balanceLine, settled } from '../ledger/ledger.ts'
 import { readDeadLetters, readKafka, readMessage } from '../ledger/read.ts'
 import { createTopic } from '../services/kafka-topics.ts'
 import { type Mosquitto, type MosquittoOptions, startMosquitto } from '../services/mosquitto.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { until } from '../services/processes.ts'
-import { drainSession, type Numbered } from '../services/publisher.ts'
+import { drainSession, type Numbered, type PublishOptions, publishNumbered } from '../services/publisher.ts'
 import { inFlight, packets } from '../services/wire-assertions.ts'
 import { startWireProxy, type WireProxy, type WireProxyOptions } from '../services/wire-proxy.ts'
 
@@ -29,6 +30,14 @@ export interface PlantOptions {
   readonly nodes?: readonly FlowNode[]
 }
 
+/** A publisher that goes on until it is stopped, over everything that happens to the broker. */
+export interface Publishing {
+  /** How many messages the broker has confirmed. */
+  confirmed(): number
+  /** Waits for what is under way, and gives everything that was published. */
+  stop(): Promise<readonly Numbered[]>
+}
+
 /** Mosquitto with stored sessions, a wire proxy before it, and Node-RED with the flow MQTT -> rows -> Kafka, running. */
 export interface Plant extends AsyncDisposable {
   readonly broker: Mosquitto
@@ -41,6 +50,8 @@ export interface Plant extends AsyncDisposable {
   acknowledged(): number
   /** Messages sent to the flow on the newest connection and not acknowledged. */
   inFlight(): number
+  /** Publishes from now on; stopped with the plant at the latest. */
+  publish(options: Pick<PublishOptions, 'ratePerSecond' | 'payload'>): Publishing
   /** Kills Node-RED and gives how many messages were in flight. */
   kill9(): Promise<number>
   /** Starts Node-RED again and resolves when it is connected. */
@@ -82,6 +93,7 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
   const deployed = flow(options, wire.port, kafkaTopic)
   await nodeRed.deploy(deployed)
   await connected(0)
+  const publishers: Publishing[] = []
   let held: readonly Numbered[] = []
   const balanceOf = async (
     topic: string,
@@ -108,6 +120,11 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
     flow: deployed,
     acknowledged,
     inFlight: open,
+    publish: (pace) => {
+      const started = startPublishing({ ...pace, port: broker.port, qos: options.qos })
+      publishers.push(started)
+      return started
+    },
     kill9: async () => {
       const { connections } = wire
       await nodeRed.kill9()
@@ -130,9 +147,25 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
     },
     balanceOf,
     [Symbol.asyncDispose]: async () => {
+      await Promise.race([Promise.all(publishers.map(({ stop }) => stop())), wait(5000, undefined, { ref: false })])
       await nodeRed[Symbol.asyncDispose]()
       await wire.close()
       await broker.kill()
+    },
+  }
+}
+
+function startPublishing(options: Omit<PublishOptions, 'topics' | 'count'>): Publishing {
+  const enough = new AbortController()
+  let confirmed = 0
+  const onConfirmed = () => confirmed++
+  const { signal } = enough
+  const publishing = publishNumbered({ ...options, topics, count: Number.MAX_SAFE_INTEGER, signal, onConfirmed })
+  return {
+    confirmed: () => confirmed,
+    stop: () => {
+      enough.abort()
+      return publishing
     },
   }
 }

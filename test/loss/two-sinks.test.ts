@@ -5,9 +5,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { startKafka } from '../services/kafka.ts'
 import { recordsIn } from '../services/kafka-topics.ts'
 import { until } from '../services/processes.ts'
-import { publishNumbered } from '../services/publisher.ts'
 import { startTcpProxy } from '../services/tcp-proxy.ts'
-import { type Plant, startPlant, topics } from './plant.ts'
+import { type Plant, startPlant } from './plant.ts'
 import { assertComplete } from './verdict.ts'
 
 const kafka = await startKafka({ proxied: true })
@@ -47,29 +46,17 @@ async function withOneSinkDown(delivery: 'outbox' | 'confirm', during: (outage: 
     nodes: [cluster, { ...sink, topic: secondTopic, partitions: 3, maxRetryBackoffMs: '2 s' }],
     properties: { rows: { wires: [['sink', 'sink-2'], []] }, in: { windowRecords } },
   })
-  let confirmed = 0
-  const enough = new AbortController()
-  const publishing = publishNumbered({
-    port: plant.broker.port,
-    topics,
-    count: 1_000_000,
-    qos: 1,
-    ratePerSecond,
-    signal: enough.signal,
-    onConfirmed: () => confirmed++,
-  })
+  const publishing = plant.publish({ ratePerSecond })
   const progress = async () => ({
-    published: confirmed,
+    published: publishing.confirmed(),
     first: await recordsIn(kafka.brokers, plant.kafkaTopic),
     second: await recordsIn(kafka.brokers, secondTopic),
   })
   await until(() => plant.acknowledged() > 5 * ratePerSecond, { what: 'PUBACKs', timeoutMs: 60_000 })
   await proxy.refuse()
-  await during({ plant, progress, over: wait(outageMs) })
-  await proxy.heal()
+  await during({ plant, progress, over: wait(outageMs) }).finally(() => proxy.heal())
   await wait(2000)
-  enough.abort()
-  const published = await publishing
+  const published = await publishing.stop()
   for (const result of [
     await plant.settle(published, kafka.brokers),
     await plant.balanceOf(secondTopic, published, kafka.brokers),
