@@ -16,11 +16,11 @@ const ratePerSecond = sized(300, 100)
  * What the second half of the outage adds to the memory of Node-RED. The outbox keeps at most 16 MB of what waits; the
  * rest is room for the collector, whose heap is between two sizes at any moment.
  */
-const growthBound = 48 << 20
+const growthBound = 64 << 20
 
-/** Large enough for the backlog to be three times the bound: held in memory, it would be seen. */
+/** Large enough for the backlog to be far over the bound: held in memory, it would be seen. */
 const payloadBytes = sized(16 << 10, 8 << 10)
-const backlogBytes = 3 * growthBound
+const backlogBytes = 2.5 * growthBound
 
 /** One write to Kafka is under way at a time; Kafka may have stored it and died before it said so. */
 const batchRecords = 500
