@@ -89,16 +89,19 @@ function nothingStored(id: string, cursor: Cursor | undefined, damage: Damage): 
   return { id, segments: [], confirmed: last, next: last + 1, cutBytes: 0 }
 }
 
-/** The segment files in order, without those whose creation was interrupted: nothing can be in them. */
+/** The segment files in order, without a newest one whose creation was interrupted: nothing can be in it. */
 async function survey(files: FileLayer, directory: string, patience: Patience): Promise<Found[]> {
   const found: Found[] = []
   for (const name of [...(await files.list(directory))].sort()) {
     const number = segmentNumber(name)
     if (number === undefined) continue
-    const file = path.join(directory, name)
-    const head = await patiently(() => readHead(files, file), patience)
-    if (head && !head.header && head.bytes <= segmentHeaderBytes) await files.unlink(file).catch(() => {})
-    else found.push({ number, name, header: head?.header, bytes: head?.bytes })
+    const head = await patiently(() => readHead(files, path.join(directory, name)), patience)
+    found.push({ number, name, header: head?.header, bytes: head?.bytes })
+  }
+  const newest = found.at(-1)
+  if (newest?.bytes !== undefined && !newest.header && newest.bytes <= segmentHeaderBytes) {
+    await files.unlink(path.join(directory, newest.name)).catch(() => {})
+    found.pop()
   }
   return found
 }
@@ -152,9 +155,11 @@ async function describe(
   const segments: Segment[] = []
   for (const [index, file] of found.entries()) {
     const header = file.header?.id === id ? file.header : undefined
-    const previous = header?.previous ?? (await guessPrevious(found, index, cursor, scan))
-    const first = header?.first ?? previous + 1
     const before = segments.at(-1)
+    // Never below what came before: the end of the log would else lie before entries that can be read.
+    const previous =
+      header?.previous ?? Math.max(before?.previous ?? 0, await guessPrevious(found, index, cursor, scan))
+    const first = header?.first ?? previous + 1
     if (before) before.last = previous
     const createdAt = header?.createdAt ?? before?.newestAt ?? Date.now()
     if (before) before.newestAt = createdAt
@@ -173,7 +178,7 @@ async function describe(
   return segments
 }
 
-/** For a segment whose head cannot be read: what came before it, or what is still legible in it. */
+/** For a segment whose head cannot be read: what came before it, or what is still legible in it. The oldest holds all since the cursor. */
 async function guessPrevious(
   found: readonly Found[],
   index: number,
@@ -183,7 +188,8 @@ async function guessPrevious(
   const before = index > 0 ? (await scan(found[index - 1]!)).last : undefined
   if (before !== undefined) return before
   const first = (await scan(found[index]!)).first
-  if (first !== undefined) return first - 1
+  const oldest = index === 0 ? cursor?.position : undefined
+  if (first !== undefined) return Math.min(first - 1, oldest ?? first - 1)
   return cursor?.position ?? found[index + 1]?.header?.previous ?? 0
 }
 
