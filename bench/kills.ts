@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { settled } from '../test/ledger/ledger.ts'
+import { readTopic } from '../test/services/kafka-topics.ts'
 import { createSession, publishNumbered } from '../test/services/publisher.ts'
 import { check, type Found, newPlace, readable, type Services } from './measure.ts'
 import type { Place, Variant } from './pipeline.ts'
@@ -23,7 +24,7 @@ const quietMs = 6000
 
 /** Kills the pipeline at random moments of a live stream, lets it finish, and reads the books. */
 export async function survive(services: Services, variant: Variant, crashes: Crashes): Promise<Survival> {
-  const { broker, ends } = services
+  const { broker, brokers, ends } = services
   const place = await newPlace(services)
   await createSession(broker.port, place.clientId, [place.filter])
   await using pipeline = await variant.open()
@@ -46,7 +47,7 @@ export async function survive(services: Services, variant: Variant, crashes: Cra
   const published = await publishing
   await settled({ progress: total, queueIsEmpty: () => true, quietMs })
   await pipeline.stop()
-  const found = await check(services, place, published)
+  const found = await check(broker, place, published, await readTopic(brokers, place.kafkaTopic))
   return { variant: variant.name, kills: crashes.kills, published: published.length, ...found }
 }
 

@@ -37,7 +37,7 @@ export async function latency(services: Services, variant: Variant, stream: Stre
   const { ratePerSecond, warmUpSeconds, seconds } = stream
   const { broker, brokers, ends } = services
   await using wire = await startWireProxy({ brokerPort: broker.port })
-  const own = await newPlace(services, { 'message.timestamp.type': 'LogAppendTime' })
+  const own = await newPlace(services)
   const place = { ...own, mqttPort: wire.port }
   await createSession(broker.port, place.clientId, [place.filter])
   const syncs = observeSyncs()
@@ -59,7 +59,7 @@ export async function latency(services: Services, variant: Variant, stream: Stre
     acknowledged: sinceSent(acknowledgedMs(wire.events)),
     stored: sinceSent(storedMs(records, wallMs)),
     syncs: syncs.read(),
-    ...(await check(services, place, published, records)),
+    ...(await check(broker, place, published, records)),
   }
 }
 

@@ -31,14 +31,14 @@ ${circumstances('npm run bench:peers', date, machine)}
 ${table(['peer', 'versions'], Object.entries(versions))}
 
 Every pipeline decodes each reading and writes it as JSON (Telegraf: flattened, beside a name, tags and its own time), with
-its MQTT topic as key. In each of ${rounds.length} rounds they follow each other, so that they meet the same machine.
+its MQTT topic as key. Only Rowline's records carry headers: five of MQTT, and with the outbox the record's id. In each of ${rounds.length} rounds they follow each other, so that they meet the same machine.
 
 ${failures.length === 0 ? 'Nothing failed.' : `Failed:\n\n${failures.map((line) => `- ${line}`).join('\n')}`}
 
 ## Drain of a preloaded session
 
-Sessions of ${whole(summaries[0]?.messages ?? 0)} readings. Node-RED is warm: it has drained another session before. CPU of the other programs includes their
-start. Medians over the rounds.
+Sessions of ${whole(summaries[0]?.messages ?? 0)} readings. Rate: from the first append in Kafka to the last, by Kafka's clock. Node-RED
+is warm: it has drained another session before. CPU of the other programs includes their start. Medians over the rounds.
 
 ${acknowledgeTable(variants)}
 
