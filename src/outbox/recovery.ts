@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
-import { type Cursor, readCursor } from './cursor.ts'
+import { type Cursor, readCursor, writeCursor } from './cursor.ts'
 import type { Damage } from './damage.ts'
 import type { FileLayer } from './files.ts'
 import { readUpTo } from './files.ts'
@@ -38,13 +38,15 @@ interface Scan {
   readonly validEnd: number
 }
 
+const ignore = () => {}
+
 /** The crc of every frame starts from here. */
 export function seedOf(id: string): number {
   return crc32(id)
 }
 
 /**
- * What a directory holds, without changing a byte of it. How far a segment goes is told by the head of the next one;
+ * What a directory holds, without changing a byte of an entry. How far a segment goes is told by the head of the next one;
  * only the newest is read through, and synced before anything of it may be handed out. A cursor that does not fit
  * is ignored: entries are then handed out again, never left out.
  */
@@ -71,14 +73,20 @@ export async function recover(
   const cutBytes = newest.bytes - tail.validEnd
   newest.bytes = tail.validEnd
   await syncNewest(files, directory, newest)
-  if (cursor && cursor.last > newest.last) damage.missing(cursor.last - newest.last, newest)
+  const confirmed = Math.max(cursor && cursor.position <= newest.last ? cursor.position : 0, segments[0]!.previous)
+  const last = cursor?.last ?? 0
+  if (last > newest.last) damage.missing(last - newest.last, newest)
+  // A disk that has failed a sync may show what it will forget, and say that it has synced it now: what is handed out
+  // under these positions must not be followed by something else under the same.
+  if (last < newest.last)
+    await writeCursor(files, directory, { id, position: confirmed, last: newest.last }).catch(ignore)
   // Had the bytes cut off been entries that were already handed out, their positions must not be given again.
   const spared = Math.floor(cutBytes / frameHeaderBytes)
   return {
     id,
     segments,
-    confirmed: Math.max(cursor && cursor.position <= newest.last ? cursor.position : 0, segments[0]!.previous),
-    next: Math.max(newest.last, cursor?.last ?? 0) + spared + 1,
+    confirmed,
+    next: Math.max(newest.last, last) + spared + 1,
     cutBytes,
   }
 }
