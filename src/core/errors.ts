@@ -111,11 +111,13 @@ export const errorTable = {
   },
   OUTBOX_UNUSABLE: {
     disposition: 'config',
-    message: 'The outbox folder {path} cannot be used: {problem}. Give Node-RED the right to read and write there.',
+    message:
+      'The outbox folder {path} cannot be used: {problem}. Give Node-RED the right to read and write there, or the node another "Outbox folder".',
   },
   OUTBOX_FAILED: {
-    disposition: 'retry',
-    message: 'The disk of the outbox {path} fails: {problem}. Nothing is acknowledged until it can be written again.',
+    disposition: 'config',
+    message:
+      'The disk of the outbox {path} fails: {problem}. Make room or replace it. Nothing is acknowledged until it can be written again, which is tried again and again.',
   },
   OUTBOX_DAMAGED: {
     disposition: 'reject',
