@@ -11,7 +11,7 @@ const reading =
   '{"ts":1707882120000,"metadata":{"siteId":103,"deviceId":1014,"sensorId":10124,"unit":"Amp","ts_human":"2024-02-14T05:42:00.000000",' +
   '"location":{"latitude":-33.9137,"longitude":25.5827},"deviceType":"Hoist_Motor"},"measurement":24}'
 
-const mode = { failOnMissingField: false, ignoreParseErrors: false }
+const mode = { failOnMissingField: false, ignoreParseErrors: false, timestampFormat: 'SQL' as const }
 const decode = compileDecoder(schema, mode)
 const ignoring = compileDecoder(schema, { ...mode, ignoreParseErrors: true })
 const parse = (bytes: Uint8Array) => JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString())
