@@ -2,7 +2,16 @@ import { PipelineError } from '../core/errors.ts'
 import type { Row } from '../core/record.ts'
 import { readExactly } from './decode-exactly.ts'
 import { decodeUtf8, refuseDepth } from './json-text.ts'
-import type { Column, ColumnType, DecoderOptions, Item, RowSchema, ScalarType } from './row-schema.ts'
+import { numberQuoter } from './quote-numbers.ts'
+import {
+  type Column,
+  type ColumnType,
+  type DecoderOptions,
+  type Item,
+  type RowSchema,
+  type ScalarType,
+  typesIn,
+} from './row-schema.ts'
 import { type ReadScalar, scalarReader } from './scalars.ts'
 import { timestampOfMillis } from './times.ts'
 
@@ -22,19 +31,26 @@ export type Decode = (bytes: Uint8Array) => Row | undefined
  * | BYTES, BINARY, VARBINARY | bytes, a Buffer in Node.js |
  * | ARRAY, MAP, ROW | array, object |
  *
- * Two ways through: code made for the schema, which takes values that are of their column's type or written as text and
- * never looks into other fields, and `readExactly` for everything else.
+ * Two ways through: code made for the schema, which takes values that are of their column's type or written as text
+ * (at a second try also those that `numberQuoter` makes texts of) and never looks into other fields, and `readExactly`
+ * for everything else.
  */
 export function compileDecoder(schema: RowSchema, options: DecoderOptions): Decode {
   const assemble = compileAssembler(schema.columns, options)
   const exactly = readExactly(schema, options)
   const needsText = needsNumberText(schema.columns)
+  const quote = numberQuoter(schema.columns)
+  const again = (text: string) => {
+    const quoted = quote?.(text)
+    return quoted === undefined || quoted === text ? undefined : assemble(JSON.parse(quoted))
+  }
   const decode = (bytes: Uint8Array) => {
     if (bytes.length === 0) return undefined
     const text = decodeUtf8(bytes)
     if (text.length > longText) refuseDepth(text)
     if (needsText?.test(text)) return exactly(text)
-    return assemble(parsed(text)) ?? exactly(text)
+    const value = parsed(text)
+    return value === undefined ? exactly(text) : (assemble(value) ?? again(text) ?? exactly(text))
   }
   return options.ignoreParseErrors ? skipErrors(decode) : decode
 }
@@ -65,18 +81,12 @@ function skipErrors(decode: Decode): Decode {
 
 /** Where JSON.parse may have lost what counts: more than 15 digits for a DECIMAL, the `.0` that is wrong in a TINYINT. */
 function needsNumberText(columns: readonly Column[]): RegExp | undefined {
-  const kinds = new Set(columns.flatMap(({ type }) => [...kindsIn(type)]))
+  const kinds = new Set(typesIn({ kind: 'ROW', columns }).map(({ kind }) => kind))
   const patterns = [
-    ...(kinds.has('DECIMAL') ? ['[0-9.]{16}'] : []),
+    ...(kinds.has('DECIMAL') ? ['[^0-9.][0-9.]{16}'] : []),
     ...(kinds.has('TINYINT') || kinds.has('SMALLINT') ? ['[0-9](?:\\.0*(?![0-9])|[eE])'] : []),
   ]
   return patterns.length === 0 ? undefined : new RegExp(patterns.join('|'))
-}
-
-function kindsIn(type: ColumnType): readonly ColumnType['kind'][] {
-  if (type.kind === 'ROW') return type.columns.flatMap((column) => kindsIn(column.type))
-  if (type.kind === 'ARRAY') return kindsIn(type.element.type)
-  return type.kind === 'MAP' ? kindsIn(type.value.type) : [type.kind]
 }
 
 /** Whether the value `v` of JSON.parse can be taken as it is, as JavaScript source. The other types are read by calls. */

@@ -64,10 +64,7 @@ const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['client.id', text('source', 'clientId')],
   ['username', text('source', 'user')],
   ['password', text('source', 'password')],
-  [
-    'automatic-reconnect',
-    notice("the connection always comes back: 'automatic-reconnect' has no counterpart", readFlag),
-  ],
+  ['automatic-reconnect', readReconnect],
   ['clean-session', readCleanSession],
   ['ssl', flag('source', 'useTls')],
   ...['truststore.path', 'truststore.password', 'keystore.path', 'keystore.password'].map((name): [string, Read] => [
@@ -77,9 +74,9 @@ const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['ssl.key.password', text('source', 'passphrase')],
   ['ssl.protocol.version', notice("'ssl.protocol.version' is not applied: TLS 1.2 or newer is used")],
   ['ssl.cipher.suites', notice("'ssl.cipher.suites' is not applied: the ciphers of Node.js are offered")],
-  ['connection.timeout', seconds('connectTimeoutMs')],
+  ['connection.timeout', seconds('connectTimeoutMs', 600)],
   ['keep.alive.interval', amount('source', 'keepalive', 0, 65_535)],
-  ['max.reconnect.delay', seconds('maxReconnectDelayMs')],
+  ['max.reconnect.delay', seconds('maxReconnectDelayMs', 3600)],
   ['executor.service.threads', notice("'executor.service.threads' is not needed: use poolSize")],
   ['last.will.topic', text('source', 'willTopic')],
   ['last.will.message', text('source', 'willPayload')],
@@ -114,17 +111,20 @@ function quality(target: Target, property: string): Read {
   }
 }
 
-function seconds(property: string): Read {
+function seconds(property: string, max: number): Read {
   return (option, found) => {
-    found.source[property] = readWholeNumber(option, 1, 600) * 1000
+    found.source[property] = readWholeNumber(option, 1, max) * 1000
   }
 }
 
-function notice(sentence: string, check?: (option: TableOption) => unknown): Read {
-  return (option, { notices }) => {
-    check?.(option)
+function notice(sentence: string): Read {
+  return (_option, { notices }) => {
     notices.push(sentence)
   }
+}
+
+function readReconnect(option: TableOption, { notices }: Found): void {
+  if (!readFlag(option)) notices.push("'automatic-reconnect' is not applied: the connection always comes back")
 }
 
 function readConnector(option: TableOption): void {

@@ -62,6 +62,13 @@ export interface DecoderOptions {
 export const timestampFormats = ['SQL', 'ISO-8601'] as const
 export type TimestampFormat = (typeof timestampFormats)[number]
 
+/** The type itself and all types in it. */
+export function typesIn(type: ColumnType): readonly ColumnType[] {
+  if (type.kind === 'ROW') return [type, ...type.columns.flatMap((column) => typesIn(column.type))]
+  if (type.kind === 'ARRAY') return [type, ...typesIn(type.element.type)]
+  return type.kind === 'MAP' ? [type, ...typesIn(type.value.type)] : [type]
+}
+
 /** The Flink text of a type, names always quoted; `parseRowSchema` reads that of a ROW back. */
 export function formatType(type: ColumnType): string {
   switch (type.kind) {

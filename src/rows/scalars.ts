@@ -114,9 +114,12 @@ function ifDouble(value: ExactJson, make: (double: number) => number): number | 
 const orText = (double: number): number | string => (Number.isFinite(double) ? double : String(double))
 
 const smallestNormalFloat = 2 ** -126
+/** Up to here every whole number is a 32-bit value. */
+const wholeFloats = 2 ** 24
 
 /** The shortest number that means the same 32-bit value: 33.333, not 33.33300018310547. */
 function shortestFloat(double: number): number {
+  if (Number.isInteger(double) && Math.abs(double) <= wholeFloats) return double
   const float = Math.fround(double)
   if (!Number.isFinite(float)) return float
   const fewest = Math.abs(float) < smallestNormalFloat ? 1 : 6
