@@ -1,5 +1,5 @@
 import { PipelineError } from '../../src/core/errors.ts'
-import { toJson } from '../../src/core/record.ts'
+import { type Row, toJson } from '../../src/core/record.ts'
 import { compileDecoder } from '../../src/rows/compile-decoder.ts'
 import { parseRowSchema } from '../../src/rows/parse-ddl.ts'
 import type { TimestampFormat } from '../../src/rows/row-schema.ts'
@@ -38,10 +38,15 @@ export function mismatches(vectors: readonly Vector[], mode: Mode): readonly str
   })
 }
 
+/** Undefined where nothing comes of it; throws what the decoder throws. */
+export function rowOf(vector: Vector, mode: Mode): Row | undefined {
+  const options = { ...modes[mode], timestampFormat: vector.timestampFormat }
+  return compileDecoder(parseRowSchema(vector.type), options)(bytesOf(vector))
+}
+
 function decode(vector: Vector, mode: Mode): string {
   try {
-    const options = { ...modes[mode], timestampFormat: vector.timestampFormat }
-    const row = compileDecoder(parseRowSchema(vector.type), options)(bytesOf(vector))
+    const row = rowOf(vector, mode)
     return row === undefined ? 'skip' : canonical(toJson(row), vector)
   } catch (error) {
     if (error instanceof PipelineError && error.disposition === 'reject') return 'error'
