@@ -1,7 +1,8 @@
 import { PipelineError } from '../core/errors.ts'
 import type { Row } from '../core/record.ts'
 import { readExactly } from './decode-exactly.ts'
-import { decodeUtf8, refuseDepth } from './json-text.ts'
+import { refuseDepth } from './json-depth.ts'
+import { decodeUtf8 } from './json-text.ts'
 import { numberQuoter } from './quote-numbers.ts'
 import {
   type Column,
@@ -193,7 +194,8 @@ class AssemblerCode {
   #map(value: Item): string {
     const item = this.#item(value)
     return this.#add(
-      (name) => `function ${name}(o) { let v, w; for (const key in o) { v = o[key]; o[key] = ${item} } return o }`,
+      (name) =>
+        `function ${name}(o) { let v, w; for (const key of Object.keys(o)) { v = o[key]; o[key] = ${item} } return o }`,
     )
   }
 

@@ -1,10 +1,11 @@
 import { PipelineError } from '../core/errors.ts'
 import type { Value } from '../core/record.ts'
-import { decodeUtf8, maxDepth, parseJson, refuseDepth } from './json-text.ts'
+import { maxDepth, refuseDepth } from './json-depth.ts'
+import { decodeUtf8, parseJson } from './json-text.ts'
 import { narrow } from './scalars.ts'
 
 /** Integers beyond 2^53 have at least 16 digits, and not behind a decimal point; or a number overflows. */
-const needsText = /(?<![.0-9])[0-9]{16}|[eE]\+?[0-9]{3}/
+const needsText = /(?:^|[^.0-9])[0-9]{16}|[eE]\+?[0-9]{3}/
 
 /** Any JSON value, strictly; integers beyond 2^53 are BigInt. Throws JSON_INVALID, also for a number beyond a double. */
 export function decodeJson(bytes: Uint8Array): Value {

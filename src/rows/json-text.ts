@@ -1,4 +1,19 @@
 import { PipelineError } from '../core/errors.ts'
+import {
+  backslash,
+  closeArray,
+  closeObject,
+  colon,
+  comma,
+  minus,
+  nine,
+  openArray,
+  openObject,
+  quote,
+  space,
+  zero,
+} from './json-codes.ts'
+import { maxDepth, tooDeep } from './json-depth.ts'
 
 /** JSON in which a number that is no short integer can be something else than a JavaScript number. */
 export type Json<N> = null | boolean | string | number | N | readonly Json<N>[] | JsonObject<N>
@@ -16,39 +31,8 @@ export interface JsonRules<N> {
   readonly lenient: boolean
 }
 
-/** Deeper documents are refused: nothing that clones or writes them further on would survive them. */
-export const maxDepth = 1000
 /** Longer numbers are refused: making a BigInt of a number takes more than linear time. */
 const maxNumberLength = 1000
-
-const [quote, comma, minus, zero, nine, colon] = [0x22, 0x2c, 0x2d, 0x30, 0x39, 0x3a]
-const [openArray, backslash, closeArray, openObject, closeObject] = [0x5b, 0x5c, 0x5d, 0x7b, 0x7d]
-const space = 0x20
-
-/** Throws JSON_INVALID for a text that is nested too deep, which JSON.parse would go into. What is no JSON may pass. */
-export function refuseDepth(text: string): void {
-  let depth = 0
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code === quote) at = endOfString(text, at)
-    else if (code === openArray || code === openObject) {
-      if (++depth > maxDepth) throw tooDeep(at)
-    } else if (code === closeArray || code === closeObject) depth--
-  }
-}
-
-/** Where the closing quote is of the string that opens at `start`, or the end of the text. */
-function endOfString(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code === quote) return at
-    if (code === backslash) at++
-  }
-  return text.length
-}
-
-const tooDeep = (at: number): PipelineError =>
-  new PipelineError('JSON_INVALID', { problem: `it is nested more than ${maxDepth} deep at character ${at + 1}` })
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 

@@ -76,6 +76,10 @@ test('values are converted as Flink does where the conformance file is silent', 
     ['DOUBLE', '"+Infinity"', 'Infinity'],
     ['DOUBLE', '-1e999', '-Infinity'],
     ['DOUBLE', '-0.0', -0],
+    ['FLOAT', '1.4e-45', 1e-45],
+    ['FLOAT', '123456789', 123456790],
+    ['FLOAT', '33.33300018310547', 33.333],
+    ['FLOAT', '-0.0', -0],
     ['BOOLEAN', 'false', false],
     ['BOOLEAN', '"tRuE"', true],
     ['STRING', '-1.50E+3', '-1.50E+3'],
@@ -283,5 +287,35 @@ test('values that have the type of their column take the fast way, which does no
   assert.match(
     error(() => decode(`{"z":${bomb},${usual.replace('101', '[101]')}}`)).message,
     /nested more than 1000 deep/,
+  )
+})
+
+test('numbers that need their text take the second try, which finds them by name and nowhere else', () => {
+  const bomb = `${'['.repeat(2000)}${']'.repeat(2000)}`
+  const decode = decoder('s STRING, id BIGINT, c CHAR(2), r ROW<s STRING>, `b"s` BIGINT, `x*` STRING')
+  const row = decode(
+    `{"z":${bomb},"s" : 1.50 ,"id":-9007199254740993,"c":1E5,"r":{"s":12345678901234567890},"b\\"s":5,"x*":7}`,
+  )
+  assert.deepEqual(row, {
+    s: '1.50',
+    id: -9007199254740993n,
+    c: '1E5',
+    r: { s: '12345678901234567890' },
+    'b"s': 5,
+    'x*': '7',
+  })
+  const quoted = '{"s":"\\"id\\":9007199254740993, \\"s\\":1}","id":9007199254740993}'
+  assert.deepEqual(decoder('s STRING, id BIGINT')(quoted), {
+    s: '"id":9007199254740993, "s":1}',
+    id: 9007199254740993n,
+  })
+  assert.deepEqual(decoder('s STRING, n INT')('{"s":1.0,"n":1.9,"s":2.50}'), { s: '2.50', n: 1 })
+})
+
+test('a number is no BYTES, though another column of that name needs the text of its number', () => {
+  const decode = decoder('a BIGINT, r ROW<a BYTES>')
+  assert.equal(
+    error(() => decode('{"a":9007199254740993,"r":{"a":1234567890123456}}')).message,
+    'At /r/a: expected BYTES, found 1234567890123456',
   )
 })
