@@ -11,26 +11,8 @@ import {
   table,
   text,
 } from '../config/fields.ts'
-import { type ParsedSchema, readItemText, readRowSchema } from './parse-ddl.ts'
+import { type ParsedSchema, parseRowSchema, readItemText, readRowSchema } from './parse-ddl.ts'
 import { type Item, timestampFormats } from './row-schema.ts'
-
-const schemaText = code({
-  label: 'Schema',
-  note: 'A Flink CREATE TABLE statement, a ROW<…> type, or a list of columns such as "ts BIGINT, unit STRING". All types of Flink SQL that JSON can hold, NOT NULL, and the computed column TO_TIMESTAMP(FROM_UNIXTIME(CAST(ts AS BIGINT) / 1000)).',
-  placeholder: 'ts BIGINT, metadata ROW<siteId INT, unit STRING>, measurement DOUBLE',
-  when: { field: 'writtenAs', values: ['sql'] },
-})
-
-/** A schema as text; the parsed configuration holds its columns. */
-const schema: Field<ParsedSchema | undefined> = {
-  ...schemaText,
-  default: undefined,
-  required: false,
-  parse: (raw) => {
-    const written = schemaText.parse(raw)
-    return written instanceof Problem ? written : readRowSchema(written)
-  },
-}
 
 const typeText = text({
   label: 'Type',
@@ -55,7 +37,13 @@ export const rowSchemaFields = {
     values: ['sql', 'columns'],
     default: 'sql',
   }),
-  schema,
+  schema: code({
+    label: 'Schema',
+    note: 'A Flink CREATE TABLE statement, a ROW<…> type, or a list of columns such as "ts BIGINT, unit STRING". All types of Flink SQL that JSON can hold, NOT NULL, and the computed column TO_TIMESTAMP(FROM_UNIXTIME(CAST(ts AS BIGINT) / 1000)).',
+    placeholder: 'ts BIGINT, metadata ROW<siteId INT, unit STRING>, measurement DOUBLE',
+    default: '',
+    when: { field: 'writtenAs', values: ['sql'] },
+  }),
   columns: table({
     label: 'Columns',
     note: 'What the rows hold, in this order. What else is in a payload is left out.',
@@ -77,8 +65,12 @@ export const rowSchemaFields = {
 }
 export type RowSchemaConfig = ConfigOf<typeof rowSchemaFields>
 
+/** The text is read here and not by its field: while another way of writing is chosen, it may be anything. */
 export function checkRowSchema({ writtenAs, schema, columns }: RowSchemaConfig): readonly FieldProblem[] {
-  if (writtenAs === 'sql') return schema === undefined ? [{ field: 'schema', text: problemTexts.required }] : []
+  if (writtenAs === 'sql') {
+    const read = schema === '' ? new Problem(problemTexts.required) : readRowSchema(schema)
+    return read instanceof Problem ? [{ field: 'schema', text: read.text }] : []
+  }
   const names = columns.map(({ name }) => name)
   const twice = names.find((name, i) => names.indexOf(name) < i)
   return [
@@ -89,7 +81,7 @@ export function checkRowSchema({ writtenAs, schema, columns }: RowSchemaConfig):
 
 /** The schema of a configuration that `checkRowSchema` has nothing to say about. */
 export function schemaOf({ writtenAs, schema, columns }: RowSchemaConfig): ParsedSchema {
-  if (writtenAs === 'sql') return schema!
+  if (writtenAs === 'sql') return parseRowSchema(schema)
   const listed = columns.map(({ name, type, required }) => ({
     name,
     type: type.type,

@@ -160,20 +160,24 @@ test('a decoder that contradicts itself is refused with the field at fault', () 
   ])
 })
 
-test('a row-schema is configured with text and holds its columns; a wrong text is a problem of that field', () => {
-  const { config } = parseFields(schemaNode.fields, { schema: 'a INT, x AS 1' })
-  assert.deepEqual(config?.schema, {
+test('a row-schema is configured with text; a wrong one is a problem of that field, unless it is not in use', () => {
+  const read = (options: object) => parseFields(schemaNode.fields, { ...options }).config!
+  const config = read({ schema: 'a INT, x AS 1' })
+  assert.deepEqual(schemaNode.check!(config), [])
+  assert.deepEqual(schemaOf(config), {
     columns: [{ name: 'a', type: { kind: 'INT' }, notNull: false }],
     decoding: {},
     ignored: [
       'line 1: "x AS 1" has no effect: other expressions than TO_TIMESTAMP(FROM_UNIXTIME(… / 1000)) are not evaluated',
     ],
   })
-  assert.deepEqual(parseFields(schemaNode.fields, { schema: 'a INT,\nb' }).problems, [
+  const wrong = { schema: 'a INT,\nb' }
+  assert.deepEqual(schemaNode.check!(read(wrong)), [
     { field: 'schema', text: 'line 2: expected the type of column "b", found the end' },
   ])
-  const { config: empty } = parseFields(schemaNode.fields, {})
-  assert.deepEqual(schemaNode.check!(empty!), [{ field: 'schema', text: 'is required' }])
+  assert.deepEqual(schemaNode.check!(read({})), [{ field: 'schema', text: 'is required' }])
+  const columns = [{ name: 'a', type: 'INT' }]
+  assert.deepEqual(schemaNode.check!(read({ ...wrong, writtenAs: 'columns', columns })), [])
 })
 
 test('a row-schema is written as a list of columns too', () => {
