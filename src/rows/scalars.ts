@@ -21,9 +21,9 @@ export function scalarReader(type: ScalarType, timestampFormat: TimestampFormat)
     case 'SMALLINT':
       return (value) => readText(value, (text) => readShort(text, 0x8000))
     case 'INT':
-      return (value) => readInteger(value, -(2 ** 31), 2 ** 31 - 1, 2n ** 31n - 1n)
+      return (value) => readInteger(value, int)
     case 'BIGINT':
-      return (value) => readInteger(value, -(2 ** 63), 2 ** 63, 2n ** 63n - 1n)
+      return (value) => readInteger(value, bigint)
     case 'FLOAT':
       return (value) => ifDouble(value, shortestFloat)
     case 'DOUBLE':
@@ -65,13 +65,23 @@ function numberText(value: ExactJson): string | undefined {
   return value instanceof NumberText ? value.text : undefined
 }
 
-/** Number where that is exact, else BigInt. `largest` is the limit for integer texts, `min` and `max` for the others. */
-function readInteger(value: ExactJson, min: number, max: number, largest: bigint): number | bigint | undefined {
+/** The limits of a type: `smallest` and `largest` are those of integer texts, `min` and `max` those of other numbers. */
+interface Limits {
+  readonly smallest: bigint
+  readonly largest: bigint
+  readonly min: number
+  readonly max: number
+}
+const int: Limits = { smallest: -(2n ** 31n), largest: 2n ** 31n - 1n, min: -(2 ** 31), max: 2 ** 31 - 1 }
+const bigint: Limits = { smallest: -(2n ** 63n), largest: 2n ** 63n - 1n, min: -(2 ** 63), max: 2 ** 63 }
+
+/** Number where that is exact, else BigInt. */
+function readInteger(value: ExactJson, { smallest, largest, min, max }: Limits): number | bigint | undefined {
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value + 0
   const text = typeof value === 'string' ? trim(value) : numberText(value)
   if (text === undefined) return undefined
   const integer = parseInteger(text)
-  if (integer !== undefined) return integer >= -largest - 1n && integer <= largest ? narrow(integer) : undefined
+  if (integer !== undefined) return integer >= smallest && integer <= largest ? narrow(integer) : undefined
   if (typeof value === 'string') return undefined
   const double = Number(text)
   if (double < min || double > max) return undefined

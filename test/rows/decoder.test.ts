@@ -230,6 +230,7 @@ test('names that every JavaScript object knows are columns like all others', () 
   )
   assert.deepEqual(Object.values(decode('{"__proto__":null,"toString":5}')!), [null, null, '5', null, null, null])
   const nested = decoder('`__proto__` ROW<polluted STRING>, other INT')
+  assert.deepEqual(Object.values(nested('{"other":1}')!), [null, 1])
   for (const other of [1, '"1"']) {
     const row = nested(`{"__proto__":{"polluted":"x"},"other":${other}}`)!
     assert.equal('polluted' in row, false)
