@@ -1,19 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { createTopic, readTopic } from '../test/services/kafka-topics.ts'
-import { type NodeRed, startNodeRed } from '../test/services/node-red.ts'
+import { balance } from '../test/ledger/ledger.ts'
+import { createTopic, readTopic, type StoredRecord } from '../test/services/kafka-topics.ts'
 import { until } from '../test/services/processes.ts'
-import { createSession, drainSession, publishNumbered } from '../test/services/publisher.ts'
+import type { Numbered } from '../test/services/publisher.ts'
+import type { Broker } from './brokers.ts'
 import type { EndOffsets } from './end-offsets.ts'
-import { deviceTopics, readingNumber, readingPayload } from './readings.ts'
-import type { Place, Variant } from './variants.ts'
+import type { OpenOptions, Pipeline, Place, Variant } from './pipeline.ts'
+import { readingNumber } from './readings.ts'
 
 export interface Services {
-  readonly mqttPort: number
+  readonly broker: Broker
+  /** Kafka. */
   readonly brokers: string
+  /** Where the pipelines find Kafka, if not there. */
+  readonly proxied?: string
   readonly ends: EndOffsets
 }
 
@@ -24,130 +27,125 @@ export interface Load {
   readonly messages: number
 }
 
-export interface Drain {
-  readonly variant: Variant['name']
-  readonly payloadBytes: number
-  readonly messages: number
-  /** From the first to the last record readable in Kafka. */
-  readonly ratePerSecond: number
-  /** From the request to deploy the flow to the last record readable in Kafka. */
-  readonly secondsFromDeploy: number
-  /** Of the Node-RED process alone, from the request to deploy the flow to the last acknowledgement. */
-  readonly cpuSecondsPer100k: number
-  readonly peakRssMiB: number
+export interface Found {
+  /** Neither in Kafka nor with the broker. */
   readonly lost: number
   readonly duplicated: number
   readonly outOfOrder: number
   /** What the broker still has for the session at the end. */
   readonly unacknowledged: number
+}
+
+export interface Drain extends Found {
+  readonly variant: Variant['name']
+  readonly payloadBytes: number
+  readonly messages: number
+  /** From the first append in Kafka to the last, by Kafka's clock: when it is asked does not matter. */
+  readonly ratePerSecond: number
+  /** From the request to deploy the flow, or the start of the program, to the last record readable in Kafka. */
+  readonly secondsFromDeploy: number
+  /** Of the pipeline's process alone, over the same time and until the last acknowledgement. */
+  readonly cpuSecondsPer100k: number
+  readonly peakRssMiB: number
   readonly loadAverage: number
 }
 
-export interface Options {
-  readonly env?: { readonly [name: string]: string }
+export interface Options extends OpenOptions {
   /** Called when all is ready to drain; what it returns is called when the drain is over. */
   readonly onReady?: () => Promise<() => Promise<void>>
 }
 
 const partitions = 6
 const acknowledgeMs = 500
-const timeoutMs = 120_000
+const timeoutMs = 180_000
 
-/** Drains one preloaded session in a Node-RED process of its own. */
+/** Drains one preloaded session in a process of its own. */
 export async function drain(services: Services, variant: Variant, load: Load, options: Options = {}): Promise<Drain> {
   const { payloadBytes, warmUp, messages } = load
-  await using nodeRed = await startNodeRed({
-    nodesDir: join(import.meta.dirname, 'nodes'),
-    ...(options.env ? { env: options.env } : {}),
-  })
-  const warm = await preload(services, warmUp, payloadBytes)
-  const place = await preload(services, messages, payloadBytes)
-  await nodeRed.deploy(variant.flow(warm))
-  await until(async () => (await services.ends.total(warm.kafkaTopic)) >= warmUp, {
-    what: 'the warm-up',
-    timeoutMs,
-    output: nodeRed.log,
-  })
+  const { broker, ends } = services
+  await using pipeline = await variant.open(options)
+  if (variant.warmsUp && warmUp > 0) {
+    const warm = await newPlace(services)
+    await broker.preload(warm, { count: warmUp, payloadBytes })
+    await pipeline.move(warm)
+    await readable(ends, warm, warmUp, pipeline)
+  }
+  const place = await newPlace(services)
+  const published = await broker.preload(place, { count: messages, payloadBytes })
   const onDrained = await options.onReady?.()
   const loadAverage = loadavg()[0]!
-  const measured = await clock(nodeRed, services, place, messages, () => nodeRed.deploy(variant.flow(place)))
+  const measured = await clock(pipeline, ends, place, messages)
   await onDrained?.()
-  const peakRssMiB = peakRss(nodeRed.pid)
-  await nodeRed.stop()
-  const found = await check(services, place, messages)
-  return { variant: variant.name, payloadBytes, messages, ...measured, peakRssMiB, ...found, loadAverage }
+  const peakRssMiB = peakRss(pipeline.pid!)
+  await pipeline.stop()
+  const records = await readTopic(services.brokers, place.kafkaTopic, { timeoutMs })
+  const ratePerSecond = appendRate(records)
+  const found = await check(broker, place, published, records)
+  return {
+    variant: variant.name,
+    payloadBytes,
+    messages,
+    ratePerSecond,
+    ...measured,
+    peakRssMiB,
+    ...found,
+    loadAverage,
+  }
 }
 
-/** A session with so many readings, and an empty Kafka topic. */
-async function preload(services: Services, count: number, payloadBytes: number): Promise<Place> {
-  const { mqttPort, brokers } = services
+/** An empty Kafka topic that notes when records are appended, and names for all that belongs to it. */
+export async function newPlace({ broker, brokers, proxied = brokers }: Services): Promise<Place> {
   const run = `bench-${randomUUID().slice(0, 8)}`
-  const place = { mqttPort, brokers, clientId: run, filter: `${run}/#`, kafkaTopic: run }
-  await createTopic(brokers, run, partitions)
-  await createSession(mqttPort, run, [place.filter])
-  await publishNumbered({
-    port: mqttPort,
-    topics: deviceTopics(run),
-    count,
-    qos: 1,
-    payload: ({ number }) => readingPayload(number, payloadBytes),
-  })
-  return place
+  await createTopic(brokers, run, partitions, { 'message.timestamp.type': 'LogAppendTime' })
+  return { mqttPort: broker.port, brokers: proxied, clientId: run, filter: `${run}/#`, kafkaTopic: run }
 }
 
-type Measured = Pick<Drain, 'ratePerSecond' | 'secondsFromDeploy' | 'cpuSecondsPer100k'>
+/** Resolves when the topic has so many records. */
+export async function readable(ends: EndOffsets, { kafkaTopic }: Place, records: number, { output }: Pipeline) {
+  const what = `${records} records in Kafka`
+  await until(async () => (await ends.total(kafkaTopic)) >= records, { what, timeoutMs, output })
+}
 
-async function clock(
-  nodeRed: NodeRed,
-  { ends }: Services,
-  { kafkaTopic }: Place,
-  messages: number,
-  start: () => Promise<void>,
-): Promise<Measured> {
-  const cpuBefore = cpuSeconds(nodeRed.pid)
-  const deployMs = performance.now()
-  await start()
-  const readable = async () => ({ records: await ends.total(kafkaTopic), atMs: performance.now() })
-  const reached = (records: number) =>
-    until(async () => [await readable()].find((sample) => sample.records >= records), {
-      what: `${records} records in Kafka`,
-      timeoutMs,
-      output: nodeRed.log,
-    }).then((sample) => sample!)
-  const first = await reached(1)
-  const last = await reached(messages)
+type Measured = Pick<Drain, 'secondsFromDeploy' | 'cpuSecondsPer100k'>
+
+async function clock(pipeline: Pipeline, ends: EndOffsets, place: Place, messages: number): Promise<Measured> {
+  const cpuBefore = cpuSeconds(pipeline)
+  const startMs = performance.now()
+  await pipeline.move(place)
+  await readable(ends, place, messages, pipeline)
+  const secondsFromDeploy = (performance.now() - startMs) / 1000
   await wait(acknowledgeMs)
-  return {
-    ratePerSecond: ((messages - first.records) * 1000) / (last.atMs - first.atMs),
-    secondsFromDeploy: (last.atMs - deployMs) / 1000,
-    cpuSecondsPer100k: ((cpuSeconds(nodeRed.pid) - cpuBefore) * 100_000) / messages,
-  }
+  return { secondsFromDeploy, cpuSecondsPer100k: ((cpuSeconds(pipeline) - cpuBefore) * 100_000) / messages }
 }
 
-type Found = Pick<Drain, 'lost' | 'duplicated' | 'outOfOrder' | 'unacknowledged'>
+/** What was appended in the first millisecond is no part of the time that is counted. */
+function appendRate(records: readonly StoredRecord[]): number {
+  let first = Infinity
+  let last = 0
+  for (const { timestamp } of records) {
+    first = Math.min(first, timestamp)
+    last = Math.max(last, timestamp)
+  }
+  const later = records.filter(({ timestamp }) => timestamp > first)
+  return (later.length * 1000) / (last - first)
+}
 
-async function check({ mqttPort, brokers }: Services, place: Place, messages: number): Promise<Found> {
-  const records = await readTopic(brokers, place.kafkaTopic)
-  const seen = new Set<number>()
-  const newest = new Map<string, number>()
-  let outOfOrder = 0
-  for (const { key, value } of records) {
-    const number = readingNumber(value!)
-    if (number < (newest.get(key!) ?? -1) && !seen.has(number)) outOfOrder++
-    else newest.set(key!, number)
-    seen.add(number)
-  }
-  const left = await drainSession(mqttPort, place.clientId)
-  return {
-    lost: messages - seen.size,
-    duplicated: records.length - seen.size,
-    outOfOrder,
-    unacknowledged: left.length,
-  }
+/** What a pipeline that has ended has made of what was published; `records` are all that Kafka has. */
+export async function check(
+  broker: Broker,
+  { clientId }: Place,
+  published: readonly Numbered[],
+  records: readonly StoredRecord[],
+): Promise<Found> {
+  const confirmed = records.map(({ key, value }) => ({ topic: key!, number: readingNumber(value!) }))
+  const held = await broker.held(clientId)
+  const { lost, duplicated, outOfOrder } = balance({ published, confirmed, deadLettered: [], held })
+  return { lost, duplicated, outOfOrder, unacknowledged: held.length }
 }
 
 /** User and system time of all its threads; fields 14 and 15 of proc_pid_stat(5), in 1/100 s on every Linux. */
-function cpuSeconds(pid: number): number {
+function cpuSeconds({ pid }: Pipeline): number {
+  if (pid === undefined) return 0
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / 100

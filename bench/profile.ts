@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { freePort } from '../test/services/processes.ts'
 import { drain, type Load, type Services } from './measure.ts'
-import type { Variant } from './variants.ts'
+import type { Variant } from './pipeline.ts'
 
 interface ProfileNode {
   readonly id: number

@@ -1,3 +1,5 @@
+import type { Numbered } from '../test/services/publisher.ts'
+
 /** The reading of a factory plant with all its columns, and the table it is decoded with. */
 export const schema =
   'ts BIGINT, metadata ROW<siteId INT, deviceId INT, sensorId INT, unit STRING, ts_human STRING, ' +
@@ -26,8 +28,17 @@ export function readingPayload(number: number, bytes: number): string {
   return text(deviceType + '_'.repeat(Math.max(0, bytes - text(deviceType).length)))
 }
 
-/** The number of a reading or of the row made of it. */
-export const readingNumber = (value: Buffer): number => JSON.parse(value.toString()).ts - firstTs
+/** The number of a reading or of what a pipeline has made of it, whatever its shape. */
+export function readingNumber(value: Buffer): number {
+  const ts = /"ts": ?(\d+)/.exec(value.toString())?.[1]
+  if (ts === undefined) throw new Error(`${value.toString()} is no reading`)
+  return Number(ts) - firstTs
+}
+
+export const readMessage = ({ topic, payload }: { readonly topic: string; readonly payload: Buffer }): Numbered => ({
+  topic,
+  number: readingNumber(payload),
+})
 
 /** Topics of one run: readings of different devices come in turn. */
 export const deviceTopics = (run: string): string[] =>

@@ -1,27 +1,20 @@
 import type { FlowNode } from '../test/services/node-red.ts'
+import { openNodeRed, type Place, type Variant } from './pipeline.ts'
 import { schema } from './readings.ts'
-
-/** Where a run finds its readings and puts them. */
-export interface Place {
-  readonly mqttPort: number
-  readonly clientId: string
-  readonly filter: string
-  readonly brokers: string
-  readonly kafkaTopic: string
-}
-
-export interface Variant {
-  readonly name: 'reading' | 'batches' | 'outbox' | 'stock'
-  readonly title: string
-  flow(place: Place): FlowNode[]
-}
 
 const tab: FlowNode = { id: 'tab', type: 'tab', label: 'bench' }
 /** A node on the tab; without a position Node-RED takes it for a configuration node. */
 const onTab = (node: FlowNode): FlowNode => ({ ...node, z: tab.id, x: 100, y: 100 })
 
+interface Ours {
+  readonly output: 'reading' | 'batches'
+  readonly delivery: 'confirm' | 'outbox'
+  /** Of the sink; its default if absent. */
+  readonly lingerMs?: string
+}
+
 const ours =
-  (output: 'reading' | 'batches', delivery: 'confirm' | 'outbox') =>
+  ({ output, ...sink }: Ours) =>
   ({ mqttPort, clientId, filter, brokers, kafkaTopic }: Place): FlowNode[] => [
     tab,
     { id: 'source', type: 'mqtt-v3-source', host: '127.0.0.1', port: String(mqttPort), clientId },
@@ -36,10 +29,10 @@ const ours =
       wires: [['decoder'], []],
     }),
     onTab({ id: 'decoder', type: 'row-decoder', schema: 'schema', routes: [], wires: [['sink'], []] }),
-    onTab({ id: 'sink', type: 'kafka-sink', cluster: 'cluster', topic: kafkaTopic, delivery, wires: [[], []] }),
+    onTab({ id: 'sink', type: 'kafka-sink', cluster: 'cluster', topic: kafkaTopic, ...sink, wires: [[], []] }),
   ]
 
-const stock = ({ mqttPort, clientId, filter, brokers, kafkaTopic }: Place): FlowNode[] => [
+const stockFlow = ({ mqttPort, clientId, filter, brokers, kafkaTopic }: Place): FlowNode[] => [
   tab,
   {
     id: 'broker',
@@ -71,9 +64,45 @@ const stock = ({ mqttPort, clientId, filter, brokers, kafkaTopic }: Place): Flow
   onTab({ id: 'sink', type: 'bench-kafkajs', brokers, topic: kafkaTopic, wires: [] }),
 ]
 
-export const variants: readonly Variant[] = [
-  { name: 'reading', title: '(a) Rowline, one message per reading', flow: ours('reading', 'confirm') },
-  { name: 'batches', title: '(b) Rowline, batches', flow: ours('batches', 'confirm') },
-  { name: 'outbox', title: '(d) Rowline, batches, outbox', flow: ours('batches', 'outbox') },
-  { name: 'stock', title: '(c) core mqtt in + json + kafkajs', flow: stock },
-]
+const acknowledgesAfter = { confirm: 'after Kafka', outbox: 'after fdatasync' } as const
+
+function rowline(name: string, title: string, options: Ours): Variant {
+  return {
+    name,
+    title,
+    acknowledges: acknowledgesAfter[options.delivery],
+    warmsUp: true,
+    open: (settings) => openNodeRed(ours(options), settings),
+  }
+}
+
+export const reading = rowline('reading', '(a) Rowline, one message per reading', {
+  output: 'reading',
+  delivery: 'confirm',
+})
+export const batches = rowline('batches', '(b) Rowline, batches', { output: 'batches', delivery: 'confirm' })
+export const outbox = rowline('outbox', '(d) Rowline, batches, outbox', { output: 'batches', delivery: 'outbox' })
+export const readingOutbox = rowline('reading-outbox', '(e) Rowline, one message per reading, outbox', {
+  output: 'reading',
+  delivery: 'outbox',
+})
+
+/** For latencies: each reading goes on at once. */
+export const promptConfirm = rowline('prompt-confirm', 'Rowline, one message per reading, `lingerMs` 0, confirm', {
+  output: 'reading',
+  delivery: 'confirm',
+  lingerMs: '0 ms',
+})
+export const promptOutbox = rowline('prompt-outbox', 'Rowline, one message per reading, `lingerMs` 0, outbox', {
+  output: 'reading',
+  delivery: 'outbox',
+  lingerMs: '0 ms',
+})
+
+export const stock: Variant = {
+  name: 'stock',
+  title: '(c) core mqtt in + json + kafkajs',
+  acknowledges: 'on receipt',
+  warmsUp: true,
+  open: (options) => openNodeRed(stockFlow, options),
+}

@@ -5,7 +5,7 @@ import { declarations } from '../nodes/declarations.ts'
 import type { NodeDeclaration } from '../src/config/declaration.ts'
 import { englishCatalogue, type Texts } from './catalogue.ts'
 import { helpHtml, type Language, languages } from './help.ts'
-import { errorList, optionTables, replaceSection } from './readme.ts'
+import { errorList, optionTables, replaceSection, settingsTable } from './readme.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -32,7 +32,7 @@ async function localeFiles(declaration: NodeDeclaration, language: Language): Pr
 
 async function readme(): Promise<string> {
   const written = await read('README.md')
-  const withOptions = replaceSection(written, 'options', optionTables(declarations))
+  const withOptions = replaceSection(written, 'options', `${optionTables(declarations)}\n\n${settingsTable()}`)
   return replaceSection(withOptions, 'errors', errorList())
 }
 

@@ -1,5 +1,6 @@
 import type { NodeDeclaration } from '../src/config/declaration.ts'
-import type { Field } from '../src/config/fields.ts'
+import type { Field, Fields } from '../src/config/fields.ts'
+import { settingsFields } from '../src/config/settings.ts'
 import { type Disposition, errorTable } from '../src/core/errors.ts'
 import { defaultText } from './help.ts'
 
@@ -17,12 +18,22 @@ export function optionTables(declarations: readonly NodeDeclaration[]): string {
 }
 
 function optionTable({ type, label, summary, fields }: NodeDeclaration): string {
+  return fieldTable(`${label} (\`${type}\`)`, summary, fields)
+}
+
+/** What stands in settings.js. */
+export function settingsTable(): string {
+  const where = 'In the `settings.js` of Node-RED, for all nodes together: `rowline: { memoryBytes: "128 MiB" }`.'
+  return fieldTable('settings.js', where, settingsFields)
+}
+
+function fieldTable(heading: string, summary: string, fields: Fields): string {
   const rows = Object.entries(fields).flatMap(([name, field]) => [
     optionRow(name, field),
     ...Object.entries(field.columns ?? {}).map(([column, inner]) => optionRow(`${name}[].${column}`, inner)),
   ])
   return [
-    `### ${label} (\`${type}\`)`,
+    `### ${heading}`,
     '',
     summary,
     '',

@@ -26,7 +26,6 @@ export class DeadLetters {
   readonly #warn: (message: string) => void
   #runner: SinkRunner<FileRequest> | undefined
   #closed = false
-  #count = 0
 
   /** `source` is the node's id. Nothing is created before the first dead letter. */
   constructor(directory: string, source: string, warn: (message: string) => void) {
@@ -42,17 +41,12 @@ export class DeadLetters {
       return
     }
     this.#runner ??= this.#open()
-    this.#count += rejected.length
     const records: DeadRecord[] = rejected.map(({ record, error }) => ({ ...record, error }))
     this.#runner.submit(records, (settled) => {
       const [refused] = settled.status === 'written' ? settled.rejected : []
       if (refused) this.#warn(`A rejected reading cannot be stored and stays unacknowledged: ${refused.error.message}`)
       else onSettled(settled.status === 'written')
     })
-  }
-
-  get count(): number {
-    return this.#count
   }
 
   get error(): PipelineError | undefined {

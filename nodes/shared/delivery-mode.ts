@@ -3,6 +3,7 @@ import type { ConfigOf } from '../../src/config/fields.ts'
 import type { runnerFields } from '../../src/config/sink-fields.ts'
 import type { RecordRunner } from '../../src/core/sink-runner.ts'
 import { OutboxRunner, type OutboxRunnerSnapshot } from '../../src/outbox/outbox-runner.ts'
+import { BurstSum } from './burst-sum.ts'
 import type { RowlineNode } from './register-node.ts'
 import type { Rejections } from './rejections.ts'
 import type { LeftOutbox, Rowline } from './rowline.ts'
@@ -27,14 +28,18 @@ export function inDeliveryMode(
   if (left && (isConfirm || left.directory !== directory))
     node.warn(restText(left, 'this node, before it was changed,'))
   if (isConfirm) return runner
+  const dropped = new BurstSum((entries) =>
+    node.warn(`${count(entries)} readings were deleted unsent: the outbox ${directory} is full`),
+  )
+  node.on('close', () => dropped.flush())
   const options = {
     ...config,
     directory,
+    budget: rowline.memory,
     maxBytes: config.outboxMaxBytes,
     maxAgeMs: config.outboxMaxAgeMs,
     whenFull: config.outboxWhenFull,
-    onDropped: (entries: number) =>
-      node.warn(`${count(entries)} readings were deleted unsent: the outbox ${directory} is full`),
+    onDropped: (entries: number) => dropped.add(entries),
   }
   return new OutboxRunner(runner, options, (refused, then) => rejections.rejectLate(refused, then))
 }

@@ -3,13 +3,13 @@ import { accepted, released } from '../../src/core/delivery.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import type { Batch } from '../../src/core/source.ts'
 import type { InConfig } from '../../src/mqtt/config.ts'
-import type { ConnectionStatus } from '../../src/mqtt/connection.ts'
 import type { MqttSource, SourceReceiver } from '../../src/mqtt/mqtt-source.ts'
 import type { FlowMessage, FlowResult, Handle, Holder } from './handle.ts'
 import { batchMessage, originOf, readingMessage, rejectedMessage } from './messages.ts'
 import { onClose, type RowlineNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
 import type { Rowline } from './rowline.ts'
+import { nodeSnapshot, type SourceSnapshot } from './snapshot.ts'
 import { count, FailureLog, failing, StatusLine } from './status.ts'
 
 /** How long a closing node waits for sinks that are still writing, and for anybody else. */
@@ -48,12 +48,21 @@ export class FlowEntry implements SourceReceiver {
       for (const { send } of this.#parked.splice(0)) send()
       opening ??= source.open(this.#abort.signal)
     })
+    const snapshot = (): SourceSnapshot => ({
+      ...nodeSnapshot(this.#node, this.#rejections),
+      kind: 'source',
+      connection: source.status,
+      received: source.received,
+    })
+    const unwatch = this.#rowline.watch(snapshot)
     this.#status = new StatusLine(this.#node, (rate) => {
-      failures.note(source.status?.error ?? this.#rejections.error, 'Working again')
-      return describe(source.status, rate(source.received), this.#rejections, this.#hanging)
+      const now = snapshot()
+      failures.note(now.connection?.error ?? now.rejections.error, 'Working again')
+      return describe(now, rate(now.received), this.#hanging)
     })
     onClose(this.#node, async () => {
       stop()
+      unwatch()
       try {
         await this.#close(source, opening)
       } finally {
@@ -123,9 +132,7 @@ export class FlowEntry implements SourceReceiver {
   #store(batch: Batch, error: PipelineError): void {
     const rejected = batch.records.map((record) => ({ record, error }))
     const { delivery } = batch
-    this.#rejections.deadLetters.store(rejected, (isStored) =>
-      delivery.settle(isStored ? { status: 'rejected', error } : released),
-    )
+    this.#rejections.store(rejected, (isStored) => delivery.settle(isStored ? { status: 'rejected', error } : released))
   }
 
   async #close(source: MqttSource, opening: Promise<void> | undefined): Promise<void> {
@@ -163,18 +170,17 @@ function failure(result: Extract<FlowResult, { status: 'failed' | 'abandoned' }>
 const nameOf = ({ type, name, id }: Holder) => `${type} node "${name || id}"`
 
 function describe(
-  status: ConnectionStatus | undefined,
+  { connection, rejections }: SourceSnapshot,
   ratePerSecond: number,
-  rejections: Rejections,
   hanging: Holder | undefined,
 ): NodeStatus {
-  if (!status) return { fill: 'grey', shape: 'ring', text: 'starting' }
-  const { phase, windowLimited, unacknowledged } = status
-  const error = status.error ?? rejections.error
+  if (!connection) return { fill: 'grey', shape: 'ring', text: 'starting' }
+  const { phase, windowLimited, unacknowledged } = connection
+  const error = connection.error ?? rejections.error
   if (error) return failing(error)
   if (phase !== 'connected') return { fill: 'yellow', shape: 'ring', text: 'connecting' }
   const open = unacknowledged > 0 ? ` · ${count(unacknowledged)} open` : ''
-  const stored = rejections.deadLetters.count > 0 ? ` · ${count(rejections.deadLetters.count)} rejected` : ''
+  const stored = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
   if (hanging) return { fill: 'yellow', shape: 'dot', text: `${nameOf(hanging)} does not finish${open}${stored}` }
   if (windowLimited) return { fill: 'yellow', shape: 'dot', text: `window-limited${open}${stored}` }
   return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${open}${stored}` }

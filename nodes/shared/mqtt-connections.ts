@@ -11,11 +11,8 @@ import type { Rowline } from './rowline.ts'
 /** Leases the connection of a `mqtt-v3-source` node, shared by all nodes that use it. Throws where none can be made. */
 export function connectionLease(rowline: Rowline, source: Node, config: SourceConfig): () => Promise<Lease> {
   const options = connectionOptions(config, rowline.clientId(source), rowline.directory)
-  return () =>
-    rowline.pool.acquire(
-      source.id,
-      () => new MqttConnection(options, (publish, delivery) => storeUnclaimed(rowline, source, publish, delivery)),
-    )
+  const unclaimed = (publish: InboundPublish, delivery: Delivery) => storeUnclaimed(rowline, source, publish, delivery)
+  return () => rowline.pool.acquire(source.id, () => new MqttConnection(options, unclaimed, rowline.memory))
 }
 
 /** The broker's session has subscriptions that no node has any longer: nothing of it may vanish without a trace. */

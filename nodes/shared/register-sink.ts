@@ -14,6 +14,7 @@ import { configOf, onClose, type RowlineNode, registerNode } from './register-no
 import { Rejections } from './rejections.ts'
 import type { Rowline } from './rowline.ts'
 import { describeSink } from './sink-status.ts'
+import { nodeSnapshot, oldestUnconfirmedAt, type SinkSnapshot } from './snapshot.ts'
 import { FailureLog, StatusLine } from './status.ts'
 
 /** Node-RED waits 15 s for a node to close. */
@@ -35,7 +36,7 @@ export function registerSink<F extends Fields, Request>(
     }
     const settings = config as ConfigOf<F> & DeliveryConfig
     const rejections = new Rejections(node, rowline)
-    const runner = new SinkRunner(sink.create(config, context), settings)
+    const runner = new SinkRunner(sink.create(config, context), settings, rowline.memory)
     attach(node, rowline, inDeliveryMode(runner, settings, { node, rowline, rejections }), rejections)
   })
 }
@@ -44,12 +45,19 @@ function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, rejec
   rowline.tracker.acquire()
   const stop = rowline.onRunning(() => runner.start())
   const failures = new FailureLog(node)
-  const damages = new FailureLog(node)
+  // Damage is found file by file, while the outbox is read.
+  const damages = new FailureLog(node, ({ message }) => message)
+  const snapshot = (): SinkSnapshot => {
+    const delivery: DeliverySnapshot = runner.snapshot()
+    const oldest = oldestUnconfirmedAt(delivery)
+    return { ...nodeSnapshot(node, rejections), kind: 'sink', delivery, oldestUnconfirmedAt: oldest }
+  }
+  const unwatch = rowline.watch(snapshot)
   const status = new StatusLine(node, (rate) => {
-    const snapshot: DeliverySnapshot = runner.snapshot()
-    damages.note(snapshot.outbox?.damage, '')
-    failures.note(snapshot.error ?? rejections.error, 'Writing again')
-    return describeSink(snapshot, rate(snapshot.confirmed), rejections)
+    const now = snapshot()
+    damages.note(now.delivery.outbox?.damage, '')
+    failures.note(now.delivery.error ?? now.rejections.error, 'Writing again')
+    return describeSink(now, rate(now.delivery.confirmed))
   })
   node.on('input', (message, send, done) => {
     const flowMessage = message as FlowMessage
@@ -68,6 +76,7 @@ function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, rejec
   })
   onClose(node, async (removed) => {
     stop()
+    unwatch()
     status.close()
     try {
       await runner.close(CLOSE_MS)
@@ -90,7 +99,7 @@ function settle(
 ): void {
   if (settled.status === 'released') return
   if (settled.status === 'stored') {
-    if (isOutputWired(node)) send({ payload: { count: settled.ids.length, ids: settled.ids } })
+    if (isOutputWired(node)) send({ payload: receipt(settled.ids()) })
     done()
     return
   }
@@ -98,6 +107,8 @@ function settle(
   const rejected: Rejected[] = settled.rejected.map(({ index, error }) => ({ record: records[index]!, error }))
   rejections.reject(rejected, message, send, done)
 }
+
+const receipt = (ids: readonly string[]) => ({ count: ids.length, ids })
 
 function isOutputWired(node: RowlineNode): boolean {
   return ((node as { wires?: readonly (readonly string[])[] }).wires?.[0]?.length ?? 0) > 0

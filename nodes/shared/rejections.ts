@@ -28,10 +28,6 @@ export class Rejections {
     return this.#count
   }
 
-  get deadLetters(): DeadLetters {
-    return this.#deadLetters
-  }
-
   /** Why dead letters cannot be stored at present: what they came with is not finished meanwhile. */
   get error(): PipelineError | undefined {
     return this.#deadLetters.error
@@ -66,6 +62,12 @@ export class Rejections {
       if (--open === 0) then()
     }
     for (const each of rejected) this.#follow(each, one)
+  }
+
+  /** Past output 2. Says whether all are stored, or the node was closed before. */
+  store(rejected: readonly Rejected[], onSettled: (isStored: boolean) => void): void {
+    this.#count += rejected.length
+    this.#deadLetters.store(rejected, onSettled)
   }
 
   close(): Promise<void> {

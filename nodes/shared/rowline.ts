@@ -2,12 +2,16 @@ import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Node, NodeAPI } from 'node-red'
+import { parseFields } from '../../src/config/fields.ts'
+import { type Settings, settingsFields } from '../../src/config/settings.ts'
+import { ByteBudget } from '../../src/core/byte-budget.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import { ConnectionPool } from '../../src/mqtt/connection-pool.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { FlowTracker, type Hooks } from './flow-tracker.ts'
 import type { Holder } from './handle.ts'
 import { SessionFiles } from './session-files.ts'
+import type { RowlineSnapshot } from './snapshot.ts'
 
 /** What still waited in an outbox when its node was closed. */
 export interface LeftOutbox {
@@ -18,6 +22,7 @@ export interface LeftOutbox {
 /** What all Rowline nodes of one Node-RED share. */
 export class Rowline {
   readonly directory: string
+  readonly memory: ByteBudget
   readonly pool = new ConnectionPool(new SessionFiles((id) => this.pathOf('sessions', { id })))
   readonly tracker: FlowTracker
   readonly types = new Set<string>()
@@ -26,10 +31,14 @@ export class Rowline {
   readonly #waiting = new Set<() => void>()
   readonly #lateSenders = new Set<string>()
   readonly #deadLetters = new Map<string, DeadLetters>()
+  readonly #watched = new Set<() => RowlineSnapshot['nodes'][number]>()
   #instance: string | undefined
 
   constructor(RED: NodeAPI) {
     this.directory = path.resolve(RED.settings.userDir ?? '.')
+    // For nodes that read our files: Node-RED tells them no user directory, and relative paths mean another one to them.
+    process.env.ROWLINE_FILES = path.join(this.directory, 'rowline')
+    this.memory = new ByteBudget(readSettings(RED).memoryBytes)
     this.tracker = new FlowTracker(RED.hooks as unknown as Hooks, {
       lateSend: (node) => this.#warnOfLateSend(node),
       isRowline: (type) => this.types.has(type),
@@ -53,6 +62,21 @@ export class Rowline {
     this.#waiting.add(callback)
     if (this.running) callback()
     return () => this.#waiting.delete(callback)
+  }
+
+  /** Includes a source or sink in `snapshot`. Returns what ends it. */
+  watch(node: () => RowlineSnapshot['nodes'][number]): () => void {
+    this.#watched.add(node)
+    return () => this.#watched.delete(node)
+  }
+
+  snapshot(): RowlineSnapshot {
+    return {
+      memory: { heldBytes: this.memory.held, maxBytes: this.memory.maxBytes },
+      lateCompletions: this.tracker.late,
+      lateSenders: [...this.#lateSenders],
+      nodes: [...this.#watched].map((snapshot) => snapshot()),
+    }
   }
 
   /** `<userDir>/rowline/<purpose>/<node path>`. The id of a node in a subflow instance holds the instance's. */
@@ -104,6 +128,15 @@ export function rowlineOf(RED: NodeAPI): Rowline {
   const rowline = new Rowline(RED)
   instances.set(RED.events, rowline)
   return rowline
+}
+
+/** A mistake there must not keep a pipeline from running that has run before. */
+function readSettings(RED: NodeAPI): Settings {
+  const { rowline = {} } = RED.settings as { rowline?: { readonly [name: string]: unknown } }
+  const { config, problems } = parseFields(settingsFields, rowline)
+  for (const { field, text } of problems)
+    RED.log.error(`Rowline: settings.js: rowline.${field} ${text}; the default is used`)
+  return config ?? parseFields(settingsFields, {}).config!
 }
 
 function readInstance(file: string): string {

@@ -1,26 +1,34 @@
 import type { NodeStatus } from 'node-red'
 import type { DeliverySnapshot } from './delivery-mode.ts'
-import type { Rejections } from './rejections.ts'
+import type { SinkSnapshot } from './snapshot.ts'
 import { count, duration, failing } from './status.ts'
 
 /** Above this a disk makes `confirm` the faster mode for a target nearby. */
 const SLOW_SYNC_MS = 5
 
-/** `1,204/s · outbox 0`, or what is wrong, for how long, and how much waits. */
-export function describeSink(snapshot: DeliverySnapshot, ratePerSecond: number, rejections: Rejections): NodeStatus {
-  const { phase, failingSince } = snapshot
-  const error = snapshot.error ?? rejections.error
+/** A record that waits longer than this is worth a word. */
+const OLD_MS = 5000
+
+/** `1,204/s · outbox 0`, or what is wrong, for how long and how often it was tried, and how much waits since when. */
+export function describeSink(snapshot: SinkSnapshot, ratePerSecond: number): NodeStatus {
+  const { delivery, rejections } = snapshot
+  const { phase, failingSince, retries } = delivery
+  const error = delivery.error ?? rejections.error
   const rejected = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
   const rest = waiting(snapshot) + rejected
-  if (error)
-    return failing(error, (failingSince === undefined ? '' : ` · ${duration(Date.now() - failingSince)}`) + rest)
+  if (error) {
+    const tried = failingSince === undefined ? '' : ` · ${duration(Date.now() - failingSince)}, ${count(retries)} tries`
+    return failing(error, tried + rest)
+  }
   if (phase === 'opening') return { fill: 'yellow', shape: 'ring', text: `connecting${rest}` }
-  return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${rest}${slowDisk(snapshot)}` }
+  return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${rest}${slowDisk(delivery)}` }
 }
 
-function waiting({ outbox, pendingRecords }: DeliverySnapshot): string {
-  if (outbox) return ` · outbox ${count(outbox.entries)}`
-  return pendingRecords > 0 ? ` · ${count(pendingRecords)} waiting` : ''
+function waiting({ delivery: { outbox, pendingRecords }, oldestUnconfirmedAt }: SinkSnapshot): string {
+  const ageMs = oldestUnconfirmedAt === undefined ? 0 : Date.now() - oldestUnconfirmedAt
+  const age = ageMs > OLD_MS ? `, oldest ${duration(ageMs)}` : ''
+  if (outbox) return ` · outbox ${count(outbox.entries)}${age}`
+  return pendingRecords > 0 ? ` · ${count(pendingRecords)} waiting${age}` : ''
 }
 
 function slowDisk({ outbox }: DeliverySnapshot): string {

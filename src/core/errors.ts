@@ -34,12 +34,12 @@ export const errorTable = {
   UNROUTED: {
     disposition: 'reject',
     reason: 'unrouted',
-    message: 'No row of the subscriptions table with a route matches the topic {topic}',
+    message: 'No row of "Topic" that gives a route or target matches the topic {topic}',
   },
   NO_TOPIC: {
     disposition: 'reject',
     reason: 'no-topic',
-    message: 'The message names no target: set the topic in the sink, "to" in the source, or msg.topic',
+    message: 'The message names no target: set "Topic" in the sink, "Target" in the source, or msg.topic',
   },
   INVALID_KAFKA_TOPIC: {
     disposition: 'reject',
@@ -69,7 +69,7 @@ export const errorTable = {
   },
   STOPPED: {
     disposition: 'fatal',
-    message: 'Stopped by a failed write, as set; deploy to go on. {problem}',
+    message: 'Stopped by a failed write, as "When a write fails" says; deploy to go on. {problem}',
   },
   FLOW_FAILED: { disposition: 'reject', reason: 'flow-failed', message: 'The flow failed at {node}: {problem}' },
   DELIVERY_ABANDONED: {
@@ -100,12 +100,14 @@ export const errorTable = {
   FILE_FAILED: { disposition: 'retry', message: 'Writing {path} failed: {problem}' },
   FILE_FULL: {
     disposition: 'config',
-    message: '{path} has reached its size limit of {limit} bytes. Move the finished files away or raise maxTotalBytes.',
+    message:
+      '{path} has reached its size limit of {limit} bytes. Move the finished files away, or raise "Disk limit" where the node has one.',
   },
 
   OUTBOX_LOCKED: {
     disposition: 'config',
-    message: 'The outbox folder {path} is in use by {holder}. Stop that one, or give this node a folder of its own.',
+    message:
+      'The outbox folder {path} is in use by {holder}. Stop that one, or give this node an "Outbox folder" of its own.',
   },
   OUTBOX_UNUSABLE: {
     disposition: 'config',
@@ -124,7 +126,7 @@ export const errorTable = {
   OUTBOX_FULL: {
     disposition: 'retry',
     message:
-      'The outbox {path} has reached its limit of size ({limit} bytes) or age. Messages wait at the broker until the target takes some.',
+      'The outbox {path} has reached "Outbox size" ({limit} bytes) or "Outbox age". Messages wait at the broker until the target takes some.',
   },
   OUTBOX_UNREADABLE: {
     disposition: 'reject',
@@ -137,7 +139,8 @@ export const errorTable = {
   BROKER_TLS: { disposition: 'config', message: 'No secure connection to the MQTT broker {broker}: {problem}' },
   BROKER_TAKEN_OVER: {
     disposition: 'config',
-    message: 'Another client connects to {broker} with the client id "{clientId}". Give each one an id of its own.',
+    message:
+      '{broker} ends each connection of the client id "{clientId}" at once. Unless it is being restarted, another client uses that id: give each one a "Client id" of its own.',
   },
   SUBSCRIPTION_REFUSED: { disposition: 'config', message: 'The broker refuses the subscription {filter}' },
   PROTOCOL_VIOLATION: { disposition: 'retry', message: 'The broker broke the MQTT protocol: {problem}' },

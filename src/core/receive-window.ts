@@ -1,6 +1,10 @@
+import { type ByteBudget, unlimited } from './byte-budget.ts'
+
 export interface WindowLimits {
   readonly records: number
   readonly bytes: number
+  /** Shared with everybody else who holds records. */
+  readonly budget?: ByteBudget
 }
 
 export interface Admitted<T> {
@@ -18,6 +22,8 @@ export class ReceiveWindow<T> {
   readonly #limits: WindowLimits
   readonly #release: (items: readonly T[]) => void
   readonly #onRoom: () => void
+  readonly #budget: ByteBudget
+  readonly #leaveBudget: () => void
   #entries: Admitted<T>[] = []
   #head = 0
   #bytes = 0
@@ -28,6 +34,8 @@ export class ReceiveWindow<T> {
     this.#limits = limits
     this.#release = release
     this.#onRoom = onRoom
+    this.#budget = limits.budget ?? unlimited
+    this.#leaveBudget = this.#budget.join(() => this.#look())
   }
 
   get records(): number {
@@ -39,13 +47,14 @@ export class ReceiveWindow<T> {
   }
 
   get full(): boolean {
-    return this.records >= this.#limits.records || this.#bytes >= this.#limits.bytes
+    const { records, bytes } = this.#limits
+    return this.records >= records || this.#bytes >= bytes || this.#budget.stops(this.#bytes)
   }
 
   admit(item: T, bytes: number): Admitted<T> {
     const entry = { item, bytes, settled: false }
     this.#entries.push(entry)
-    this.#bytes += bytes
+    this.#hold(bytes)
     if (this.full) this.#wasFull = true
     return entry
   }
@@ -61,27 +70,38 @@ export class ReceiveWindow<T> {
     clearImmediate(this.#flushing)
     this.#flushing = undefined
     const due: T[] = []
+    let bytes = 0
     for (let entry = this.#entries[this.#head]; entry?.settled; entry = this.#entries[this.#head]) {
       due.push(entry.item)
-      this.#bytes -= entry.bytes
+      bytes += entry.bytes
       this.#head++
     }
     if (due.length === 0) return
     this.#compact()
     this.#release(due)
-    if (this.#wasFull && !this.full) {
-      this.#wasFull = false
-      this.#onRoom()
-    }
+    this.#hold(-bytes)
+    this.#look()
   }
 
-  /** Forgets every entry: nothing more is released. */
-  clear(): void {
+  /** Forgets every entry: nothing more is released, and nothing may be admitted. */
+  close(): void {
     clearImmediate(this.#flushing)
     this.#flushing = undefined
+    this.#leaveBudget()
+    this.#hold(-this.#bytes)
     this.#entries = []
     this.#head = 0
-    this.#bytes = 0
+  }
+
+  #hold(bytes: number): void {
+    this.#bytes += bytes
+    this.#budget.add(bytes)
+  }
+
+  #look(): void {
+    if (!this.#wasFull || this.full) return
+    this.#wasFull = false
+    this.#onRoom()
   }
 
   #compact(): void {

@@ -1,4 +1,5 @@
 import { Batcher, type BatchLimits } from './batcher.ts'
+import { type ByteBudget, unlimited } from './byte-budget.ts'
 import { PipelineError, toPipelineError } from './errors.ts'
 import type { Record } from './record.ts'
 import { pause, retryDelayMs } from './retry.ts'
@@ -14,9 +15,10 @@ export interface RunnerOptions extends BatchLimits {
 
 /**
  * `written`: the target has every record that is not rejected. `stored`: every record survives a power cut here and is
- * on its way. `released`: the runner was closed before; nobody may acknowledge them.
+ * on its way; `ids` makes the list of what they are known by. `released`: the runner was closed before; nobody may
+ * acknowledge them.
  */
-export type Settled = Written | { readonly status: 'stored'; readonly ids: readonly string[] }
+export type Settled = Written | { readonly status: 'stored'; readonly ids: () => readonly string[] }
 export type Written =
   | { readonly status: 'written'; readonly rejected: readonly Rejection[] }
   | { readonly status: 'released' }
@@ -37,13 +39,20 @@ export interface RunnerSnapshot {
   /** Wall-clock ms since when writes have failed without a success; undefined while all is well. */
   readonly failingSince: number | undefined
   readonly pendingRecords: number
+  /** Wall-clock ms when the oldest of them came in; undefined when there is none. */
+  readonly oldestPendingAt: number | undefined
   readonly confirmed: number
   readonly rejected: number
+  /** Failed attempts to open or write since start. */
   readonly retries: number
+  /** The latest of their errors, also when all is well again, and its wall-clock ms. */
+  readonly lastFailure: { readonly error: PipelineError; readonly at: number } | undefined
 }
 
 interface Submission {
   open: number
+  /** Wall-clock ms. */
+  readonly since: number
   readonly rejected: Rejection[]
   readonly onSettled: (settled: Written) => void
 }
@@ -51,6 +60,7 @@ interface Submission {
 interface Pending<Request> {
   readonly request: Request
   readonly index: number
+  readonly bytes: number
   readonly submission: Submission
 }
 
@@ -61,6 +71,7 @@ interface Pending<Request> {
 export class SinkRunner<Request> implements RecordRunner {
   readonly #sink: Sink<Request>
   readonly #options: RunnerOptions
+  readonly #budget: ByteBudget
   readonly #batcher: Batcher<Pending<Request>>
   readonly #abort = new AbortController()
   readonly #submissions = new Set<Submission>()
@@ -70,13 +81,16 @@ export class SinkRunner<Request> implements RecordRunner {
   #running: Promise<void> | undefined
   #state: { phase: RunnerSnapshot['phase']; error?: PipelineError; failingSince?: number } = { phase: 'opening' }
   #pendingRecords = 0
+  #pendingBytes = 0
   #confirmed = 0
   #rejected = 0
   #retries = 0
+  #lastFailure: RunnerSnapshot['lastFailure']
 
-  constructor(sink: Sink<Request>, options: RunnerOptions) {
+  constructor(sink: Sink<Request>, options: RunnerOptions, budget: ByteBudget = unlimited) {
     this.#sink = sink
     this.#options = options
+    this.#budget = budget
     this.#batcher = new Batcher(options, () => this.#wake?.())
   }
 
@@ -87,7 +101,7 @@ export class SinkRunner<Request> implements RecordRunner {
 
   /** Never throws: a record that cannot be prepared is one of the rejected. */
   submit(records: readonly Record[], onSettled: (settled: Written) => void): void {
-    const submission: Submission = { open: records.length, rejected: [], onSettled }
+    const submission: Submission = { open: records.length, since: Date.now(), rejected: [], onSettled }
     if (this.#closing || records.length === 0) {
       onSettled(this.#closing ? { status: 'released' } : { status: 'written', rejected: [] })
       return
@@ -97,9 +111,10 @@ export class SinkRunner<Request> implements RecordRunner {
     for (const [index, record] of records.entries()) {
       try {
         const { request, bytes } = this.#sink.prepare(record)
-        this.#batcher.add({ request, index, submission }, bytes)
+        this.#hold(bytes)
+        this.#batcher.add({ request, index, bytes, submission }, bytes)
       } catch (error) {
-        this.#finish(submission, { index, error: toPipelineError(error) })
+        this.#finish({ submission, index, bytes: 0 }, toPipelineError(error))
       }
     }
   }
@@ -111,9 +126,11 @@ export class SinkRunner<Request> implements RecordRunner {
       error,
       failingSince,
       pendingRecords: this.#pendingRecords,
+      oldestPendingAt: this.#submissions.values().next().value?.since,
       confirmed: this.#confirmed,
       rejected: this.#rejected,
       retries: this.#retries,
+      lastFailure: this.#lastFailure,
     }
   }
 
@@ -131,6 +148,7 @@ export class SinkRunner<Request> implements RecordRunner {
     for (const { onSettled } of this.#submissions) onSettled({ status: 'released' })
     this.#submissions.clear()
     this.#pendingRecords = 0
+    this.#hold(-this.#pendingBytes)
     await this.#sink.close()
   }
 
@@ -147,6 +165,11 @@ export class SinkRunner<Request> implements RecordRunner {
     if (this.#opened) return
     await this.#sink.open(this.#abort.signal)
     this.#opened = true
+  }
+
+  #hold(bytes: number): void {
+    this.#pendingBytes += bytes
+    this.#budget.add(bytes)
   }
 
   #nextBatch(): Promise<void> {
@@ -170,18 +193,15 @@ export class SinkRunner<Request> implements RecordRunner {
     if (result === undefined) return
     if (result instanceof PipelineError) return this.#isolate(batch, result)
     const rejected = new Map(result.rejected.map(({ index, error }) => [index, error]))
-    for (const [i, { index, submission }] of batch.entries()) {
-      const error = rejected.get(i)
-      this.#finish(submission, error && { index, error })
-    }
+    for (const [i, pending] of batch.entries()) this.#finish(pending, rejected.get(i))
   }
 
   /** The target refuses the batch as a whole: halve it until the record at fault is alone. */
   async #isolate(batch: readonly Pending<Request>[], error: PipelineError): Promise<void> {
     const [only] = batch
-    if (batch.length === 1 && only) return this.#finish(only.submission, { index: only.index, error })
+    if (batch.length === 1 && only) return this.#finish(only, error)
     if (error.code === 'RETRIES_EXHAUSTED') {
-      for (const { submission, index } of batch) this.#finish(submission, { index, error })
+      for (const pending of batch) this.#finish(pending, error)
       return
     }
     const middle = batch.length >> 1
@@ -223,6 +243,7 @@ export class SinkRunner<Request> implements RecordRunner {
 
   #fail(error: PipelineError): void {
     this.#retries++
+    this.#lastFailure = { error, at: Date.now() }
     const isStopped = this.#options.onError === 'stop' && error.disposition !== 'fatal'
     const shown = isStopped ? new PipelineError('STOPPED', { problem: error.message }, error) : error
     this.#state = { phase: 'failing', error: shown, failingSince: this.#state.failingSince ?? Date.now() }
@@ -236,9 +257,10 @@ export class SinkRunner<Request> implements RecordRunner {
     await pause(retryDelayMs(failures, { baseMs: retryBackoffMs, maxMs: maxRetryBackoffMs }), signal)
   }
 
-  #finish(submission: Submission, rejection: Rejection | undefined): void {
-    if (rejection) {
-      submission.rejected.push(rejection)
+  #finish({ submission, index, bytes }: Omit<Pending<Request>, 'request'>, error: PipelineError | undefined): void {
+    this.#hold(-bytes)
+    if (error) {
+      submission.rejected.push({ index, error })
       this.#rejected++
     } else this.#confirmed++
     this.#pendingRecords--

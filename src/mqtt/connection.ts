@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { type ByteBudget, unlimited } from '../core/byte-budget.ts'
 import { type Delivery, released } from '../core/delivery.ts'
 import { PipelineError } from '../core/errors.ts'
 import { type Backoff, pause, reconnectDelayMs } from '../core/retry.ts'
@@ -51,7 +52,7 @@ export class MqttConnection {
   #remember: (filters: readonly string[]) => void = () => {}
   readonly #abort = new AbortController()
   /** Read live by the receive window of each epoch. */
-  readonly #limits = { records: 0, bytes: 0 }
+  readonly #limits: { records: number; bytes: number; readonly budget: ByteBudget }
   readonly #held: { publish: InboundPublish; delivery: Delivery }[] = []
   #suspended = false
   #suspendedEpoch: Epoch | undefined
@@ -61,8 +62,13 @@ export class MqttConnection {
   #running: Promise<void> | undefined
 
   /** `unclaimed` gets what no subscriber wanted: messages of a session that still has subscriptions nobody uses. */
-  constructor(options: ConnectionOptions, unclaimed: (publish: InboundPublish, delivery: Delivery) => void) {
+  constructor(
+    options: ConnectionOptions,
+    unclaimed: (publish: InboundPublish, delivery: Delivery) => void,
+    budget: ByteBudget = unlimited,
+  ) {
     this.#options = options
+    this.#limits = { records: 0, bytes: 0, budget }
     this.#unclaimed = unclaimed
     this.#subscriptions = new Subscriptions((error) => {
       this.#error = error

@@ -126,7 +126,7 @@ export class Epoch {
 
   #end(): void {
     this.#ended = true
-    this.#window.clear()
+    this.#window.close()
   }
 
   #createClient(): MqttClient {

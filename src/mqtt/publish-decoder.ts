@@ -28,10 +28,9 @@ const SENT_BY_SERVERS: ReadonlySet<number> = new Set([2, 3, 4, 5, 6, 7, 9, 11, 1
  */
 export class PublishDecoder {
   readonly #receiver: PacketReceiver
-  /** The beginning of a packet whose end has not arrived; `need` is what must be there before looking again. */
-  #parts: Buffer[] = []
+  /** The beginning of a packet whose end has not arrived, in `have` bytes of a buffer as large as what is needed. */
+  #partial: Buffer | undefined
   #have = 0
-  #need = 0
   #lastTopic = ''
   #lastTopicBytes: Buffer | undefined
 
@@ -41,18 +40,18 @@ export class PublishDecoder {
 
   /** Throws PROTOCOL_VIOLATION: the connection cannot be used any longer. */
   push(chunk: Buffer): void {
-    let bytes = chunk
-    if (this.#have > 0) {
-      this.#parts.push(chunk)
-      this.#have += chunk.length
-      if (this.#have < this.#need) return
-      bytes = Buffer.concat(this.#parts, this.#have)
-      this.#parts = []
-      this.#have = 0
-    }
     let start = 0
-    while (start < bytes.length) {
-      const end = this.#packet(bytes, start)
+    while (this.#partial && start < chunk.length) {
+      const partial = this.#partial
+      const copied = chunk.copy(partial, this.#have, start)
+      start += copied
+      this.#have += copied
+      if (this.#have < partial.length) return
+      this.#partial = undefined
+      this.#packet(partial, 0)
+    }
+    while (start < chunk.length) {
+      const end = this.#packet(chunk, start)
       if (end === undefined) return
       start = end
     }
@@ -80,10 +79,10 @@ export class PublishDecoder {
     return end
   }
 
+  /** Copied at once: chunks that are held until a large packet is complete would be memory twice. */
   #keep(bytes: Buffer, start: number, need: number): undefined {
-    this.#parts = [bytes.subarray(start)]
-    this.#have = bytes.length - start
-    this.#need = need
+    this.#partial = Buffer.allocUnsafeSlow(need)
+    this.#have = bytes.copy(this.#partial, 0, start)
   }
 
   #publish(bytes: Buffer, header: number, start: number, end: number): void {

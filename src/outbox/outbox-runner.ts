@@ -107,10 +107,10 @@ export class OutboxRunner implements RecordRunner {
     const outbox = this.#outbox
     if (this.#abort.signal.aborted) onSettled({ status: 'released' })
     else if (!outbox) this.#waiting.push({ entries, onSettled })
-    else if (entries.length === 0) onSettled({ status: 'stored', ids: [] })
+    else if (entries.length === 0) onSettled({ status: 'stored', ids: () => [] })
     else
       outbox.append(entries, (first) =>
-        onSettled({ status: 'stored', ids: entries.map((_, i) => recordId(outbox, first + i)) }),
+        onSettled({ status: 'stored', ids: () => entries.map((_, i) => recordId(outbox, first + i)) }),
       )
   }
 

@@ -1,3 +1,4 @@
+import { type ByteBudget, unlimited } from '../core/byte-budget.ts'
 import { PipelineError } from '../core/errors.ts'
 import { pause } from '../core/retry.ts'
 import { Damage } from './damage.ts'
@@ -26,6 +27,8 @@ export interface OutboxOptions extends Limits {
   readonly segmentBytes?: number
   /** How much of what nobody has taken yet is kept in memory. */
   readonly memoryBytes?: number
+  /** Shared with everybody else who holds records. */
+  readonly budget?: ByteBudget
   readonly files?: FileLayer
 }
 
@@ -77,6 +80,9 @@ export class Outbox {
   readonly #retention: Retention
   readonly #outlet: Outlet
   readonly #writer: Writer
+  readonly #budget: ByteBudget
+  /** Of entries that are appended and not stored. */
+  #waitingBytes = 0
   #closed: Promise<void> | undefined
 
   /** Throws OUTBOX_LOCKED, OUTBOX_UNUSABLE or OUTBOX_FAILED; may be called again. Aborting throws the signal's reason. */
@@ -106,14 +112,16 @@ export class Outbox {
 
   private constructor(options: OutboxOptions, parts: Parts) {
     const { directory, files = nodeFiles, segmentBytes = 64 * megabyte, memoryBytes = 16 * megabyte } = options
+    const { budget = unlimited } = options
     const { recovered, troubles, damage, latencies, patience, lock } = parts
     const { id, segments, confirmed, next } = recovered
     const place = { files, directory, id, seed: seedOf(id), troubles }
     const onDropped = options.onDropped ?? (() => {})
     this.#parts = parts
+    this.#budget = budget
     const retention = new Retention({ ...place, limits: options, segmentBytes, onDropped }, segments, confirmed)
     const replay = new Replay({ ...place, damage, patience, segments: () => retention.segments })
-    const outlet = new Outlet(retention, replay, memoryBytes)
+    const outlet = new Outlet(retention, replay, memoryBytes, budget)
     this.#retention = retention
     this.#outlet = outlet
     const { backoff } = patience
@@ -145,7 +153,13 @@ export class Outbox {
    * disk fails, entries wait in memory: the caller bounds how many.
    */
   append(entries: readonly Uint8Array[], onStored: (firstPosition: number) => void): void {
-    this.#writer.append(entries, onStored)
+    let bytes = 0
+    for (const { length } of entries) bytes += length
+    this.#hold(bytes)
+    this.#writer.append(entries, (first) => {
+      this.#hold(-bytes)
+      onStored(first)
+    })
   }
 
   /**
@@ -207,10 +221,16 @@ export class Outbox {
     return this.#closed
   }
 
+  #hold(bytes: number): void {
+    this.#waitingBytes += bytes
+    this.#budget.add(bytes)
+  }
+
   async #close(graceMs: number): Promise<void> {
     const { closing, lock } = this.#parts
     closing.abort()
     await this.#writer.close(graceMs)
+    this.#hold(-this.#waitingBytes)
     this.#outlet.close()
     await within(graceMs, this.#retention.close())
     await lock.release().catch(() => {})

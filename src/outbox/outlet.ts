@@ -1,3 +1,4 @@
+import type { ByteBudget } from '../core/byte-budget.ts'
 import type { OutboxEntry } from './frame.ts'
 import type { Group } from './group.ts'
 import { LiveTail } from './live-tail.ts'
@@ -11,6 +12,7 @@ export class Outlet {
   readonly #retention: Retention
   readonly #replay: Replay
   readonly #memoryBytes: number
+  readonly #budget: ByteBudget
   readonly #tail = new LiveTail()
   readonly #wakeup = new Wakeup()
   #live = false
@@ -18,11 +20,14 @@ export class Outlet {
   #handedOut = 0
   /** As `handedOut`, and beyond it what can never be given. */
   #passed = 0
+  #budgetedBytes = 0
 
-  constructor(retention: Retention, replay: Replay, memoryBytes: number) {
+  /** Keeps up to `memoryBytes` in memory, and nothing while the budget is full. */
+  constructor(retention: Retention, replay: Replay, memoryBytes: number, budget: ByteBudget) {
     this.#retention = retention
     this.#replay = replay
     this.#memoryBytes = memoryBytes
+    this.#budget = budget
     this.rewind()
   }
 
@@ -34,7 +39,8 @@ export class Outlet {
   stored(group: Group, segment: Segment, offset: number): void {
     if (this.#live) {
       this.#tail.push(group, segment, offset)
-      if (this.#tail.bytes > this.#memoryBytes) this.#spill()
+      if (this.#tail.bytes > this.#memoryBytes || this.#budget.full) this.#spill()
+      this.#account()
     }
     this.#wakeup.wake()
   }
@@ -64,12 +70,15 @@ export class Outlet {
 
   rewind(): void {
     this.#tail.clear()
+    this.#account()
     this.#handedOut = this.#passed = this.#retention.confirmed
     this.#live = this.#passed >= this.#retention.stored
     this.#replay.seek(this.#passed)
   }
 
   close(): void {
+    this.#tail.clear()
+    this.#account()
     this.#replay.close()
   }
 
@@ -80,8 +89,14 @@ export class Outlet {
       return entries
     }
     const entries = this.#tail.take(maxEntries, maxBytes)
+    this.#account()
     this.#passed = entries.at(-1)?.position ?? this.#passed
     return entries
+  }
+
+  #account(): void {
+    this.#budget.add(this.#tail.bytes - this.#budgetedBytes)
+    this.#budgetedBytes = this.#tail.bytes
   }
 
   /** What cannot be read must not keep its segment, or the depth, for ever. */

@@ -32,13 +32,19 @@ const LENGTH_BYTES = 4
 export function encodeRecord(record: Record): Buffer {
   const { topic, qos, retain, dup, receivedAt, payload, original } = record
   const [kind, body] = encodeBody(payload)
-  const from = originalOf(record)
+  const from = originalOf(body, original)
   const flags = [qos, retain ? 1 : 0, dup ? 1 : 0] as const
   const header: Header = [1, kind, body.length, from, topic, ...flags, receivedAt, restOf(record)]
-  const head = Buffer.from(JSON.stringify(header))
-  const length = Buffer.allocUnsafe(LENGTH_BYTES)
-  length.writeUInt32LE(head.length)
-  return Buffer.concat([length, head, body, ...(from === 'own' ? [original!] : [])])
+  const head = JSON.stringify(header)
+  const headBytes = Buffer.byteLength(head)
+  const bodyAt = LENGTH_BYTES + headBytes
+  const ownAt = bodyAt + body.length
+  const bytes = Buffer.allocUnsafe(ownAt + (from === 'own' ? original!.length : 0))
+  bytes.writeUInt32LE(headBytes)
+  bytes.write(head, LENGTH_BYTES)
+  bytes.set(body, bodyAt)
+  if (from === 'own') bytes.set(original!, ownAt)
+  return bytes
 }
 
 /** Throws when the bytes are no record of a version that is known here. */
@@ -63,10 +69,10 @@ export function decodeRecord(bytes: Uint8Array): Record {
   } as Record
 }
 
-/** A reading that nothing has decoded carries its bytes twice, and is stored once. */
-function originalOf({ payload, original }: Record): Header[3] {
+/** A reading that nothing has decoded, or whose row reads as it arrived, has its bytes twice, and is stored once. */
+function originalOf(body: Uint8Array, original: Uint8Array | undefined): Header[3] {
   if (original === undefined) return 'none'
-  return payload instanceof Uint8Array && Buffer.compare(payload, original) === 0 ? 'payload' : 'own'
+  return Buffer.compare(body, original) === 0 ? 'payload' : 'own'
 }
 
 function encodeBody(payload: Payload): readonly [Header[1], Uint8Array] {

@@ -89,16 +89,19 @@ function nothingStored(id: string, cursor: Cursor | undefined, damage: Damage): 
   return { id, segments: [], confirmed: last, next: last + 1, cutBytes: 0 }
 }
 
-/** The segment files in order, without those whose creation was interrupted: nothing can be in them. */
+/**
+ * The segment files in order, without those whose creation was interrupted: nothing can be in them. The oldest of
+ * several was in use: if it is empty, somebody has emptied it.
+ */
 async function survey(files: FileLayer, directory: string, patience: Patience): Promise<Found[]> {
   const found: Found[] = []
-  for (const name of [...(await files.list(directory))].sort()) {
-    const number = segmentNumber(name)
-    if (number === undefined) continue
+  const names = (await files.list(directory)).filter((name) => segmentNumber(name) !== undefined).sort()
+  for (const name of names) {
     const file = path.join(directory, name)
     const head = await patiently(() => readHead(files, file), patience)
-    if (head && !head.header && head.bytes <= segmentHeaderBytes) await files.unlink(file).catch(() => {})
-    else found.push({ number, name, header: head?.header, bytes: head?.bytes })
+    const isOldest = name === names[0] && names.length > 1
+    if (head && !head.header && head.bytes <= segmentHeaderBytes && !isOldest) await files.unlink(file).catch(() => {})
+    else found.push({ number: segmentNumber(name)!, name, header: head?.header, bytes: head?.bytes })
   }
   return found
 }
@@ -150,11 +153,12 @@ async function describe(
   scan: (file: Found) => Promise<Scan>,
 ): Promise<Segment[]> {
   const segments: Segment[] = []
+  const later = (index: number) => found.slice(index + 1).find(({ header }) => header?.id === id)?.header
   for (const [index, file] of found.entries()) {
     const header = file.header?.id === id ? file.header : undefined
-    const previous = header?.previous ?? (await guessPrevious(found, index, cursor, scan))
-    const first = header?.first ?? previous + 1
     const before = segments.at(-1)
+    const previous = header?.previous ?? within(await guessPrevious(found, index, cursor, scan), before, later(index))
+    const first = header?.first ?? previous + 1
     if (before) before.last = previous
     const createdAt = header?.createdAt ?? before?.newestAt ?? Date.now()
     if (before) before.newestAt = createdAt
@@ -173,18 +177,21 @@ async function describe(
   return segments
 }
 
-/** For a segment whose head cannot be read: what came before it, or what is still legible in it. */
+/** Heads tell the truth: a guess must not make an entry of another file vanish, nor count one that was never stored. */
+const within = (guess: number, before: Segment | undefined, later: SegmentHeader | undefined): number =>
+  Math.min(later?.previous ?? Infinity, Math.max(before?.previous ?? 0, guess))
+
+/** For a segment whose head cannot be read: what came before it, and what is still legible in it. */
 async function guessPrevious(
   found: readonly Found[],
   index: number,
   cursor: Cursor | undefined,
   scan: (file: Found) => Promise<Scan>,
 ): Promise<number> {
-  const before = index > 0 ? (await scan(found[index - 1]!)).last : undefined
-  if (before !== undefined) return before
-  const first = (await scan(found[index]!)).first
-  if (first !== undefined) return first - 1
-  return cursor?.position ?? found[index + 1]?.header?.previous ?? 0
+  const done = index > 0 ? (await scan(found[index - 1]!)).last : cursor?.position
+  const { first } = await scan(found[index]!)
+  if (first !== undefined) return Math.min(done ?? first - 1, first - 1)
+  return done ?? cursor?.position ?? found[index + 1]?.header?.previous ?? 0
 }
 
 /** After a crash the tail may be in memory only; what is handed out must not vanish and its position be used again. */

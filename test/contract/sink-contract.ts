@@ -4,34 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConfigOf, type Fields, parseFields } from '../../src/config/fields.ts'
 import { PipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
-import { SinkRunner } from '../../src/core/sink-runner.ts'
-import type { SinkContext, SinkDefinition } from '../../src/sinks/definition.ts'
+import type { SinkDefinition } from '../../src/sinks/definition.ts'
+import { runnerContract } from './runner-contract.ts'
+import { range, reading, rows, type SinkHarness } from './sink-harness.ts'
 
-/** What the contract needs to know of a target. Everything in it acts on the real part. */
-export interface SinkHarness {
-  start(): Promise<void>
-  stop(): Promise<void>
-  /** Raw configuration for a target of its own; `name` differs in each test. */
-  config(name: string): { readonly [option: string]: unknown }
-  readonly context: SinkContext
-  /** The payloads that are in the target of that name, as JSON values, in order. */
-  readBack(name: string): Promise<readonly unknown[]>
-  /** From now on writes to the target fail in a way that passes. */
-  breakTarget(name: string): Promise<void>
-  healTarget(name: string): Promise<void>
-  /** A record that prepare takes and that the target, or else prepare, refuses. */
-  readonly poison: Record
-}
-
-export function reading(n: number, fields: Partial<Record> = {}): Record {
-  return { topic: 'plant/line1', payload: { n }, qos: 1, retain: false, dup: false, receivedAt: Date.now(), ...fields }
-}
-
-const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
-const rows = (numbers: readonly number[]) => numbers.map((n) => ({ n }))
 const forever = new AbortController().signal
 
-/** What every sink promises, held against the real target. */
+/** What every sink promises, alone and in both delivery modes, held against the real target. */
 export function sinkContract<F extends Fields, R>(definition: SinkDefinition<F, R>, harness: SinkHarness): void {
   const create = (name: string) => {
     const { config, problems } = parseFields(definition.fields, harness.config(name))
@@ -122,24 +101,6 @@ export function sinkContract<F extends Fields, R>(definition: SinkDefinition<F, 
       await sink.close()
     })
 
-    it('rejects the one record that the target refuses and writes the others, in order', async () => {
-      const { sink } = await opened('poison')
-      const limits = { batchRecords: 100, batchBytes: 1 << 26, lingerMs: 1 }
-      const backoff = { maxRetries: 0, retryBackoffMs: 10, maxRetryBackoffMs: 100, onError: 'retry' as const }
-      const runner = new SinkRunner(sink, { ...limits, ...backoff })
-      runner.start()
-      const records = range(0, 20).map((n) => (n === 7 ? harness.poison : reading(n)))
-      const settled = await new Promise((resolve) => runner.submit(records, resolve))
-      const { status, rejected } = settled as { status: string; rejected: { index: number; error: PipelineError }[] }
-      assert.equal(status, 'written')
-      assert.deepEqual(
-        rejected.map(({ index, error }) => [index, error.disposition]),
-        [[7, 'reject']],
-      )
-      assert.deepEqual(await harness.readBack('poison'), rows(range(0, 20).filter((n) => n !== 7)))
-      await runner.close(1000)
-    })
-
     it('gives up at once when it is aborted', async () => {
       const { sink, requests } = await opened('aborted')
       const prepared = requests([reading(1)])
@@ -159,5 +120,7 @@ export function sinkContract<F extends Fields, R>(definition: SinkDefinition<F, 
       await sink.close()
       await create('never-opened').close()
     })
+
+    runnerContract(create, harness)
   })
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { declarations } from '../../nodes/declarations.ts'
+import type { Fields } from '../../src/config/fields.ts'
 import { type ErrorCode, errorTable, messageOf, PipelineError, toPipelineError } from '../../src/core/errors.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -80,6 +82,22 @@ test('every error that is the fault of the record has a reason in kebab case', (
     assert.match(reason, /^[a-z]+(-[a-z]+)*$/)
     assert.equal(disposition === 'reject', 'reason' in errorTable[code], code)
   }
+})
+
+test('a message names fields as the form shows them, and by no other name', () => {
+  const all = (fields: Fields): (readonly [string, string])[] =>
+    Object.entries(fields).flatMap(([name, { label, columns }]) => [[name, label] as const, ...all(columns ?? {})])
+  const fields = declarations.flatMap((declaration) => all(declaration.fields))
+  const labels = new Set(fields.map(([, label]) => label))
+  const properties = fields.map(([name]) => name).filter((name) => /[a-z][A-Z]/.test(name))
+  let quoted = 0
+  for (const code of codes) {
+    const text = errorTable[code].message.replaceAll(/\{\w+\}/g, '')
+    for (const property of properties) assert.ok(!text.includes(property), `${code} says ${property}`)
+    for (const [, name] of text.matchAll(/"([A-Z][^"]*)"/g)) assert.ok(labels.has(name!), `${code}: "${name}"`)
+    quoted += [...text.matchAll(/"([A-Z][^"]*)"/g)].length
+  }
+  assert.ok(quoted >= 8, `${quoted} fields are named`)
 })
 
 test('what is not understood is retried and keeps its cause; what is ours passes through', () => {

@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import type { ByteBudget } from '../../src/core/byte-budget.ts'
 import { PipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
 import type { Prepared, Sink, WriteResult } from '../../src/core/sink.ts'
@@ -87,8 +88,8 @@ export const quick: RunnerOptions = {
 }
 
 /** A runner whose every submission's settlements are recorded: exactly one each is right. */
-export function startRunner(sink: Sink<number>, changed: Partial<RunnerOptions> = {}) {
-  const runner = new SinkRunner(sink, { ...quick, ...changed })
+export function startRunner(sink: Sink<number>, changed: Partial<RunnerOptions> = {}, budget?: ByteBudget) {
+  const runner = new SinkRunner(sink, { ...quick, ...changed }, budget)
   const settlements: Written[][] = []
   runner.start()
   return {

@@ -106,7 +106,7 @@ test('after clear nothing is released, neither what was due nor what is settled 
   const { window, calls, seen } = watched({ records: 2, bytes: 100 })
   const [one, two] = [1, 2].map((n) => window.admit(n, 5))
   window.settle(one!)
-  window.clear()
+  window.close()
   window.settle(two!)
   await turn()
   window.flush()
@@ -131,7 +131,7 @@ test('random arrivals, settlements and clears: the same as a naive model', async
         each.settled = true
         window.settle(each.entry)
       } else if (choice === 1999) {
-        window.clear()
+        window.close()
         model = []
       }
       if (choice % 7 !== 0) continue

@@ -30,6 +30,12 @@ test('what is nowhere is lost, and named', () => {
   assert.match(balanceLine(result), /acknowledged not seen .* lost 2 .*\(lost: 2, 4\)$/)
 })
 
+test('what has not arrived is the loss of the broker', () => {
+  const result = balance(books([0, 1, 3], { arrived: new Set([0, 1, 2, 3]) }))
+  assert.deepEqual([result.lost, result.lostByBroker, result.examples], [1, 2, [2]])
+  assert.match(balanceLine(result), / lost 1 \/ lost by the broker 2 \/ duplicated 0 /)
+})
+
 test('a dead letter and a held message are not lost, and count once', () => {
   const result = balance(books([0, 1, 2], { deadLettered: entries(3, 2), held: entries(4, 0, 3) }))
   assert.deepEqual([result.confirmed, result.deadLettered, result.held, result.lost], [3, 1, 1, 1])

@@ -7,6 +7,8 @@ export interface Books {
   readonly published: readonly Numbered[]
   /** How many messages the flow has acknowledged to the broker (PUBACK or PUBREC), where a wire proxy has counted. */
   readonly acknowledged?: number
+  /** What has reached the flow, for a broker that forgets: what never did is then its loss and not the flow's. */
+  readonly arrived?: ReadonlySet<number>
   readonly confirmed: readonly Numbered[]
   readonly deadLettered: readonly Numbered[]
   /** What the broker or an outbox still had at the end. */
@@ -21,6 +23,8 @@ export interface Balance {
   readonly deadLettered: number
   readonly held: number
   readonly lost: number
+  /** Only where the books say what has arrived. */
+  readonly lostByBroker?: number
   readonly duplicated: number
   /** First occurrences in the target that stand behind a higher number of their topic. */
   readonly outOfOrder: number
@@ -35,14 +39,16 @@ export interface Balance {
 export function balance(books: Books): Balance {
   const topics = new Map(books.published.map(({ number, topic }) => [number, topic]))
   if (topics.size !== books.published.length) throw new Error('A number was published twice')
-  for (const [party, entries] of Object.entries({ ...books, published: [], acknowledged: [] })) {
-    for (const entry of entries) checkKnown(party, entry, topics)
+  const { arrived = topics } = books
+  for (const party of ['confirmed', 'deadLettered', 'held'] as const) {
+    for (const entry of books[party]) checkKnown(party, entry, topics)
   }
   const confirmed = numbers(books.confirmed)
   const deadLettered = numbers(books.deadLettered.filter(({ number }) => !confirmed.has(number)))
   const safe = new Set([...confirmed, ...deadLettered])
   const held = numbers(books.held.filter(({ number }) => !safe.has(number)))
-  const lost = [...topics.keys()].filter((number) => !safe.has(number) && !held.has(number))
+  const missing = [...topics.keys()].filter((number) => !safe.has(number) && !held.has(number))
+  const lost = missing.filter((number) => arrived.has(number))
   const copies = [books.confirmed, books.deadLettered].map((entries) => entries.length - numbers(entries).size)
   return {
     published: topics.size,
@@ -51,6 +57,7 @@ export function balance(books: Books): Balance {
     deadLettered: deadLettered.size,
     held: held.size,
     lost: lost.length,
+    ...(books.arrived ? { lostByBroker: missing.length - lost.length } : {}),
     duplicated: copies[0]! + copies[1]!,
     outOfOrder: outOfOrder(books.confirmed),
     examples: lost.slice(0, 10),
@@ -81,9 +88,10 @@ function outOfOrder(confirmed: readonly Numbered[]): number {
 
 /** The one line that every fault test ends with. */
 export function balanceLine(balance: Balance): string {
-  const { published, acknowledged, confirmed, deadLettered, held, lost, duplicated, outOfOrder } = balance
+  const { published, acknowledged, confirmed, deadLettered, held, lost, lostByBroker, duplicated, outOfOrder } = balance
   const counts = { published, acknowledged: acknowledged ?? 'not seen', confirmed, 'dead-lettered': deadLettered, held }
-  const faults = { lost, duplicated, 'out of order': outOfOrder }
+  const byBroker = lostByBroker === undefined ? {} : { 'lost by the broker': lostByBroker }
+  const faults = { lost, ...byBroker, duplicated, 'out of order': outOfOrder }
   const text = Object.entries({ ...counts, ...faults }).map(([name, count]) => `${name} ${count}`)
   return text.join(' / ') + (lost > 0 ? ` (lost: ${balance.examples.join(', ')}${lost > 10 ? ', ...' : ''})` : '')
 }

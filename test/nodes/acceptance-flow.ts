@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { after } from 'node:test'
 import { connectAsync } from 'mqtt'
+import { sharedKafka } from '../services/kafka.ts'
 import { type Mosquitto, type MosquittoOptions, startMosquitto } from '../services/mosquitto.ts'
-import type { FlowNode, NodeRed } from '../services/node-red.ts'
+import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { readPackage } from '../services/package.ts'
 import { until } from '../services/processes.ts'
 
@@ -30,6 +32,19 @@ export function nodeOf(flow: readonly FlowNode[], type: string): FlowNode {
 /** mosquitto that writes every packet to its log. */
 export function startLoggingMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
   return startMosquitto({ ...options, conf: ['log_type all', ...(options.conf ?? [])] })
+}
+
+/** What the tests of one file share; ended after them. */
+export async function startServices() {
+  const kafka = await sharedKafka()
+  const broker = await startLoggingMosquitto()
+  const nodeRed = await startNodeRed()
+  after(async () => {
+    await nodeRed.stop()
+    await broker.stop()
+    await kafka.stop()
+  })
+  return { kafka, broker, nodeRed }
 }
 
 const occurrences = (log: string, what: string) => log.split(what).length - 1

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { sharedKafka } from '../services/kafka.ts'
 import { createTopic, partitionsOf, readTopic, type StoredRecord } from '../services/kafka-topics.ts'
-import type { Mosquitto } from '../services/mosquitto.ts'
-import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
+import type { FlowNode } from '../services/node-red.ts'
 import {
   acknowledged,
   acknowledgementsIn,
@@ -13,25 +11,12 @@ import {
   deploySubscribed,
   flowBuilder,
   publishAll,
-  startLoggingMosquitto,
+  startServices,
   type Values,
   waitForDeadLetters,
 } from './acceptance-flow.ts'
 
-let broker: Mosquitto
-let kafka: Awaited<ReturnType<typeof sharedKafka>>
-let nodeRed: NodeRed
-
-before(async () => {
-  kafka = await sharedKafka()
-  broker = await startLoggingMosquitto()
-  nodeRed = await startNodeRed()
-})
-after(async () => {
-  await nodeRed.stop()
-  await broker.stop()
-  await kafka.stop()
-})
+const { broker, kafka, nodeRed } = await startServices()
 
 interface KafkaFlow {
   readonly flow: readonly FlowNode[]

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, test } from 'node:test'
-import { sharedKafka } from '../services/kafka.ts'
+import { test } from 'node:test'
 import { partitionsOf, readTopic } from '../services/kafka-topics.ts'
-import type { Mosquitto } from '../services/mosquitto.ts'
-import { type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { until } from '../services/processes.ts'
 import {
   acknowledged,
@@ -14,26 +11,13 @@ import {
   flowBuilder,
   linesOf,
   publishAll,
-  startLoggingMosquitto,
+  startServices,
   type Values,
   waitForDeadLetters,
   waitForLines,
 } from './acceptance-flow.ts'
 
-let broker: Mosquitto
-let kafka: Awaited<ReturnType<typeof sharedKafka>>
-let nodeRed: NodeRed
-
-before(async () => {
-  kafka = await sharedKafka()
-  broker = await startLoggingMosquitto()
-  nodeRed = await startNodeRed()
-})
-after(async () => {
-  await nodeRed.stop()
-  await broker.stop()
-  await kafka.stop()
-})
+const { broker, kafka, nodeRed } = await startServices()
 
 /** The table of D1, its targets behind a prefix that no other test run has used. */
 const routes = (prefix: string) => [

@@ -71,7 +71,7 @@ const up = (sink: MemorySink) => {
   sink.behaviour = () => ({ rejected: [] })
 }
 const numbers = (count: number, from = 1) => Array.from({ length: count }, (_, i) => from + i)
-const idsOf = (settled: Settled) => (settled.status === 'stored' ? settled.ids : assert.fail(settled.status))
+const idsOf = (settled: Settled) => (settled.status === 'stored' ? settled.ids() : assert.fail(settled.status))
 const codes = (refused: readonly Refused[]) => refused.map(({ error }) => error.code)
 const timed = async (work: () => Promise<unknown>) => {
   const from = performance.now()

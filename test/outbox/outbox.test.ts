@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { ByteBudget } from '../../src/core/byte-budget.ts'
 import { Outbox, type OutboxOptions } from '../../src/outbox/outbox.ts'
 import { never, numberIn, options, payload } from './ledger.ts'
 import { failure, SimulatedDisk } from './simulated-disk.ts'
@@ -170,4 +171,22 @@ test('an outbox whose lock was taken away stores, hands out and deletes nothing 
   await pause(1200)
   await outbox.close(100)
   assert.ok(disk.calls - calls <= 1, `${disk.calls - calls} calls, one to close the file`)
+})
+
+test('counts in the budget what is appended and kept in memory, and keeps nothing while the budget is full', async () => {
+  const budget = new ByteBudget(10_000)
+  const outbox = await open(new SimulatedDisk(1), { budget })
+  const first = Promise.all([stored(outbox, 1, 3000), stored(outbox, 2)])
+  assert.equal(budget.held, 4000)
+  await first
+  const { memoryBytes } = outbox.snapshot()
+  assert.ok(memoryBytes >= 4000, `${memoryBytes} bytes are kept in memory`)
+  assert.equal(budget.held, memoryBytes)
+  budget.add(10_000)
+  await stored(outbox, 3, 10)
+  assert.deepEqual([outbox.snapshot().memoryBytes, budget.held], [0, 10_000])
+  assert.deepEqual(await takeAll(outbox, 3), [1, 2, 3])
+  outbox.append([payload(4)], () => {})
+  await outbox.close(1000)
+  assert.equal(budget.held, 10_000)
 })

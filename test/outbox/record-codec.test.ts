@@ -121,6 +121,15 @@ test('a reading that nothing has decoded is stored once, though its message has 
   assert.deepEqual(decodeRecord(bytes).original, payload)
 })
 
+test('a row that reads as it arrived is stored once, and both come back', () => {
+  const original = Buffer.from(JSON.stringify({ text: 'x'.repeat(10_000) }))
+  const decoded = record({ payload: JSON.parse(original.toString()), original })
+  const bytes = encodeRecord(decoded)
+  assert.ok(bytes.length < 10_200, `${bytes.length} bytes`)
+  assertKept(decoded)
+  assertKept(record({ payload: { n: 1 }, original: Buffer.from('{"n": 1}') }))
+})
+
 test('an original that was empty is not mistaken for none', () =>
   assertKept(record({ payload: Buffer.from('made up by the flow'), original: Buffer.alloc(0) })))
 

@@ -108,11 +108,11 @@ export class SimulatedDisk {
     this.#locked.clear()
   }
 
-  cutPower(): void {
+  /** `scattered`: of what was not synced any part may be left, else all up to some byte. */
+  cutPower(scattered = this.#random() < 0.5): void {
     this.kill()
     const kept = Math.floor(this.#random() * (this.#nameChanges.length + 1))
     for (const change of this.#nameChanges.slice(0, kept)) change(this.#durableNames)
-    const scattered = this.#random() < 0.5
     for (const inode of new Set([...this.#names.values(), ...this.#durableNames.values()])) this.#lose(inode, scattered)
     this.#names = new Map(this.#durableNames)
     this.#nameChanges = []

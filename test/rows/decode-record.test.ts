@@ -199,9 +199,9 @@ test('a row-schema is written as a list of columns too', () => {
   assert.deepEqual(problems([]), ['columns needs at least one row'])
   assert.deepEqual(problems([...columns, columns[0]!]), ['columns name the column ts twice'])
   const [unknown] = problems([{ name: 'a', type: 'TEXT' }])
-  assert.match(unknown!, /^columns row 1: type line 1: there is no type TEXT, expected one of BOOLEAN, .*, ROW$/)
+  assert.match(unknown!, /^columns row 1: Type line 1: there is no type TEXT, expected one of BOOLEAN, .*, ROW$/)
   assert.deepEqual(problems([{ name: 'a', type: '' }, { type: 'INT, b INT' }]), [
-    'columns row 1: type is required; row 2: name is required; row 2: type line 1: expected the end of the type, found ","',
+    'columns row 1: Type is required; row 2: Name is required; row 2: Type line 1: expected the end of the type, found ","',
   ])
 })
 

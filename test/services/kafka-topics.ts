@@ -72,8 +72,8 @@ async function waitForRecords(brokers: string, topic: string, options: ReadOptio
   return withAdmin(brokers, async (admin) => {
     for (;;) {
       const ends = (await topicExists(admin, topic)) ? await topicEnds(admin, topic) : []
-      const found = ends.reduce((sum, end) => sum + end.records, 0)
-      if (found >= (options.count ?? 0)) return ends
+      const found = ends?.reduce((sum, end) => sum + end.records, 0) ?? 0
+      if (ends && found >= (options.count ?? 0)) return ends
       if (Date.now() > deadline) throw new Error(`${topic} holds ${found} of ${options.count} records`)
       await sleep(50)
     }
@@ -82,12 +82,25 @@ async function waitForRecords(brokers: string, topic: string, options: ReadOptio
 
 const topicExists = async (admin: Admin, topic: string) => (await admin.listTopics()).includes(topic)
 
-const topicEnds = async (admin: Admin, topic: string): Promise<readonly End[]> =>
-  (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => ({
-    partition,
-    last: Number(high) - 1,
-    records: Number(high) - Number(low),
-  }))
+/** Undefined while the partitions of a new topic have no leader yet. */
+async function topicEnds(admin: Admin, topic: string): Promise<readonly End[] | undefined> {
+  try {
+    return (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => ({
+      partition,
+      last: Number(high) - 1,
+      records: Number(high) - Number(low),
+    }))
+  } catch (error) {
+    if (error instanceof kafkajs.KafkaJSError && error.retriable) return undefined
+    throw error
+  }
+}
+
+/** How many records a topic holds; 0 if it does not exist. */
+export async function recordsIn(brokers: string, topic: string): Promise<number> {
+  const ends = await waitForRecords(brokers, topic, {})
+  return ends.reduce((sum, { records }) => sum + records, 0)
+}
 
 /** `configuration` are topic settings such as `max.message.bytes`. */
 export async function createTopic(

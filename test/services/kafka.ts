@@ -40,6 +40,9 @@ export interface Kafka {
   kill(): Promise<void>
   /** Starts a killed broker again with its data, on the same ports. */
   restart(): Promise<void>
+  /** SIGSTOP: connections stay, and are even accepted, but nothing answers until `thaw`. */
+  freeze(): void
+  thaw(): void
 }
 
 /** The suite's broker (`ROWLINE_TEST_KAFKA=host:port`), or one of its own. Use topic names of your own. */
@@ -75,6 +78,8 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
     restart: async () => {
       broker = await startBroker(jars, directory)
     },
+    freeze: () => broker.signal('SIGSTOP'),
+    thaw: () => broker.signal('SIGCONT'),
     stop: async () => {
       await broker.stop()
       await rm(directory, { recursive: true, force: true })

@@ -19,6 +19,8 @@ export interface PublishOptions {
   readonly first?: number
   /** Messages per second; as fast as the broker confirms if absent. */
   readonly ratePerSecond?: number
+  /** How often what is due is sent; 10 if absent. */
+  readonly tickMs?: number
   /** Default: JSON with the columns `n` and `topic`. */
   readonly payload?: (message: Numbered) => string | Buffer
   readonly signal?: AbortSignal
@@ -29,7 +31,6 @@ export interface PublishOptions {
 
 export const numberedPayload = ({ number, topic }: Numbered): string => JSON.stringify({ n: number, topic })
 
-const tickMs = 10
 /** Most messages unconfirmed at a time. With more of QoS 2 than its own window mosquitto ends the connection. */
 const unconfirmedLimits = { 0: 2000, 1: 2000, 2: 20 } as const
 
@@ -39,7 +40,7 @@ const unconfirmedLimits = { 0: 2000, 1: 2000, 2: 20 } as const
  * PUBREL would be lost. An aborted signal ends it early and in order.
  */
 export async function publishNumbered(options: PublishOptions): Promise<readonly Numbered[]> {
-  const { port, topics, count, qos, first = 0, signal, payload = numberedPayload } = options
+  const { port, topics, count, qos, first = 0, tickMs = 10, signal, payload = numberedPayload } = options
   const unconfirmedLimit = unconfirmedLimits[qos]
   const client = await connectAsync(`mqtt://127.0.0.1:${port}`, {
     clientId: `publisher-${randomUUID()}`,

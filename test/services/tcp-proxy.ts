@@ -8,6 +8,8 @@ export interface TcpProxy {
   readonly cuts: number
   /** Lets requests through, keeps back every reply for `holdMs`, then cuts: what was written looks lost. */
   cutReplies(holdMs: number): Promise<void>
+  /** Lets requests through and no reply, on new connections too, until `heal`. */
+  swallowReplies(): void
   /** Cuts all connections. */
   cut(): void
   /** Connections stay open, nothing passes in either direction any more, until `heal`. */
@@ -24,6 +26,8 @@ export interface TcpProxyOptions {
   readonly host?: string
   /** Port to listen on; any free one by default. */
   readonly port?: number
+  /** How much later every reply is passed on; 0 if absent. */
+  readonly replyDelayMs?: number
   /** Sees every chunk that passes. */
   readonly observe?: (direction: 'request' | 'reply', chunk: Buffer) => void
 }
@@ -38,6 +42,7 @@ export async function startTcpProxy(options: TcpProxyOptions): Promise<TcpProxy>
   const pairs = new Set<Pair>()
   let cuts = 0
   let silent = false
+  let swallowing = false
   const cutPair = (pair: Pair) => {
     pair.client.destroy()
     pair.server.destroy()
@@ -47,7 +52,8 @@ export async function startTcpProxy(options: TcpProxyOptions): Promise<TcpProxy>
     const pair: Pair = { client, server: connect(options.target, options.host ?? '127.0.0.1'), holdReplies: false }
     pairs.add(pair)
     forward(client, pair.server, (chunk) => !silent && pass('request', chunk))
-    forward(pair.server, client, (chunk) => !silent && !pair.holdReplies && pass('reply', chunk))
+    const passesReply = (chunk: Buffer) => !silent && !swallowing && !pair.holdReplies && pass('reply', chunk)
+    forward(pair.server, client, passesReply, options.replyDelayMs)
     const end = () => {
       client.destroy()
       pair.server.destroy()
@@ -80,6 +86,9 @@ export async function startTcpProxy(options: TcpProxyOptions): Promise<TcpProxy>
       await sleep(holdMs)
       for (const pair of held) cutPair(pair)
     },
+    swallowReplies() {
+      swallowing = true
+    },
     cut() {
       for (const pair of pairs) cutPair(pair)
     },
@@ -88,19 +97,24 @@ export async function startTcpProxy(options: TcpProxyOptions): Promise<TcpProxy>
     },
     refuse,
     async heal() {
-      if (silent) for (const pair of pairs) cutPair(pair)
+      if (silent || swallowing) for (const pair of pairs) cutPair(pair)
       silent = false
+      swallowing = false
       if (!server.listening) await listen(port)
     },
     close: refuse,
   }
 }
 
-function forward(from: Socket, to: Socket, passes: (chunk: Buffer) => boolean): void {
-  from.on('data', (chunk) => {
-    if (!passes(chunk)) return
-    if (to.write(chunk)) return
+function forward(from: Socket, to: Socket, passes: (chunk: Buffer) => boolean, delayMs = 0): void {
+  const pass = (chunk: Buffer) => {
+    if (to.destroyed || to.write(chunk)) return
     from.pause()
     to.once('drain', () => from.resume())
+  }
+  from.on('data', (chunk) => {
+    if (!passes(chunk)) return
+    if (delayMs === 0) pass(chunk)
+    else setTimeout(pass, delayMs, chunk)
   })
 }

@@ -25,8 +25,8 @@ export interface WireProxyOptions {
   readonly port?: number
   /** PEM key and certificate: clients must speak TLS, and the proxy still sees the packets. */
   readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer }
-  /** Asked before each packet is passed on. Dropped packets are not recorded. */
-  readonly intercept?: (event: WireEvent) => Verdict
+  /** Asked before each packet, whose bytes are `raw`, is passed on. Dropped packets are not recorded. */
+  readonly intercept?: (event: WireEvent, raw: Buffer) => Verdict
 }
 
 /** A TCP proxy between MQTT clients and a broker that understands and records what it passes on. */
@@ -90,7 +90,7 @@ export async function startWireProxy(options: WireProxyOptions): Promise<WirePro
   const pass = (link: Link, direction: Direction, { raw, ...frame }: Frame, to: Socket): boolean => {
     const place = { sequence: events.length, atMs: performance.now(), connection: link.number, direction }
     const event: WireEvent = { ...place, ...frame }
-    const verdict = options.intercept?.(event) ?? 'forward'
+    const verdict = options.intercept?.(event, raw) ?? 'forward'
     if (verdict === 'cut') drop(link)
     if (verdict !== 'forward') return verdict === 'drop'
     events.push(event)

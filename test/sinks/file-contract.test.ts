@@ -2,7 +2,8 @@ import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileSink } from '../../src/sinks/file/sink.ts'
-import { reading, sinkContract } from '../contract/sink-contract.ts'
+import { sinkContract } from '../contract/sink-contract.ts'
+import { reading } from '../contract/sink-harness.ts'
 
 const directory = await mkdtemp(join(tmpdir(), 'rowline-file-sink-'))
 const directoryOf = (name: string) => join(directory, name)
@@ -27,8 +28,8 @@ sinkContract(fileSink, {
   },
   readBack: async (name) =>
     (await readFile(join(directoryOf(name), 'rows.ndjson'), 'utf8'))
-      .trim()
       .split('\n')
+      .slice(0, -1)
       .map((line) => JSON.parse(line)),
   breakTarget: async (name) => {
     await mkdir(directoryOf(name), { recursive: true })

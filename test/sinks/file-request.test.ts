@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { PipelineError } from '../../src/core/errors.ts'
 import type { Payload } from '../../src/core/record.ts'
 import { createRequestBuilder, deadLetter } from '../../src/sinks/file/request.ts'
-import { reading } from '../contract/sink-contract.ts'
+import { reading } from '../contract/sink-harness.ts'
 
 const lineOf = (content: 'payload' | 'record', payload: Payload) => {
   const { request, bytes } = createRequestBuilder(content)(reading(1, { payload, receivedAt: 7, route: 'r' }))
@@ -50,7 +50,9 @@ describe('a line with the whole record', () => {
 describe('a line of the dead-letter store', () => {
   it('holds the payload as it arrived, where it came from and why it is here', () => {
     const error = new PipelineError('ROW_TYPE', { pointer: '/a', expected: 'BIGINT', found: 'text' })
-    const record = reading(1, { payload: { decoded: true }, original: Buffer.from('{"a":"x"}'), receivedAt: 7 })
+    const routed = { route: 'r', to: 'target', partitions: 3 }
+    const original = Buffer.from('{"a":"x"}')
+    const record = reading(1, { payload: { decoded: true }, original, receivedAt: 7, ...routed })
     const { request } = deadLetter(record, error, 'decoder')
     assert.deepEqual(JSON.parse(request.toString()), {
       payload: '{"a":"x"}',
@@ -59,6 +61,7 @@ describe('a line of the dead-letter store', () => {
       retain: false,
       dup: false,
       receivedAt: 7,
+      ...routed,
       reason: 'type',
       error: { code: 'ROW_TYPE', message: 'At /a: expected BIGINT, found text', source: 'decoder' },
     })

@@ -6,7 +6,7 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkFileSink, sinkFields } from '../../src/sinks/file/config.ts'
 import { fileSink } from '../../src/sinks/file/sink.ts'
-import { reading } from '../contract/sink-contract.ts'
+import { reading } from '../contract/sink-harness.ts'
 import { forever, parsed } from './kafka-harness.ts'
 
 describe('file-sink', () => {
@@ -182,7 +182,7 @@ describe('file-sink', () => {
   it('refuses a file that another sink writes, until that one is closed', async () => {
     const { sink } = await opened()
     const second = create({ path: path() })
-    await assert.rejects(second.open(forever), { code: 'CONFIG_INVALID', message: /^path: another file-sink/ })
+    await assert.rejects(second.open(forever), { code: 'CONFIG_INVALID', message: /^File: another file-sink/ })
     await second.close()
     await assert.rejects(second.open(forever), { code: 'CONFIG_INVALID' })
     await sink.close()

@@ -1,5 +1,6 @@
 import { kafkaSink } from '../../src/sinks/kafka/sink.ts'
-import { reading, sinkContract } from '../contract/sink-contract.ts'
+import { sinkContract } from '../contract/sink-contract.ts'
+import { reading } from '../contract/sink-harness.ts'
 import { type Kafka, startKafka } from '../services/kafka.ts'
 import { readTopic } from '../services/kafka-topics.ts'
 import { startTcpProxy, type TcpProxy } from '../services/tcp-proxy.ts'

@@ -4,7 +4,7 @@ import { parseField } from '../../src/config/fields.ts'
 import type { Record } from '../../src/core/record.ts'
 import { clusterFields, parseBrokers, sinkFields } from '../../src/sinks/kafka/config.ts'
 import { createRequestBuilder, kafkaTopic } from '../../src/sinks/kafka/request.ts'
-import { reading } from '../contract/sink-contract.ts'
+import { reading } from '../contract/sink-harness.ts'
 import { parsed } from './kafka-harness.ts'
 
 const build = (options: { readonly [name: string]: unknown }, record: Partial<Record>) =>

@@ -26,8 +26,11 @@ export function createRequestBuilder(content: FileSinkConfig['content']): (recor
  */
 export function deadLetter(record: Record, error: PipelineError, source: string): Prepared<FileRequest> {
   const { code, message, reason } = error
+  const { to, partitions } = record
   const text = asText(originalBytes(record))
-  return line(JSON.stringify({ ...text, ...envelope(record), reason, error: { code, message, source } }))
+  return line(
+    JSON.stringify({ ...text, ...envelope(record), to, partitions, reason, error: { code, message, source } }),
+  )
 }
 
 function line(text: string): Prepared<FileRequest> {

@@ -44,7 +44,10 @@ class FileSink implements Sink<FileRequest> {
   async open(signal: AbortSignal): Promise<void> {
     refuseAborted(signal)
     if (!this.#owner && taken.has(this.#path))
-      throw new PipelineError('CONFIG_INVALID', { field: 'path', problem: 'another file-sink writes this file' })
+      throw new PipelineError('CONFIG_INVALID', {
+        field: sinkFields.path.label,
+        problem: 'another file-sink writes this file',
+      })
     taken.add(this.#path)
     this.#owner = true
     await this.#orFailed(() => this.#open())
@@ -54,7 +57,11 @@ class FileSink implements Sink<FileRequest> {
     const prepared = this.#build(record)
     const limit = this.#config.maxTotalBytes
     if (prepared.bytes <= limit) return prepared
-    throw new PipelineError('RECORD_TOO_LARGE', { bytes: prepared.bytes, limit, target: this.#path })
+    throw new PipelineError('RECORD_TOO_LARGE', {
+      bytes: prepared.bytes,
+      limit,
+      target: `${this.#path} ("${sinkFields.maxTotalBytes.label}")`,
+    })
   }
 
   async write(batch: readonly FileRequest[], signal: AbortSignal): Promise<WriteResult> {

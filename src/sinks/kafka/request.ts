@@ -3,7 +3,7 @@ import { compileTemplate, mqttMetadata } from '../../core/metadata.ts'
 import { encodePayload, type Record } from '../../core/record.ts'
 import { remember } from '../../core/remember.ts'
 import type { Prepared } from '../../core/sink.ts'
-import type { KafkaSinkConfig } from './config.ts'
+import { type KafkaSinkConfig, sinkFields } from './config.ts'
 
 /** Equal keys and equal headers are often one object, shared by many requests. */
 export interface KafkaRequest {
@@ -42,7 +42,11 @@ export function createRequestBuilder(options: RequestOptions): (record: Record) 
     const id = options.includeMetadata ? record.id : undefined
     const bytes = (key?.length ?? 0) + value.length + length + (id?.length ?? 0) + recordOverhead
     if (bytes > options.maxMessageBytes) {
-      throw new PipelineError('RECORD_TOO_LARGE', { bytes, limit: options.maxMessageBytes, target: 'the kafka-sink' })
+      throw new PipelineError('RECORD_TOO_LARGE', {
+        bytes,
+        limit: options.maxMessageBytes,
+        target: `the kafka sink ("${sinkFields.maxMessageBytes.label}")`,
+      })
     }
     const request = {
       topic,

@@ -1,0 +1,58 @@
+import type { PipelineError } from '../../src/core/errors.ts'
+import type { ConnectionStatus } from '../../src/mqtt/connection.ts'
+import type { DeliverySnapshot } from './delivery-mode.ts'
+import type { Rejections } from './rejections.ts'
+
+interface NodeSnapshot {
+  readonly id: string
+  readonly type: string
+  readonly name: string
+  /** Records that went to output 2 or the dead letters, and why dead letters cannot be stored at present. */
+  readonly rejections: { readonly count: number; readonly error: PipelineError | undefined }
+}
+
+export interface SourceSnapshot extends NodeSnapshot {
+  readonly kind: 'source'
+  /** Undefined until the connection is there. */
+  readonly connection: ConnectionStatus | undefined
+  readonly received: number
+}
+
+export interface SinkSnapshot extends NodeSnapshot {
+  readonly kind: 'sink'
+  readonly delivery: DeliverySnapshot
+  /** Wall-clock ms when the oldest record without confirmation came in; undefined when there is none. */
+  readonly oldestUnconfirmedAt: number | undefined
+}
+
+/**
+ * What all Rowline nodes of one Node-RED are doing at this moment, for status lines, metrics and health: numbers, names
+ * and error texts, never anything of a payload.
+ */
+export interface RowlineSnapshot {
+  /** Of readings on their way. */
+  readonly memory: { readonly heldBytes: number; readonly maxBytes: number }
+  /** Messages that nodes were done with after they had been given up. */
+  readonly lateCompletions: number
+  /** Nodes that send messages on after they have said that they are done with them. */
+  readonly lateSenders: readonly string[]
+  readonly nodes: readonly (SourceSnapshot | SinkSnapshot)[]
+}
+
+interface Named {
+  readonly id: string
+  readonly type: string
+  readonly name?: string | undefined
+}
+
+export const nodeSnapshot = ({ id, type, name = '' }: Named, { count, error }: Rejections): NodeSnapshot => ({
+  id,
+  type,
+  name,
+  rejections: { count, error },
+})
+
+/** With an outbox, its oldest entry: what came later waits behind it. */
+export function oldestUnconfirmedAt({ outbox, oldestPendingAt }: DeliverySnapshot): number | undefined {
+  return outbox ? outbox.oldestStoredAt : oldestPendingAt
+}

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { sharedKafka } from '../services/kafka.ts'
+import { publishNumbered } from '../services/publisher.ts'
+import { noAckForOldEpoch, pubacksInPublishOrder } from '../services/wire-assertions.ts'
+import { startPlant, topics } from './plant.ts'
+import { sized } from './sizes.ts'
+
+const kafka = await sharedKafka()
+after(() => kafka.stop())
+
+const kills = sized(20, 200)
+
+for (const output of ['reading', 'batches'] as const)
+  test(`${kills / 2} kill -9 of Node-RED at any moment lose nothing, and each start goes on by itself (${output})`, {
+    timeout: sized(280_000, 3_600_000),
+  }, async () => {
+    await using plant = await startPlant({ brokers: kafka.brokers, output, qos: 1, delivery: 'outbox' })
+    const enough = new AbortController()
+    const flood = { port: plant.broker.port, topics, count: 1e9, qos: 1, ratePerSecond: 500 } as const
+    const publishing = publishNumbered({ ...flood, signal: enough.signal })
+    const started = performance.now()
+    for (let kill = 1; kill <= kills / 2; kill++) {
+      await wait(Math.random() * 2500)
+      await plant.nodeRed.kill9()
+      // Every third life is so short that it may not have connected yet.
+      await (kill % 3 === 0 ? plant.nodeRed.restart() : plant.restart())
+    }
+    process.stderr.write(`${kills / 2} kills in ${((performance.now() - started) / 1000).toFixed(0)} s\n`)
+    enough.abort()
+    const published = await publishing
+    const count = published.length
+    assert.deepEqual(
+      { ...(await plant.settle(published, kafka.brokers)), duplicated: 0 },
+      { ...clean, published: count, acknowledged: count, confirmed: count },
+    )
+    assert.deepEqual(pubacksInPublishOrder(plant.wire.events), [])
+    assert.deepEqual(noAckForOldEpoch(plant.wire.events), [])
+    assert.doesNotMatch(plant.nodeRed.log(), /\[OUTBOX_/)
+  })
+
+const clean = { deadLettered: 0, held: 0, lost: 0, duplicated: 0, outOfOrder: 0, examples: [] }
