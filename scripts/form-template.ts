@@ -116,7 +116,9 @@ const gridColumns = 12
 function columnSpans(columns: readonly Field<unknown>[]): readonly number[] {
   const lines: number[][] = [[]]
   const sum = (line: readonly number[]) => line.reduce((total, span) => total + span, 0)
-  for (const span of columns.map(neededSpan)) {
+  const narrow = columns.map((field) => neededSpan(field, 5))
+  const needed = sum(narrow) <= gridColumns ? narrow : columns.map((field) => neededSpan(field, 6))
+  for (const span of needed) {
     if (sum(lines.at(-1)!) + span > gridColumns) lines.push([])
     lines.at(-1)!.push(span)
   }
@@ -126,8 +128,9 @@ function columnSpans(columns: readonly Field<unknown>[]): readonly number[] {
   })
 }
 
-function neededSpan({ kind, values = [], required }: Field<unknown>): number {
+function neededSpan({ kind, values = [], required }: Field<unknown>, requiredText: number): number {
   if (kind === 'flag') return 2
   if (kind === 'integer' || (kind === 'choice' && values.every((value) => value.length < 4))) return 3
-  return kind === 'node' || (kind === 'text' && required) ? 6 : 4
+  if (kind === 'node') return 6
+  return kind === 'text' && required ? requiredText : 4
 }

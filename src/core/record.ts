@@ -1,5 +1,11 @@
-/** A value decoded from a payload. Integers beyond 2^53 are BigInt, everything else is what JSON gives. */
-export type Value = null | boolean | number | bigint | string | Uint8Array | readonly Value[] | Row
+import { fromText, toBase64 } from './bytes.ts'
+import type { NumberText } from './number-text.ts'
+
+/**
+ * A value decoded from a payload. Integers beyond 2^53 are BigInt, decimal numbers that no JavaScript number holds are
+ * NumberText, everything else is what JSON gives.
+ */
+export type Value = null | boolean | number | bigint | NumberText | string | Uint8Array | readonly Value[] | Row
 export interface Row {
   readonly [column: string]: Value
 }
@@ -33,10 +39,10 @@ export interface Record {
 /** Bytes as they are, text as UTF-8, everything else as JSON in which integers of any size are exact. */
 export function encodePayload(payload: Payload): Uint8Array {
   if (payload instanceof Uint8Array) return payload
-  return Buffer.from(typeof payload === 'string' ? payload : toJson(payload))
+  return fromText(typeof payload === 'string' ? payload : toJson(payload))
 }
 
-/** JSON text of a value; BigInt as a plain number, bytes as base64. `undefined` and functions are not values. */
+/** JSON text of a value; BigInt and NumberText as plain numbers, bytes as base64. `undefined` and functions are not values. */
 export function toJson(value: Value): string {
   try {
     return JSON.stringify(value, needsReplacer(value) ? exact : undefined)
@@ -62,5 +68,5 @@ const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
 function exact(this: unknown, key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return rawJSON(value.toString())
   const held = (this as { [key: string]: unknown })[key]
-  return held instanceof Uint8Array ? Buffer.from(held).toString('base64') : value
+  return held instanceof Uint8Array ? toBase64(held) : value
 }
