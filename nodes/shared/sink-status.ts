@@ -11,7 +11,8 @@ export function describeSink(snapshot: DeliverySnapshot, ratePerSecond: number, 
   const { phase, failingSince } = snapshot
   const error = snapshot.error ?? rejections.error
   const rejected = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
-  const rest = waiting(snapshot) + rejected
+  const counted = Object.entries(snapshot.counters).map(([what, n]) => (n > 0 ? ` · ${count(n)} ${what}` : ''))
+  const rest = [waiting(snapshot), rejected, ...counted].join('')
   if (error)
     return failing(error, (failingSince === undefined ? '' : ` · ${duration(Date.now() - failingSince)}`) + rest)
   if (phase === 'opening') return { fill: 'yellow', shape: 'ring', text: `connecting${rest}` }

@@ -44,7 +44,7 @@ export const errorTable = {
   INVALID_KAFKA_TOPIC: {
     disposition: 'reject',
     reason: 'invalid-kafka-topic',
-    message: '"{topic}" cannot be a Kafka topic name (1 to 249 characters of A-Z a-z 0-9 . _ -, not "." or "..")',
+    message: '"{topic}" cannot be a Kafka topic: {problem}',
   },
   RECORD_TOO_LARGE: {
     disposition: 'reject',

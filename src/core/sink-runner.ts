@@ -40,6 +40,8 @@ export interface RunnerSnapshot {
   readonly confirmed: number
   readonly rejected: number
   readonly retries: number
+  /** The sink's own. */
+  readonly counters: NonNullable<Sink['counters']>
 }
 
 interface Submission {
@@ -114,6 +116,7 @@ export class SinkRunner<Request> implements RecordRunner {
       confirmed: this.#confirmed,
       rejected: this.#rejected,
       retries: this.#retries,
+      counters: this.#sink.counters ?? {},
     }
   }
 

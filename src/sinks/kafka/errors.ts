@@ -57,6 +57,11 @@ export function isTopicThere(error: unknown): boolean {
   return [...nestedErrors(error)].some((nested) => (nested as Details).apiId === 'TOPIC_ALREADY_EXISTS')
 }
 
+/** As Kafka does where another topic differs only in `.` and `_`. */
+export function refusesName(error: unknown): boolean {
+  return [...nestedErrors(error)].some((nested) => namesOf(nested).includes('INVALID_TOPIC_EXCEPTION'))
+}
+
 export const nameOfTopic = (topic: string) => `The Kafka topic ${topic}`
 
 const unknownTopic = /^Unknown topic (\S+)\.$/

@@ -6,9 +6,13 @@ import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
 import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
 import { type Broker, type ClusterConfig, type KafkaSinkConfig, parseBrokers, sinkFields } from './config.ts'
-import { classify, nameOfTopic } from './errors.ts'
+import { classify } from './errors.ts'
+import { EventTimes } from './event-time.ts'
+import { keyHashes } from './partitioner.ts'
 import { createPlatformaticClient } from './platformatic.ts'
-import { createRequestBuilder, fixedTopic, type KafkaRequest } from './request.ts'
+import { createRequestBuilder, type KafkaRequest } from './request.ts'
+import { Collisions } from './topic-name.ts'
+import { Topics } from './topics.ts'
 
 export const kafkaSink: SinkDefinition<typeof sinkFields, KafkaRequest> = {
   type: 'kafka-sink',
@@ -23,8 +27,9 @@ class KafkaSink implements Sink<KafkaRequest> {
   readonly #target: string
   readonly prepare: (record: Record) => Prepared<KafkaRequest>
   #client: KafkaClient | undefined
-  /** Topics known to exist. Forgotten after an error, so that a topic deleted or created meanwhile is noticed. */
-  readonly #topics = new Set<string>()
+  readonly #topics: Topics
+  readonly #times: EventTimes
+  readonly #collisions: Collisions
   /** What a failed write has stored all the same: the caller writes the batch again, or parts of it. */
   readonly #stored = new WeakSet<KafkaRequest>()
   #deadline = 0
@@ -35,23 +40,33 @@ class KafkaSink implements Sink<KafkaRequest> {
     this.#context = context
     this.#cluster = context.connection<ClusterConfig>('cluster')
     this.#target = `Kafka at ${this.#cluster.brokers}`
-    this.prepare = createRequestBuilder(config)
+    this.#topics = new Topics(config, () => this.#client!)
+    this.#times = new EventTimes((topic) => this.#topics.settings(topic))
+    this.#collisions = new Collisions((first, second, topic) =>
+      context.warn(`"${first}" and "${second}" are both written to the Kafka topic ${topic}`),
+    )
+    this.prepare = createRequestBuilder(config, (name, topic) => this.#collisions.note(name, topic))
+  }
+
+  get counters(): NonNullable<Sink['counters']> {
+    return { 'topic collisions': this.#collisions.count, 'timestamps replaced': this.#times.replaced }
   }
 
   async open(signal: AbortSignal): Promise<void> {
     this.#client ??= await createPlatformaticClient(await this.#clientOptions())
     const client = this.#client
     await this.#untilAborted(signal, async () => {
-      await this.#try(this.#target, () => client.connect())
-      const topic = fixedTopic(this.#config)
-      if (topic !== undefined) await this.#exists(topic)
+      await client.connect().catch((error: unknown) => {
+        throw classify(error, this.#target)
+      })
+      if (this.#topics.fixed !== undefined) await this.#topics.exists(this.#topics.fixed)
     })
   }
 
   async write(batch: readonly KafkaRequest[], signal: AbortSignal): Promise<WriteResult> {
     const missing = batch.filter((request) => !this.#stored.has(request))
     if (missing.length > 0) await this.#untilAborted(signal, () => this.#send(missing))
-    return { rejected: [] }
+    return { rejected: this.#topics.refusesAny ? this.#rejections(batch) : [] }
   }
 
   async close(): Promise<void> {
@@ -59,12 +74,18 @@ class KafkaSink implements Sink<KafkaRequest> {
   }
 
   async #send(requests: readonly KafkaRequest[]): Promise<void> {
-    for (const request of requests) if (!this.#topics.has(request.topic)) await this.#findTopic(request)
+    for (const request of requests) if (!this.#topics.knows(request.topic)) await this.#topics.ensure(request)
+    const possible = this.#topics.refusesAny
+      ? requests.filter(({ topic }) => this.#topics.refusal(topic) === undefined)
+      : requests
+    if (possible.length === 0) return
+    if (this.#config.timestampAttribute !== '') await this.#times.apply(possible)
     this.#deadline = Date.now() + this.#config.deliveryTimeoutMs
     try {
-      await this.#client!.send(requests)
+      await this.#client!.send(possible)
     } catch (error) {
-      this.#topics.clear()
+      this.#topics.forget()
+      this.#times.forget()
       if (!(error instanceof SendError)) throw error
       for (const request of error.stored) this.#stored.add(request)
       throw classify(error.cause, this.#target)
@@ -73,24 +94,10 @@ class KafkaSink implements Sink<KafkaRequest> {
     }
   }
 
-  async #findTopic({ topic, partitions }: KafkaRequest): Promise<void> {
-    if (await this.#exists(topic)) return
-    const { partitions: usual, replication } = this.#config
-    await this.#try(nameOfTopic(topic), () => this.#client!.createTopic(topic, partitions ?? usual, replication))
-    this.#topics.add(topic)
-  }
-
-  /** Throws TARGET_MISSING when the topic neither exists nor may be created. */
-  async #exists(topic: string): Promise<boolean> {
-    const found = await this.#try(nameOfTopic(topic), () => this.#client!.partitions(topic))
-    if (found !== undefined) this.#topics.add(topic)
-    else if (!this.#config.autoCreateTopics) throw new PipelineError('TARGET_MISSING', { target: nameOfTopic(topic) })
-    return found !== undefined
-  }
-
-  async #try<T>(target: string, attempt: () => Promise<T>): Promise<T> {
-    return attempt().catch((error: unknown) => {
-      throw classify(error, target)
+  #rejections(batch: readonly KafkaRequest[]): WriteResult['rejected'] {
+    return batch.flatMap((request, index) => {
+      const error = this.#topics.refusal(request.topic)
+      return error && !this.#stored.has(request) ? [{ index, error }] : []
     })
   }
 
@@ -129,6 +136,7 @@ class KafkaSink implements Sink<KafkaRequest> {
       connectTimeoutMs,
       requestTimeoutMs: this.#config.requestTimeoutMs,
       compression: this.#config.compression,
+      hash: keyHashes[this.#config.partitioner],
       keepTrying: (error) => this.#keepTrying(error),
     }
   }
