@@ -1,5 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { sinkFields } from '../../src/sinks/kafka/config.ts'
+import { checkRegistry } from '../../src/sinks/kafka/registry-fields.ts'
 
 export const declaration = declareNode({
   type: 'kafka-sink',
@@ -11,4 +12,5 @@ export const declaration = declareNode({
   outputs: ['written', 'rejected'],
   fields: sinkFields,
   labelField: 'topic',
+  check: (config) => checkRegistry(config),
 })

@@ -52,6 +52,7 @@ async function lookAtAll(page: EditorPage, language: string): Promise<Map<string
     labels.set(type, await labelsOf(page))
     await photograph(page, `${type}-${language}`)
     for (const [name, { nodeType }] of Object.entries(fields).filter(([, { kind }]) => kind === 'node')) {
+      if (!(await page.field(name).isVisible())) continue
       await page.addConfig(name)
       labels.set(nodeType!, await labelsOf(page))
       await photograph(page, `${nodeType}-${language}`)
@@ -126,6 +127,14 @@ test('fields appear when the field they depend on asks for them', async () => {
   await input('brokers').fill('127.0.0.1:1')
   assert.match(await reasonAt('user').innerText(), /is required to sign in/)
   await editor.cancelConfig()
+  await unfold(editor)
+  assert.deepEqual([await isShown('schemaRegistryUrl'), await isShown('schema')], [false, false])
+  await input('valueFormat').selectOption('json-schema')
+  assert.deepEqual([await isShown('schemaRegistryUrl'), await isShown('schema')], [true, true])
+  await input('autoRegister').uncheck()
+  assert.deepEqual([await isShown('schema'), await isShown('schemaVersion')], [false, true])
+  await input('valueFormat').selectOption('plain')
+  assert.deepEqual([await isShown('autoRegister'), await isShown('schemaVersion')], [false, false])
   await editor.cancel()
 })
 

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { Problem, parseField } from '../../src/config/fields.ts'
 import type { Payload, Record } from '../../src/core/record.ts'
 import { clusterFields, parseBrokers, sinkFields } from '../../src/sinks/kafka/config.ts'
+import { checkRegistry, registryFields } from '../../src/sinks/kafka/registry-fields.ts'
 import { createRequestBuilder } from '../../src/sinks/kafka/request.ts'
 import { Collisions, kafkaTopic } from '../../src/sinks/kafka/topic-name.ts'
 import { reading } from '../contract/sink-contract.ts'
@@ -244,5 +245,31 @@ describe('the brokers of a cluster', () => {
     for (const list of ['kafka:0', 'kafka:70000', 'a,,b', 'a:b', 'http://kafka:9092']) {
       assert.match(JSON.stringify(parseField(clusterFields.brokers, list)), /must be addresses/, list)
     }
+  })
+})
+
+describe('the schema registry of a kafka-sink', () => {
+  it('has an address without credentials, and a version that can be meant', () => {
+    const isRefused = (name: 'schemaRegistryUrl' | 'schemaVersion', value: string) =>
+      parseField(sinkFields[name], value) instanceof Problem
+    for (const url of ['http://registry:8081', 'https://10.0.0.1/registry'])
+      assert.equal(isRefused('schemaRegistryUrl', url), false, url)
+    for (const url of ['registry:8081', 'ftp://registry', 'https://bob:secret@registry', 'https://'])
+      assert.equal(isRefused('schemaRegistryUrl', url), true, url)
+    for (const version of ['latest', '1', '12', '>=3'])
+      assert.equal(isRefused('schemaVersion', version), false, version)
+    for (const version of ['0', '-1', '>3', 'first', '1.5', '>=0'])
+      assert.equal(isRefused('schemaVersion', version), true, version)
+  })
+
+  it('asks for what its options need, and for nothing where it is not used', () => {
+    const problems = (options: { readonly [name: string]: unknown }) =>
+      checkRegistry(parsed(registryFields, { valueFormat: 'json-schema', ...options })).map(({ field }) => field)
+    const schemaRegistryUrl = 'http://registry:8081'
+    assert.deepEqual(problems({}), ['schemaRegistryUrl', 'schema'])
+    assert.deepEqual(problems({ valueFormat: 'plain' }), [])
+    assert.deepEqual(problems({ schemaRegistryUrl, autoRegister: false }), [])
+    assert.deepEqual(problems({ schemaRegistryUrl, schema: 's', subjectStrategy: 'record' }), ['subject'])
+    assert.deepEqual(problems({ schemaRegistryUrl, schema: 's', subjectStrategy: 'topic-record', subject: 'r' }), [])
   })
 })

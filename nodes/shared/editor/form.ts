@@ -1,6 +1,6 @@
 import type { NodeDeclaration } from '../../../src/config/declaration.ts'
 import { hasReference } from '../../../src/config/environment.ts'
-import type { Field } from '../../../src/config/fields.ts'
+import type { Field, Fields } from '../../../src/config/fields.ts'
 import { openCode } from './code-control.ts'
 import { editorDefault } from './editor-default.ts'
 import { switchToEnvironment } from './environment-switch.ts'
@@ -90,7 +90,7 @@ export class Form {
     const across = crossProblems(this.#declaration, values)
     for (const [name, field] of Object.entries(this.#declaration.fields)) {
       this.#showProblem(name, field, values[name], across[name])
-      this.#row(name).toggle(isWanted(field, values))
+      this.#row(name).toggle(isWanted(field, this.#declaration.fields, values))
     }
   }
 
@@ -115,11 +115,12 @@ export class Form {
   }
 }
 
-/** Shown unless the field it depends on has a plain value that is not among the wanted ones. */
-function isWanted(field: Field<unknown>, values: Values): boolean {
-  if (field.when === undefined) return true
-  const value = values[field.when.field]
-  return hasReference(value) || field.when.values.some((wanted) => String(wanted) === String(value))
+/** Shown unless the field it depends on is hidden, or has a plain value that is not among the wanted ones. */
+function isWanted({ when }: Field<unknown>, fields: Fields, values: Values): boolean {
+  if (when === undefined) return true
+  const value = values[when.field]
+  const isMet = hasReference(value) || when.values.some((wanted) => String(wanted) === String(value))
+  return isMet && isWanted(fields[when.field]!, fields, values)
 }
 
 function explain(this: HTMLElement, event: JQuery.TriggeredEvent): void {

@@ -13,6 +13,7 @@ import {
 import { runnerFields } from '../../config/sink-fields.ts'
 import { tlsFields } from '../../config/tls-fields.ts'
 import { templateProblem } from '../../core/metadata.ts'
+import { registryFields } from './registry-fields.ts'
 
 const sasl = { field: 'saslMechanism', values: ['PLAIN'] } as const
 
@@ -152,9 +153,10 @@ export const sinkFields = {
     max: 64 << 20,
     advanced: true,
   }),
+  ...registryFields,
   requestTimeoutMs: duration({
     label: 'Request timeout',
-    note: 'How long a broker may take to answer before the request is sent again.',
+    note: 'How long a broker, or the schema registry, may take to answer before the request is sent again.',
     default: 30_000,
     min: 100,
     max: 600_000,

@@ -112,7 +112,7 @@ class PlatformaticClient implements KafkaClient {
       topic,
       partition,
       ...(key && { key }),
-      ...(value && { value: asBuffer(value) }),
+      ...(value && { value }),
       headers: this.#encodedHeaders(request),
       timestamp: BigInt(timestamp),
     }
@@ -167,9 +167,6 @@ class PlatformaticClient implements KafkaClient {
     }
   }
 }
-
-const asBuffer = (bytes: Uint8Array) =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 const idHeader = Buffer.from('rowline.id')
 

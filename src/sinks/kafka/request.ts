@@ -7,6 +7,7 @@ import type { KafkaSinkConfig } from './config.ts'
 import { type ClaimedTime, createTimeReader, timestampHeader } from './event-time.ts'
 import { createHeaders, headerLength } from './headers.ts'
 import { createTopicNamer, type NameOptions } from './topic-name.ts'
+import { withPrefix } from './wire-format.ts'
 
 /**
  * Equal keys and equal headers are often one object, shared by many requests. What is not `readonly` a write fills in,
@@ -16,7 +17,7 @@ export interface KafkaRequest {
   readonly topic: string
   readonly key: Buffer | undefined
   /** Undefined is a tombstone. */
-  readonly value: Uint8Array | undefined
+  readonly value: Buffer | undefined
   headers: { readonly [name: string]: string }
   /** Goes into the header `rowline.id`, the only one that differs from record to record. */
   readonly id: string | undefined
@@ -30,7 +31,13 @@ export interface KafkaRequest {
 export type RequestOptions = NameOptions &
   Pick<
     KafkaSinkConfig,
-    'keyTemplate' | 'includeMetadata' | 'headers' | 'timestampAttribute' | 'tombstones' | 'maxMessageBytes'
+    | 'keyTemplate'
+    | 'includeMetadata'
+    | 'headers'
+    | 'timestampAttribute'
+    | 'tombstones'
+    | 'valueFormat'
+    | 'maxMessageBytes'
   >
 
 // What the record and batch formats add to key, value and headers, rounded up.
@@ -47,12 +54,13 @@ export function createRequestBuilder(
   const topicOf = createTopicNamer(options, named)
   const keyOf = createKeys(options.keyTemplate)
   const headersOf = createHeaders(options)
+  const encode = options.valueFormat === 'plain' ? encoded : encodedJson
   const timeOf = createTimeReader(options.timestampAttribute)
   return (record) => {
     const topic = topicOf(record)
     const key = keyOf(record)
     const { headers, length } = headersOf(record)
-    const value = options.tombstones && isNothing(record) ? undefined : encoded(record)
+    const value = options.tombstones && isNothing(record) ? undefined : encode(record)
     const claimed = timeOf(record)
     const id = options.includeMetadata ? record.id : undefined
     const bytes =
@@ -68,7 +76,7 @@ export function createRequestBuilder(
     const request = {
       topic,
       key,
-      value: value !== undefined && value === record.payload ? Buffer.from(value) : value,
+      value,
       headers,
       id,
       timestamp: record.receivedAt,
@@ -81,7 +89,31 @@ export function createRequestBuilder(
 
 const isNothing = ({ payload }: Record) => payload === null || (payload instanceof Uint8Array && payload.length === 0)
 
-function encoded({ payload }: Record): Uint8Array {
+/** Bytes of its own, whatever the flow does with its payload. */
+function encoded(record: Record): Buffer {
+  const bytes = encodedPayload(record)
+  if (bytes === record.payload || !Buffer.isBuffer(bytes)) return Buffer.from(bytes)
+  return bytes
+}
+
+function encodedJson(record: Record): Buffer {
+  const { payload } = record
+  const bytes = encodedPayload(record)
+  if (payload instanceof Uint8Array || typeof payload === 'string') checkJson(bytes)
+  return withPrefix(bytes)
+}
+
+const strictText = new TextDecoder('utf-8', { fatal: true })
+
+function checkJson(bytes: Uint8Array): void {
+  try {
+    JSON.parse(strictText.decode(bytes))
+  } catch (error) {
+    throw new PipelineError('JSON_INVALID', { problem: messageOf(error) }, error)
+  }
+}
+
+function encodedPayload({ payload }: Record): Uint8Array {
   try {
     return encodePayload(payload)
   } catch (error) {

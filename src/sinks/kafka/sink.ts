@@ -11,8 +11,10 @@ import { EventTimes } from './event-time.ts'
 import { keyHashes } from './partitioner.ts'
 import { createPlatformaticClient } from './platformatic.ts'
 import { createRequestBuilder, type KafkaRequest } from './request.ts'
+import { SchemaRegistry } from './schema-registry.ts'
 import { Collisions } from './topic-name.ts'
 import { Topics } from './topics.ts'
+import { SchemaIds } from './wire-format.ts'
 
 export const kafkaSink: SinkDefinition<typeof sinkFields, KafkaRequest> = {
   type: 'kafka-sink',
@@ -30,6 +32,7 @@ class KafkaSink implements Sink<KafkaRequest> {
   readonly #topics: Topics
   readonly #times: EventTimes
   readonly #collisions: Collisions
+  #schemaIds: SchemaIds | undefined
   /** What a failed write has stored all the same: the caller writes the batch again, or parts of it. */
   readonly #stored = new WeakSet<KafkaRequest>()
   #deadline = 0
@@ -60,12 +63,14 @@ class KafkaSink implements Sink<KafkaRequest> {
         throw classify(error, this.#target)
       })
       if (this.#topics.fixed !== undefined) await this.#topics.exists(this.#topics.fixed)
+      this.#schemaIds ??= await this.#createSchemaIds()
+      await this.#schemaIds?.open(this.#topics.fixed, signal)
     })
   }
 
   async write(batch: readonly KafkaRequest[], signal: AbortSignal): Promise<WriteResult> {
     const missing = batch.filter((request) => !this.#stored.has(request))
-    if (missing.length > 0) await this.#untilAborted(signal, () => this.#send(missing))
+    if (missing.length > 0) await this.#untilAborted(signal, () => this.#send(missing, signal))
     return { rejected: this.#topics.refusesAny ? this.#rejections(batch) : [] }
   }
 
@@ -73,13 +78,14 @@ class KafkaSink implements Sink<KafkaRequest> {
     await this.#client?.close()
   }
 
-  async #send(requests: readonly KafkaRequest[]): Promise<void> {
+  async #send(requests: readonly KafkaRequest[], signal: AbortSignal): Promise<void> {
     for (const request of requests) if (!this.#topics.knows(request.topic)) await this.#topics.ensure(request)
     const possible = this.#topics.refusesAny
       ? requests.filter(({ topic }) => this.#topics.refusal(topic) === undefined)
       : requests
     if (possible.length === 0) return
     if (this.#config.timestampAttribute !== '') await this.#times.apply(possible)
+    await this.#schemaIds?.apply(possible, signal)
     this.#deadline = Date.now() + this.#config.deliveryTimeoutMs
     try {
       await this.#client!.send(possible)
@@ -143,18 +149,29 @@ class KafkaSink implements Sink<KafkaRequest> {
 
   async #tlsOptions(): Promise<NonNullable<KafkaClientOptions['tls']>> {
     const { ca, cert, key, passphrase, rejectUnauthorized } = this.#cluster
-    const pem = async (pathOrText: string) => {
-      if (pathOrText.includes('-----BEGIN')) return pathOrText
-      return readFile(resolve(this.#context.directory, pathOrText), 'utf8').catch((error: unknown) => {
-        throw new PipelineError('TARGET_TLS', { target: this.#target, problem: messageOf(error) }, error)
-      })
-    }
     return {
       rejectUnauthorized,
-      ...(ca && { ca: await pem(ca) }),
-      ...(cert && { cert: await pem(cert) }),
-      ...(key && { key: await pem(key) }),
+      ...(ca && { ca: await this.#pem(ca, this.#target) }),
+      ...(cert && { cert: await this.#pem(cert, this.#target) }),
+      ...(key && { key: await this.#pem(key, this.#target) }),
       ...(passphrase && { passphrase }),
     }
+  }
+
+  async #createSchemaIds(): Promise<SchemaIds | undefined> {
+    const config = this.#config
+    if (config.valueFormat === 'plain') return undefined
+    const { schemaRegistryUrl: url, schemaRegistryUser: user, schemaRegistryPassword: password } = config
+    const { schemaRegistryToken: token, schemaRegistryCa, requestTimeoutMs: timeoutMs } = config
+    const ca = schemaRegistryCa && (await this.#pem(schemaRegistryCa, `The schema registry at ${url}`))
+    const registry = new SchemaRegistry({ url, user, password, token, ca, timeoutMs })
+    return new SchemaIds(config, registry, this.#context.jsonSchema('schema'))
+  }
+
+  async #pem(pathOrText: string, target: string): Promise<string> {
+    if (pathOrText.includes('-----BEGIN')) return pathOrText
+    return readFile(resolve(this.#context.directory, pathOrText), 'utf8').catch((error: unknown) => {
+      throw new PipelineError('TARGET_TLS', { target, problem: messageOf(error) }, error)
+    })
   }
 }
