@@ -1,6 +1,6 @@
 import { type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http'
 import { request as tlsRequest } from 'node:https'
-import { messageOf, PipelineError } from '../../core/errors.ts'
+import { type ErrorCode, messageOf, PipelineError } from '../../core/errors.ts'
 import { classify } from './errors.ts'
 
 export interface RegistryOptions {
@@ -78,16 +78,11 @@ export class SchemaRegistry {
   }
 
   #fault({ status, body }: Answer, subject: string, version: number | 'latest'): PipelineError {
-    const { message, error_code: code } = body
-    const details = { target: this.#target, problem: typeof message === 'string' ? message : `HTTP status ${status}` }
-    if (status === 401) return new PipelineError('TARGET_AUTHENTICATION', details)
-    if (status === 403) return new PipelineError('TARGET_AUTHORIZATION', details)
-    if (code === noSubject) return missing(subject)
-    if (code === noVersion) return missing(subject, version)
-    if (status === 409 || status === 422) return new PipelineError('SCHEMA_REFUSED', { ...details, subject })
-    if (status === 429) return new PipelineError('TARGET_THROTTLED', details)
-    if (status >= 500 || status === 408) return new PipelineError('TARGET_UNREACHABLE', details)
-    return this.#unsupported(details.problem)
+    const { message, error_code: problemCode } = body
+    if (problemCode === noSubject) return missing(subject)
+    if (problemCode === noVersion) return missing(subject, version)
+    const problem = typeof message === 'string' ? message : `HTTP status ${status}`
+    return new PipelineError(meaningOf(status), { target: this.#target, problem, subject })
   }
 
   #whole({ body }: Answer, name: 'id' | 'version'): number {
@@ -100,6 +95,18 @@ export class SchemaRegistry {
     return new PipelineError('TARGET_UNSUPPORTED', { target: this.#target, problem })
   }
 }
+
+const meanings: { readonly [status: number]: ErrorCode } = {
+  401: 'TARGET_AUTHENTICATION',
+  403: 'TARGET_AUTHORIZATION',
+  408: 'TARGET_TIMEOUT',
+  409: 'SCHEMA_REFUSED',
+  422: 'SCHEMA_REFUSED',
+  429: 'TARGET_THROTTLED',
+}
+
+const meaningOf = (status: number): ErrorCode =>
+  meanings[status] ?? (status >= 500 ? 'TARGET_UNREACHABLE' : 'TARGET_UNSUPPORTED')
 
 export function missing(subject: string, version: string | number = 'latest'): PipelineError {
   const which = version === 'latest' ? 'The schema subject' : `Version ${version} of the schema subject`
