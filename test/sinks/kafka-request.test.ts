@@ -60,6 +60,11 @@ describe('the Kafka topic of an MQTT topic', () => {
     assert.equal(of(`a/${'b'.repeat(300)}1`), one)
     assert.match(of('..'), /^\.\.-[0-9a-f]{16}$/)
     assert.notEqual(of('.'), of('..'))
+    assert.notEqual(
+      of(`a/${'b'.repeat(300)}`),
+      of(`a ${'b'.repeat(300)}`),
+      'names that differ only in what is replaced',
+    )
     assert.match(of(`a/${'x'.repeat(2000)}`), /-[0-9a-f]{16}$/)
     assert.equal(of('a'.repeat(249)), 'a'.repeat(249))
     assert.throws(() => topicOf({ onInvalidTopic: 'hash' }, { topic: '' }), { code: 'NO_TOPIC' })

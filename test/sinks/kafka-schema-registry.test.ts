@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import type { ErrorCode, PipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
+import type { Sink } from '../../src/core/sink.ts'
 import { SinkRunner } from '../../src/core/sink-runner.ts'
 import { parseRowSchema } from '../../src/rows/parse-ddl.ts'
 import { toJsonSchema } from '../../src/rows/to-json-schema.ts'
+import type { KafkaRequest } from '../../src/sinks/kafka/request.ts'
 import { reading } from '../contract/sink-contract.ts'
 import { type Certificates, makeCertificates } from '../services/certificates.ts'
 import { type Kafka, sharedKafka } from '../services/kafka.ts'
@@ -31,24 +33,28 @@ describe('kafka-sink with a schema registry', () => {
   beforeEach(async () => {
     registry = await startSchemaRegistry()
   })
-  afterEach(() => registry.stop())
+  const sinks: Sink<KafkaRequest>[] = []
+  afterEach(async () => {
+    for (const sink of sinks.splice(0)) await sink.close()
+    await registry.stop()
+  })
 
   const topicName = () => `registry-${randomUUID()}`
-  const create = (options: Raw, address = registry.url) =>
-    createKafkaSink({
+  /** Closed after the test, however it ends. */
+  const create = (options: Raw, address = registry.url) => {
+    const sink = createKafkaSink({
       cluster: { brokers: kafka.brokers },
       sink: { valueFormat: 'json-schema', schemaRegistryUrl: address, schema: 's', ...options },
       jsonSchema: schema,
     })
+    sinks.push(sink)
+    return sink
+  }
   const write = async (options: Raw, records: readonly Partial<Record>[], address?: string) => {
     const sink = create(options, address)
-    try {
-      await sink.open(forever)
-      const requests = records.map((record, n) => sink.prepare(reading(n, record)).request)
-      assert.deepEqual(await sink.write(requests, forever), { rejected: [] })
-    } finally {
-      await sink.close()
-    }
+    await sink.open(forever)
+    const requests = records.map((record, n) => sink.prepare(reading(n, record)).request)
+    assert.deepEqual(await sink.write(requests, forever), { rejected: [] })
   }
   /** Of every record of a topic: the first byte, the schema id, the JSON. */
   const readFramed = async (topic: string) =>
@@ -247,16 +253,13 @@ describe('kafka-sink with a schema registry', () => {
     await sink.open(forever)
     registry.fail({ status: 503, body: '' })
     await sink.write([sink.prepare(reading(1)).request], forever)
-    await sink.close()
     assert.equal((await readFramed(topic)).length, 1)
   })
 
   it('is red at deploy, before any record comes, where the subject is known then', async () => {
     registry.fail({ status: 401, body: '{}' })
     for (const options of [{ topic: topicName() }, { subjectStrategy: 'record', subject: 'Reading' }]) {
-      const sink = create(options)
-      await assert.rejects(sink.open(forever), { code: 'TARGET_AUTHENTICATION' })
-      await sink.close()
+      await assert.rejects(create(options).open(forever), { code: 'TARGET_AUTHENTICATION' })
     }
   })
 
@@ -269,6 +272,5 @@ describe('kafka-sink with a schema registry', () => {
     await until(() => registry.requests.length > 0, { what: 'the request', timeoutMs: 30_000 })
     control.abort()
     await assert.rejects(writing, { code: 'DELIVERY_RELEASED' })
-    await sink.close()
   })
 })

@@ -119,7 +119,7 @@ const otherNames: { readonly [key: string]: string } = {
 }
 
 export function meaningOf(key: string, value: string, settings: Settings): Meaning {
-  const name = otherNames[key] ?? key
+  const name = Object.hasOwn(otherNames, key) ? otherNames[key]! : key
   return Object.hasOwn(rules, name) ? rules[name]!(value, settings) : undefined
 }
 
