@@ -18,10 +18,21 @@ export function formTemplate(declaration: NodeDeclaration): string {
   const html = ['<div class="rowline-form">', nameRow(form), ...rows(false)]
   if (folded.length > 0) {
     const summary = `<summary ${i18n(form, 'form.advanced')}></summary>`
-    html.push(`<details class="rowline-advanced">${summary}`, ...folded, '</details>')
+    html.push(`<details class="rowline-folded rowline-advanced">${summary}`, ...folded, '</details>')
   }
+  if (declaration.importer) html.push(importSection(form))
   html.push('</div>')
   return `<script type="text/html" data-template-name="${declaration.type}">\n${html.join('\n')}\n</script>\n`
+}
+
+/** What the button does and what the list says comes from `nodes/shared/editor/import-section.ts`. */
+function importSection(form: Form): string {
+  return `<details class="rowline-folded rowline-import"><summary ${i18n(form, 'import.title')}></summary>
+  <div class="rowline-note" ${i18n(form, 'import.note')}></div>
+  <textarea rows="8" spellcheck="false" autocomplete="off"></textarea>
+  <button type="button" class="red-ui-button" ${i18n(form, 'import.apply')}></button>
+  <ul role="status"></ul>
+</details>`
 }
 
 interface Form {

@@ -1,5 +1,7 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { clusterFields } from '../../src/sinks/kafka/config.ts'
+import { notices } from '../../src/sinks/kafka/import-rules.ts'
+import { importSettings } from '../../src/sinks/kafka/import-settings.ts'
 
 export const declaration = declareNode({
   type: 'kafka-cluster',
@@ -11,4 +13,10 @@ export const declaration = declareNode({
   labelField: 'brokers',
   check: ({ saslMechanism, user }) =>
     saslMechanism === 'PLAIN' && user === '' ? [{ field: 'user', text: 'is required to sign in with PLAIN' }] : [],
+  importer: {
+    note: 'Paste the configuration of a librdkafka client (a dictionary) or of a Java client (properties). It fills this form; what it does not name stays as it is, and nothing is changed in the flow before Done.',
+    elsewhere: 'Belongs to the kafka sink: paste the same text there.',
+    notices,
+    read: (text) => importSettings('cluster', text),
+  },
 })

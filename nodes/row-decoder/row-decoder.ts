@@ -79,5 +79,5 @@ function withItems({ [SHARED]: _, ...message }: FlowMessage, payload: readonly F
 
 function decodedItem(item: FlowMessage, record: Record, row: Record): FlowMessage {
   if (row === record) return item
-  return withPayload(item, row.payload, row.original!, record.filter)
+  return withPayload(item, row)
 }

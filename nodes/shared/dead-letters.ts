@@ -68,6 +68,7 @@ export class DeadLetters {
       directory: this.#directory,
       name: this.#source,
       warn: this.#warn,
+      jsonSchema: () => undefined,
       connection: () => {
         throw new Error('a file has no connection')
       },

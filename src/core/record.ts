@@ -17,7 +17,8 @@ export type Qos = 0 | 1 | 2
 
 /**
  * One reading on its way from the source to the sinks. `receivedAt` is wall-clock milliseconds.
- * `route`, `to` and `partitions` come from the first matching row of the subscriptions table.
+ * `route`, `to` and `partitions` come from the first matching row of the subscriptions table, `node` and `tag` say which
+ * source node took it.
  * `original` is the payload as it arrived, kept so that a rejected record can be stored byte for byte.
  */
 export interface Record {
@@ -31,6 +32,8 @@ export interface Record {
   readonly route?: string
   readonly to?: string
   readonly partitions?: number
+  readonly node?: string
+  readonly tag?: string
   readonly original?: Uint8Array
   /** Stable over restarts and repeats: what duplicates can be told by. Given by an outbox. */
   readonly id?: string

@@ -23,6 +23,8 @@ type Header = readonly [
     readonly route?: string
     readonly to?: string
     readonly partitions?: number
+    readonly node?: string
+    readonly tag?: string
   } | null,
 ]
 
@@ -139,12 +141,8 @@ function keepsJson(value: unknown): boolean {
   return true
 }
 
-function restOf({ filter, route, to, partitions }: Record): Header[9] {
-  if (filter === undefined && route === undefined && to === undefined && partitions === undefined) return null
-  return {
-    ...(filter === undefined ? {} : { filter }),
-    ...(route === undefined ? {} : { route }),
-    ...(to === undefined ? {} : { to }),
-    ...(partitions === undefined ? {} : { partitions }),
-  }
+/** JSON leaves out what is undefined. */
+function restOf({ filter, route, to, partitions, node, tag }: Record): Header[9] {
+  if ((filter ?? route ?? to ?? partitions ?? node ?? tag) === undefined) return null
+  return { filter, route, to, partitions, node, tag } as NonNullable<Header[9]>
 }

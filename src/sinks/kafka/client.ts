@@ -1,4 +1,5 @@
 import type { Broker } from './config.ts'
+import type { KeyHash } from './partitioner.ts'
 import type { KafkaRequest } from './request.ts'
 
 export interface KafkaClientOptions {
@@ -15,6 +16,7 @@ export interface KafkaClientOptions {
   readonly connectTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly compression: 'none' | 'gzip'
+  readonly hash: KeyHash
   /** Asked after each failed try of a `send`; false ends the send with the errors so far. */
   readonly keepTrying: (error: unknown) => boolean
 }
@@ -28,6 +30,8 @@ export interface KafkaClient {
   connect(): Promise<void>
   /** How many partitions the topic has; undefined when it does not exist. One try. */
   partitions(topic: string): Promise<number | undefined>
+  /** The settings of a topic, such as `retention.ms`. One try. */
+  settings(topic: string): Promise<ReadonlyMap<string, string>>
   /** Resolves when the topic can be written, also when it was there before. 0 means the default of the cluster. */
   createTopic(topic: string, partitions: number, replication: number): Promise<void>
   /**

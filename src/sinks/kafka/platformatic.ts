@@ -48,17 +48,22 @@ class PlatformaticClient implements KafkaClient {
   }
 
   async createTopic(topic: string, partitions: number, replication: number): Promise<void> {
-    const admin = quiet(new this.#library.Admin({ ...this.#baseOptions(), retries: 0, retryDelay: 100 }))
-    try {
+    await this.#administer(async (admin) => {
       await admin
         .createTopics({ topics: [{ topic, partitions: partitions || -1, replicas: replication || -1 }] })
         .catch((error: unknown) => {
           if (!isTopicThere(error)) throw error
         })
       await admin.metadata({ topics: [topic], forceUpdate: true, retries: 50 })
-    } finally {
-      await end(admin)
-    }
+    })
+  }
+
+  async settings(topic: string): Promise<ReadonlyMap<string, string>> {
+    const resourceType = this.#library.ConfigResourceTypes.TOPIC
+    const [found] = await this.#administer((admin) =>
+      admin.describeConfigs({ resources: [{ resourceType, resourceName: topic }] }),
+    )
+    return new Map(found?.configs.map(({ name, value }) => [name, value ?? '']))
   }
 
   async send(requests: readonly KafkaRequest[]): Promise<void> {
@@ -96,7 +101,7 @@ class PlatformaticClient implements KafkaClient {
   #hash(key: Buffer): number {
     const known = this.#hashes.get(key)
     if (known !== undefined) return known
-    const hash = this.#library.compatibilityPartitioner({ topic: '' }, key)
+    const hash = this.#options.hash(key)
     this.#hashes.set(key, hash)
     return hash
   }
@@ -107,7 +112,7 @@ class PlatformaticClient implements KafkaClient {
       topic,
       partition,
       ...(key && { key }),
-      value: Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+      ...(value && { value }),
       headers: this.#encodedHeaders(request),
       timestamp: BigInt(timestamp),
     }
@@ -120,6 +125,15 @@ class PlatformaticClient implements KafkaClient {
       this.#headers.set(headers, encoded)
     }
     return id === undefined ? encoded : new Map(encoded).set(idHeader, Buffer.from(id))
+  }
+
+  async #administer<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
+    const admin = quiet(new this.#library.Admin({ ...this.#baseOptions(), retries: 0, retryDelay: 100 }))
+    try {
+      return await work(admin)
+    } finally {
+      await end(admin)
+    }
   }
 
   #session(): Producer {

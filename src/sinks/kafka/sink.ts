@@ -6,9 +6,15 @@ import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
 import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
 import { type Broker, type ClusterConfig, type KafkaSinkConfig, parseBrokers, sinkFields } from './config.ts'
-import { classify, nameOfTopic } from './errors.ts'
+import { classify } from './errors.ts'
+import { EventTimes } from './event-time.ts'
+import { keyHashes } from './partitioner.ts'
 import { createPlatformaticClient } from './platformatic.ts'
-import { createRequestBuilder, fixedTopic, type KafkaRequest } from './request.ts'
+import { createRequestBuilder, type KafkaRequest } from './request.ts'
+import { SchemaRegistry } from './schema-registry.ts'
+import { Collisions } from './topic-name.ts'
+import { Topics } from './topics.ts'
+import { SchemaIds } from './wire-format.ts'
 
 export const kafkaSink: SinkDefinition<typeof sinkFields, KafkaRequest> = {
   type: 'kafka-sink',
@@ -23,8 +29,10 @@ class KafkaSink implements Sink<KafkaRequest> {
   readonly #target: string
   readonly prepare: (record: Record) => Prepared<KafkaRequest>
   #client: KafkaClient | undefined
-  /** Topics known to exist. Forgotten after an error, so that a topic deleted or created meanwhile is noticed. */
-  readonly #topics = new Set<string>()
+  readonly #topics: Topics
+  readonly #times: EventTimes
+  readonly #collisions: Collisions
+  #schemaIds: SchemaIds | undefined
   /** What a failed write has stored all the same: the caller writes the batch again, or parts of it. */
   readonly #stored = new WeakSet<KafkaRequest>()
   #deadline = 0
@@ -35,36 +43,55 @@ class KafkaSink implements Sink<KafkaRequest> {
     this.#context = context
     this.#cluster = context.connection<ClusterConfig>('cluster')
     this.#target = `Kafka at ${this.#cluster.brokers}`
-    this.prepare = createRequestBuilder(config)
+    this.#topics = new Topics(config, () => this.#client!)
+    this.#times = new EventTimes((topic) => this.#topics.settings(topic))
+    this.#collisions = new Collisions((first, second, topic) =>
+      context.warn(`"${first}" and "${second}" are both written to the Kafka topic ${topic}`),
+    )
+    this.prepare = createRequestBuilder(config, (name, topic) => this.#collisions.note(name, topic))
+  }
+
+  get counters(): NonNullable<Sink['counters']> {
+    return { 'topic collisions': this.#collisions.count, 'timestamps replaced': this.#times.replaced }
   }
 
   async open(signal: AbortSignal): Promise<void> {
     this.#client ??= await createPlatformaticClient(await this.#clientOptions())
     const client = this.#client
     await this.#untilAborted(signal, async () => {
-      await this.#try(this.#target, () => client.connect())
-      const topic = fixedTopic(this.#config)
-      if (topic !== undefined) await this.#exists(topic)
+      await client.connect().catch((error: unknown) => {
+        throw classify(error, this.#target)
+      })
+      if (this.#topics.fixed !== undefined) await this.#topics.exists(this.#topics.fixed)
+      this.#schemaIds ??= await this.#createSchemaIds()
+      await this.#schemaIds?.open(this.#topics.fixed, signal)
     })
   }
 
   async write(batch: readonly KafkaRequest[], signal: AbortSignal): Promise<WriteResult> {
     const missing = batch.filter((request) => !this.#stored.has(request))
-    if (missing.length > 0) await this.#untilAborted(signal, () => this.#send(missing))
-    return { rejected: [] }
+    if (missing.length > 0) await this.#untilAborted(signal, () => this.#send(missing, signal))
+    return { rejected: this.#topics.refusesAny ? this.#rejections(batch) : [] }
   }
 
   async close(): Promise<void> {
     await this.#client?.close()
   }
 
-  async #send(requests: readonly KafkaRequest[]): Promise<void> {
-    for (const request of requests) if (!this.#topics.has(request.topic)) await this.#findTopic(request)
+  async #send(requests: readonly KafkaRequest[], signal: AbortSignal): Promise<void> {
+    for (const request of requests) if (!this.#topics.knows(request.topic)) await this.#topics.ensure(request)
+    const possible = this.#topics.refusesAny
+      ? requests.filter(({ topic }) => this.#topics.refusal(topic) === undefined)
+      : requests
+    if (possible.length === 0) return
+    if (this.#config.timestampAttribute !== '') await this.#times.apply(possible)
+    await this.#schemaIds?.apply(possible, signal)
     this.#deadline = Date.now() + this.#config.deliveryTimeoutMs
     try {
-      await this.#client!.send(requests)
+      await this.#client!.send(possible)
     } catch (error) {
-      this.#topics.clear()
+      this.#topics.forget()
+      this.#times.forget()
       if (!(error instanceof SendError)) throw error
       for (const request of error.stored) this.#stored.add(request)
       throw classify(error.cause, this.#target)
@@ -73,24 +100,10 @@ class KafkaSink implements Sink<KafkaRequest> {
     }
   }
 
-  async #findTopic({ topic, partitions }: KafkaRequest): Promise<void> {
-    if (await this.#exists(topic)) return
-    const { partitions: usual, replication } = this.#config
-    await this.#try(nameOfTopic(topic), () => this.#client!.createTopic(topic, partitions ?? usual, replication))
-    this.#topics.add(topic)
-  }
-
-  /** Throws TARGET_MISSING when the topic neither exists nor may be created. */
-  async #exists(topic: string): Promise<boolean> {
-    const found = await this.#try(nameOfTopic(topic), () => this.#client!.partitions(topic))
-    if (found !== undefined) this.#topics.add(topic)
-    else if (!this.#config.autoCreateTopics) throw new PipelineError('TARGET_MISSING', { target: nameOfTopic(topic) })
-    return found !== undefined
-  }
-
-  async #try<T>(target: string, attempt: () => Promise<T>): Promise<T> {
-    return attempt().catch((error: unknown) => {
-      throw classify(error, target)
+  #rejections(batch: readonly KafkaRequest[]): WriteResult['rejected'] {
+    return batch.flatMap((request, index) => {
+      const error = this.#topics.refusal(request.topic)
+      return error && !this.#stored.has(request) ? [{ index, error }] : []
     })
   }
 
@@ -129,24 +142,36 @@ class KafkaSink implements Sink<KafkaRequest> {
       connectTimeoutMs,
       requestTimeoutMs: this.#config.requestTimeoutMs,
       compression: this.#config.compression,
+      hash: keyHashes[this.#config.partitioner],
       keepTrying: (error) => this.#keepTrying(error),
     }
   }
 
   async #tlsOptions(): Promise<NonNullable<KafkaClientOptions['tls']>> {
     const { ca, cert, key, passphrase, rejectUnauthorized } = this.#cluster
-    const pem = async (pathOrText: string) => {
-      if (pathOrText.includes('-----BEGIN')) return pathOrText
-      return readFile(resolve(this.#context.directory, pathOrText), 'utf8').catch((error: unknown) => {
-        throw new PipelineError('TARGET_TLS', { target: this.#target, problem: messageOf(error) }, error)
-      })
-    }
     return {
       rejectUnauthorized,
-      ...(ca && { ca: await pem(ca) }),
-      ...(cert && { cert: await pem(cert) }),
-      ...(key && { key: await pem(key) }),
+      ...(ca && { ca: await this.#pem(ca, this.#target) }),
+      ...(cert && { cert: await this.#pem(cert, this.#target) }),
+      ...(key && { key: await this.#pem(key, this.#target) }),
       ...(passphrase && { passphrase }),
     }
+  }
+
+  async #createSchemaIds(): Promise<SchemaIds | undefined> {
+    const config = this.#config
+    if (config.valueFormat === 'plain') return undefined
+    const { schemaRegistryUrl: url, schemaRegistryUser: user, schemaRegistryPassword: password } = config
+    const { schemaRegistryToken: token, schemaRegistryCa, requestTimeoutMs: timeoutMs } = config
+    const ca = schemaRegistryCa && (await this.#pem(schemaRegistryCa, `The schema registry at ${url}`))
+    const registry = new SchemaRegistry({ url, user, password, token, ca, timeoutMs })
+    return new SchemaIds(config, registry, this.#context.jsonSchema('schema'))
+  }
+
+  async #pem(pathOrText: string, target: string): Promise<string> {
+    if (pathOrText.includes('-----BEGIN')) return pathOrText
+    return readFile(resolve(this.#context.directory, pathOrText), 'utf8').catch((error: unknown) => {
+      throw new PipelineError('TARGET_TLS', { target, problem: messageOf(error) }, error)
+    })
   }
 }
