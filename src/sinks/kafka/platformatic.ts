@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import type { Admin, BaseOptions, MessageToProduce, Producer } from '@platformatic/kafka'
 import { PipelineError } from '../../core/errors.ts'
 import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
-import { isTopicThere, isUnknownTopic, nestedErrors } from './errors.ts'
+import { internalTopic, isTopicThere, isUnknownTopic, nestedErrors, unknownTopic } from './errors.ts'
 import type { KafkaRequest } from './request.ts'
 
 type Library = typeof import('@platformatic/kafka')
@@ -40,7 +40,9 @@ class PlatformaticClient implements KafkaClient {
   async partitions(topic: string): Promise<number | undefined> {
     try {
       const { topics } = await this.#session().metadata({ topics: [topic], forceUpdate: true, retries: 0 })
-      return topics.get(topic)?.partitionsCount
+      const found = topics.get(topic)
+      if (!found) throw internalTopic()
+      return found.partitionsCount
     } catch (error) {
       if (isUnknownTopic(error)) return undefined
       throw error
@@ -94,7 +96,9 @@ class PlatformaticClient implements KafkaClient {
     const keyless = this.#keyless++ & 0x7fffffff
     return requests.map((request) => {
       const hash = request.key ? this.#hash(request.key) : keyless
-      return this.#message(request, hash % topics.get(request.topic)!.partitionsCount)
+      const partitions = topics.get(request.topic)?.partitionsCount
+      if (!partitions) throw unknownTopic(request.topic)
+      return this.#message(request, hash % partitions)
     })
   }
 

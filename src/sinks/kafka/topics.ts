@@ -1,7 +1,7 @@
 import { PipelineError } from '../../core/errors.ts'
 import type { KafkaClient } from './client.ts'
 import type { KafkaSinkConfig } from './config.ts'
-import { classify, nameOfTopic, refusesName } from './errors.ts'
+import { classify, internalTopic, nameOfTopic, refusesName } from './errors.ts'
 import type { TopicSettings } from './event-time.ts'
 import type { KafkaRequest } from './request.ts'
 import { fixedTopic } from './topic-name.ts'
@@ -10,6 +10,9 @@ type Options = Pick<
   KafkaSinkConfig,
   'topic' | 'topicSeparator' | 'onInvalidTopic' | 'autoCreateTopics' | 'partitions' | 'replication'
 >
+
+/** Kafka keeps these for itself, also where they are not there yet. */
+const internal = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state', '__cluster_metadata'])
 
 /** Which topics are there, and which never can be. Every method throws PipelineErrors. */
 export class Topics {
@@ -28,7 +31,10 @@ export class Topics {
 
   /** Throws TARGET_MISSING when the topic neither exists nor may be created. */
   async exists(topic: string): Promise<boolean> {
-    const found = await this.#try(topic, (client) => client.partitions(topic))
+    const found = await this.#try(topic, async (client) => {
+      if (internal.has(topic)) throw internalTopic()
+      return client.partitions(topic)
+    })
     if (found !== undefined) this.#known.add(topic)
     else if (!this.#options.autoCreateTopics) throw new PipelineError('TARGET_MISSING', { target: nameOfTopic(topic) })
     return found !== undefined
@@ -40,9 +46,10 @@ export class Topics {
 
   /** The topic exists afterwards, or Kafka refuses its name. */
   async ensure({ topic, partitions }: KafkaRequest): Promise<void> {
-    if (this.#refused.has(topic) || (await this.exists(topic))) return
+    if (this.#refused.has(topic)) return
     const { partitions: usual, replication } = this.#options
     try {
+      if (await this.exists(topic)) return
       await this.#try(topic, (client) => client.createTopic(topic, partitions ?? usual, replication))
       this.#known.add(topic)
     } catch (error) {
