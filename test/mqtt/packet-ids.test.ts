@@ -170,6 +170,8 @@ test('what breaks the protocol ends the connection with that reason, and the nex
     ['packet id 0', Buffer.from([0x32, 5, 0, 1, 97, 0, 0]), /packet id 0/],
     ['a length of five bytes', Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 1]), /remaining length/],
     ['a packet of a client', Buffer.from([0xc0, 0]), /type 12/],
+    ['a PUBREL without its packet id', Buffer.from([0x62, 0]), /type 6 with a remaining length of 0/],
+    ['a PUBREL with half a packet id', Buffer.from([0x62, 1, 0x78]), /type 6 with a remaining length of 1/],
     ['a SUBACK with an impossible code', Buffer.from([0x90, 3, 0, 1, 3]), /[Ss]uback/],
     ['flags that PINGRESP may not have', Buffer.from([0xd4, 0]), /./],
   ]
