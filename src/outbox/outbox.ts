@@ -119,7 +119,12 @@ export class Outbox {
     const onDropped = options.onDropped ?? (() => {})
     this.#parts = parts
     this.#budget = budget
-    const retention = new Retention({ ...place, limits: options, segmentBytes, onDropped }, segments, confirmed)
+    const onConfirmed = () => this.#writer.look()
+    const retention = new Retention(
+      { ...place, limits: options, segmentBytes, onDropped, onConfirmed },
+      segments,
+      confirmed,
+    )
     const replay = new Replay({ ...place, damage, patience, segments: () => retention.segments })
     const outlet = new Outlet(retention, replay, memoryBytes, budget)
     this.#retention = retention
@@ -187,7 +192,6 @@ export class Outbox {
   /** Everything handed out up to and including `position` is done. */
   confirm(position: number): void {
     this.#outlet.confirm(position)
-    this.#writer.look()
   }
 
   /** Hands out again everything that is not confirmed. Not while a `take` is under way. */
