@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import type { Admin, BaseOptions, MessageToProduce, Producer } from '@platformatic/kafka'
 import { PipelineError } from '../../core/errors.ts'
 import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
-import { internalTopic, isTopicThere, isUnknownTopic, nestedErrors, unknownTopic } from './errors.ts'
+import { internalTopic, isTopicThere, isUnknownTopic, missingTopic, nestedErrors } from './errors.ts'
 import type { KafkaRequest } from './request.ts'
 
 type Library = typeof import('@platformatic/kafka')
@@ -97,7 +97,7 @@ class PlatformaticClient implements KafkaClient {
     return requests.map((request) => {
       const hash = request.key ? this.#hash(request.key) : keyless
       const partitions = topics.get(request.topic)?.partitionsCount
-      if (!partitions) throw unknownTopic(request.topic)
+      if (!partitions) throw missingTopic(request.topic)
       return this.#message(request, hash % partitions)
     })
   }
