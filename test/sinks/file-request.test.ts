@@ -70,9 +70,9 @@ describe('a line of the dead-letter store', () => {
 
   const error = new PipelineError('RECORD_TOO_LARGE', { bytes: 1, limit: 1, target: 'x' })
 
-  it('holds as base64 what is over 4 MiB, exactly and with all the rest', () => {
+  it('holds as base64 what is over 8 MiB, exactly and with all the rest', () => {
     for (const more of [0, 1, 2, 3, 3 << 20]) {
-      const original = Buffer.alloc((4 << 20) + more, 'abcdefg')
+      const original = Buffer.alloc((8 << 20) + more, 'abcdefg')
       const { request } = deadLetter(reading(1, { original, receivedAt: 7 }), error, 'sink')
       const { payload, encoding, ...rest } = JSON.parse(request.toString())
       assert.equal(encoding, more === 0 ? undefined : 'base64')

@@ -21,12 +21,12 @@ export function createRequestBuilder(content: FileSinkConfig['content']): (recor
 }
 
 /** More than this could become six times as much in JSON, and more than a string holds. */
-const mostText = 4 << 20
+const mostText = 8 << 20
 const base64Chunk = 3 << 20
 
 /**
  * A line of the dead-letter store: the payload as it arrived (as text, or with `encoding: "base64"` when it is not
- * UTF-8 or over 4 MiB), the same keys as a message at output 2. `source` is the node that rejected it. Takes a payload
+ * UTF-8 or over 8 MiB), the same keys as a message at output 2. `source` is the node that rejected it. Takes a payload
  * of any size.
  */
 export function deadLetter(record: Record, error: PipelineError, source: string): Prepared<FileRequest> {
