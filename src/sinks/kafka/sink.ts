@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { isPem } from '../../config/tls-fields.ts'
 import { messageOf, PipelineError } from '../../core/errors.ts'
 import type { Record } from '../../core/record.ts'
 import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
@@ -169,7 +170,7 @@ class KafkaSink implements Sink<KafkaRequest> {
   }
 
   async #pem(pathOrText: string, target: string): Promise<string> {
-    if (pathOrText.includes('-----BEGIN')) return pathOrText
+    if (isPem(pathOrText)) return pathOrText
     return readFile(resolve(this.#context.directory, pathOrText), 'utf8').catch((error: unknown) => {
       throw new PipelineError('TARGET_TLS', { target, problem: messageOf(error) }, error)
     })
