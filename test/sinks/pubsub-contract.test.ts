@@ -9,7 +9,18 @@ let pubsub: Pubsub
 let proxy: TcpProxy
 
 const tests = [
-  ...['order', 'kinds', 'isolated', 'broken', 'late', 'aborted', 'closed', 'confirm-order', 'outbox-order', 'confirm-broken'],
+  ...[
+    'order',
+    'kinds',
+    'isolated',
+    'broken',
+    'late',
+    'aborted',
+    'closed',
+    'confirm-order',
+    'outbox-order',
+    'confirm-broken',
+  ],
   ...['outbox-broken', 'confirm-closed', 'outbox-closed', 'confirm-poison', 'outbox-poison'],
 ]
 const topicOf = (name: string) => `contract-${name}`
