@@ -9,6 +9,11 @@ export const declaration = declareNode({
   outputs: [],
   fields: clusterFields,
   labelField: 'brokers',
-  check: ({ saslMechanism, user }) =>
-    saslMechanism === 'PLAIN' && user === '' ? [{ field: 'user', text: 'is required to sign in with PLAIN' }] : [],
+  check: ({ saslMechanism, user, tokenUrl, tokenClientId }) => {
+    if (saslMechanism === 'none') return []
+    const needed = saslMechanism === 'OAUTHBEARER' ? { tokenUrl, tokenClientId } : { user }
+    return Object.entries(needed).flatMap(([field, value]) =>
+      value === '' ? [{ field, text: `is required to sign in with ${saslMechanism}` }] : [],
+    )
+  },
 })

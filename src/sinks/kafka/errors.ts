@@ -34,8 +34,10 @@ const wordings: { readonly [text: string]: string } = {
 
 /** `target` begins the message: "Kafka at host:9092". The library's own flags for retrying are not to be trusted. */
 export function classify(error: unknown, target: string): PipelineError {
-  if (error instanceof PipelineError) return error
-  const found = [...nestedErrors(error)].map((nested) => ({ nested, names: namesOf(nested) }))
+  const all = [...nestedErrors(error)]
+  const ours = all.find((nested) => nested instanceof PipelineError)
+  if (ours) return ours
+  const found = all.map((nested) => ({ nested, names: namesOf(nested) }))
   for (const [code, pattern] of meanings) {
     const match = found.findLast(({ names }) => names.some((name) => pattern.test(name)))
     if (match)
@@ -56,6 +58,8 @@ export function isUnknownTopic(error: unknown): boolean {
 export function isTopicThere(error: unknown): boolean {
   return [...nestedErrors(error)].some((nested) => (nested as Details).apiId === 'TOPIC_ALREADY_EXISTS')
 }
+
+export const nameOfCluster = ({ brokers }: { readonly brokers: string }) => `Kafka at ${brokers}`
 
 export const nameOfTopic = (topic: string) => `The Kafka topic ${topic}`
 

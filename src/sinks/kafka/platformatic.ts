@@ -1,7 +1,16 @@
 import { isIP } from 'node:net'
 import type { Admin, BaseOptions, MessageToProduce, Producer } from '@platformatic/kafka'
 import { PipelineError } from '../../core/errors.ts'
-import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
+import {
+  type KafkaClient,
+  type KafkaClientOptions,
+  type NewTopic,
+  type Sasl,
+  SendError,
+  type TopicFacts,
+} from './client.ts'
+import { sinkFields } from './config.ts'
+import { describeTopics } from './describe.ts'
 import { isTopicThere, isUnknownTopic, nestedErrors } from './errors.ts'
 import type { KafkaRequest } from './request.ts'
 
@@ -15,6 +24,12 @@ export async function createPlatformaticClient(options: KafkaClientOptions): Pro
     if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
     throw new PipelineError('DEPENDENCY_MISSING', { name: packageName }, error)
   })
+  const { compression } = options
+  if (library.compressionsAlgorithms[compression]?.available === false)
+    throw new PipelineError('CONFIG_INVALID', {
+      field: sinkFields.compression.label,
+      problem: `${compression} needs Node.js 22.15 or newer, and this is ${process.version}`,
+    })
   return new PlatformaticClient(library, options)
 }
 
@@ -47,18 +62,20 @@ class PlatformaticClient implements KafkaClient {
     }
   }
 
-  async createTopic(topic: string, partitions: number, replication: number): Promise<void> {
-    const admin = quiet(new this.#library.Admin({ ...this.#baseOptions(), retries: 0, retryDelay: 100 }))
-    try {
+  async describe(topics: readonly string[]): Promise<ReadonlyMap<string, TopicFacts>> {
+    return this.#administer((admin) => describeTopics(this.#library, admin, [...topics]))
+  }
+
+  async createTopic(topic: string, { partitions, replication, retentionMs }: NewTopic): Promise<void> {
+    const configs = retentionMs > 0 ? [{ name: 'retention.ms', value: String(retentionMs) }] : []
+    await this.#administer(async (admin) => {
       await admin
-        .createTopics({ topics: [{ topic, partitions: partitions || -1, replicas: replication || -1 }] })
+        .createTopics({ topics: [{ topic, partitions: partitions || -1, replicas: replication || -1 }], configs })
         .catch((error: unknown) => {
           if (!isTopicThere(error)) throw error
         })
       await admin.metadata({ topics: [topic], forceUpdate: true, retries: 50 })
-    } finally {
-      await end(admin)
-    }
+    })
   }
 
   async send(requests: readonly KafkaRequest[]): Promise<void> {
@@ -122,6 +139,15 @@ class PlatformaticClient implements KafkaClient {
     return id === undefined ? encoded : new Map(encoded).set(idHeader, Buffer.from(id))
   }
 
+  async #administer<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
+    const admin = quiet(new this.#library.Admin({ ...this.#baseOptions(), retries: 0, retryDelay: 100 }))
+    try {
+      return await work(admin)
+    } finally {
+      await end(admin)
+    }
+  }
+
   #session(): Producer {
     this.#producer ??= quiet(
       new this.#library.Producer({
@@ -149,8 +175,20 @@ class PlatformaticClient implements KafkaClient {
       requestTimeout: requestTimeoutMs,
       timeout: requestTimeoutMs,
       ...(tls && { tls, tlsServerName: brokers.some(({ host }) => isIP(host) === 0) }),
-      ...(sasl && { sasl: { mechanism: 'PLAIN', ...sasl } }),
+      ...(sasl && { sasl: saslOptions(sasl) }),
     }
+  }
+}
+
+/** A broker that refuses a token says so in an answer that the library takes for a success. */
+function saslOptions(sasl: Sasl): NonNullable<BaseOptions['sasl']> {
+  if (sasl.mechanism !== 'OAUTHBEARER') return sasl
+  return {
+    ...sasl,
+    authBytesValidator: (answer, callback) => {
+      if (answer.length === 0) callback(null, answer)
+      else callback(new Error(`The broker refuses the token: ${answer.toString()}`))
+    },
   }
 }
 

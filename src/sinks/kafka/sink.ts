@@ -1,14 +1,14 @@
-import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import { messageOf, PipelineError } from '../../core/errors.ts'
+import { PipelineError } from '../../core/errors.ts'
 import type { Record } from '../../core/record.ts'
 import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
+import { createAccess } from './access.ts'
 import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
 import { type Broker, type ClusterConfig, type KafkaSinkConfig, parseBrokers, sinkFields } from './config.ts'
-import { classify, nameOfTopic } from './errors.ts'
+import { classify, nameOfCluster, nameOfTopic } from './errors.ts'
 import { createPlatformaticClient } from './platformatic.ts'
 import { createRequestBuilder, fixedTopic, type KafkaRequest } from './request.ts'
+import { TopicCare } from './topic-care.ts'
 
 export const kafkaSink: SinkDefinition<typeof sinkFields, KafkaRequest> = {
   type: 'kafka-sink',
@@ -23,6 +23,8 @@ class KafkaSink implements Sink<KafkaRequest> {
   readonly #target: string
   readonly prepare: (record: Record) => Prepared<KafkaRequest>
   #client: KafkaClient | undefined
+  #forgetAccess = () => {}
+  readonly #care: TopicCare
   /** Topics known to exist. Forgotten after an error, so that a topic deleted or created meanwhile is noticed. */
   readonly #topics = new Set<string>()
   /** What a failed write has stored all the same: the caller writes the batch again, or parts of it. */
@@ -34,7 +36,8 @@ class KafkaSink implements Sink<KafkaRequest> {
     this.#config = config
     this.#context = context
     this.#cluster = context.connection<ClusterConfig>('cluster')
-    this.#target = `Kafka at ${this.#cluster.brokers}`
+    this.#target = nameOfCluster(this.#cluster)
+    this.#care = new TopicCare(config, (topics) => this.#client!.describe(topics), context.warn)
     this.prepare = createRequestBuilder(config)
   }
 
@@ -44,7 +47,7 @@ class KafkaSink implements Sink<KafkaRequest> {
     await this.#untilAborted(signal, async () => {
       await this.#try(this.#target, () => client.connect())
       const topic = fixedTopic(this.#config)
-      if (topic !== undefined) await this.#exists(topic)
+      if (topic !== undefined && (await this.#exists(topic))) await this.#check([topic])
     })
   }
 
@@ -59,7 +62,7 @@ class KafkaSink implements Sink<KafkaRequest> {
   }
 
   async #send(requests: readonly KafkaRequest[]): Promise<void> {
-    for (const request of requests) if (!this.#topics.has(request.topic)) await this.#findTopic(request)
+    await this.#findTopics(requests)
     this.#deadline = Date.now() + this.#config.deliveryTimeoutMs
     try {
       await this.#client!.send(requests)
@@ -67,16 +70,26 @@ class KafkaSink implements Sink<KafkaRequest> {
       this.#topics.clear()
       if (!(error instanceof SendError)) throw error
       for (const request of error.stored) this.#stored.add(request)
-      throw classify(error.cause, this.#target)
+      throw this.#classified(error.cause, this.#target)
     } finally {
       this.trouble = undefined
     }
   }
 
+  async #findTopics(requests: readonly KafkaRequest[]): Promise<void> {
+    const met: string[] = []
+    for (const request of requests) {
+      if (this.#topics.has(request.topic)) continue
+      await this.#findTopic(request)
+      met.push(request.topic)
+    }
+    if (met.length > 0) await this.#check(met)
+  }
+
   async #findTopic({ topic, partitions }: KafkaRequest): Promise<void> {
     if (await this.#exists(topic)) return
-    const { partitions: usual, replication } = this.#config
-    await this.#try(nameOfTopic(topic), () => this.#client!.createTopic(topic, partitions ?? usual, replication))
+    const settings = { ...this.#config, ...(partitions !== undefined && { partitions }) }
+    await this.#try(nameOfTopic(topic), () => this.#client!.createTopic(topic, settings))
     this.#topics.add(topic)
   }
 
@@ -88,14 +101,29 @@ class KafkaSink implements Sink<KafkaRequest> {
     return found !== undefined
   }
 
+  async #check(topics: readonly string[]): Promise<void> {
+    try {
+      await this.#try(this.#target, () => this.#care.check(topics))
+    } catch (error) {
+      for (const topic of topics) this.#topics.delete(topic)
+      throw error
+    }
+  }
+
   async #try<T>(target: string, attempt: () => Promise<T>): Promise<T> {
     return attempt().catch((error: unknown) => {
-      throw classify(error, target)
+      throw this.#classified(error, target)
     })
   }
 
+  #classified(error: unknown, target: string): PipelineError {
+    const failure = classify(error, target)
+    if (failure.code === 'TARGET_AUTHENTICATION') this.#forgetAccess()
+    return failure
+  }
+
   #keepTrying(error: unknown): boolean {
-    const failure = classify(error, this.#target)
+    const failure = this.#classified(error, this.#target)
     if (failure.disposition !== 'retry' || Date.now() >= this.#deadline) return false
     this.trouble = failure
     return true
@@ -120,33 +148,18 @@ class KafkaSink implements Sink<KafkaRequest> {
   }
 
   async #clientOptions(): Promise<KafkaClientOptions> {
-    const { brokers, clientId, saslMechanism, user, password, useTls, connectTimeoutMs } = this.#cluster
+    const { brokers, clientId, connectTimeoutMs } = this.#cluster
+    const { tls, sasl, forget } = await createAccess(this.#cluster, this.#context.directory)
+    this.#forgetAccess = forget
     return {
       brokers: parseBrokers(brokers) as readonly Broker[],
       clientId: clientId || this.#context.name,
-      ...(useTls && { tls: await this.#tlsOptions() }),
-      ...(saslMechanism === 'PLAIN' && { sasl: { username: user, password } }),
+      ...(tls && { tls }),
+      ...(sasl && { sasl }),
       connectTimeoutMs,
       requestTimeoutMs: this.#config.requestTimeoutMs,
       compression: this.#config.compression,
       keepTrying: (error) => this.#keepTrying(error),
-    }
-  }
-
-  async #tlsOptions(): Promise<NonNullable<KafkaClientOptions['tls']>> {
-    const { ca, cert, key, passphrase, rejectUnauthorized } = this.#cluster
-    const pem = async (pathOrText: string) => {
-      if (pathOrText.includes('-----BEGIN')) return pathOrText
-      return readFile(resolve(this.#context.directory, pathOrText), 'utf8').catch((error: unknown) => {
-        throw new PipelineError('TARGET_TLS', { target: this.#target, problem: messageOf(error) }, error)
-      })
-    }
-    return {
-      rejectUnauthorized,
-      ...(ca && { ca: await pem(ca) }),
-      ...(cert && { cert: await pem(cert) }),
-      ...(key && { key: await pem(key) }),
-      ...(passphrase && { passphrase }),
     }
   }
 }
