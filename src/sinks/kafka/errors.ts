@@ -5,6 +5,8 @@ interface Details {
   readonly code?: unknown
   readonly apiId?: unknown
   readonly serverErrorMessage?: unknown
+  /** What OpenSSL says in words. */
+  readonly reason?: unknown
   readonly errors?: unknown
   readonly cause?: unknown
 }
@@ -78,7 +80,8 @@ function namesOf(error: object): readonly string[] {
 }
 
 function problemOf(error: object): string {
-  const { serverErrorMessage, cause } = error as Details
+  const { serverErrorMessage, reason, cause } = error as Details
+  if (typeof reason === 'string') return reason
   if (typeof serverErrorMessage === 'string' && serverErrorMessage !== '') return serverErrorMessage
   return cause instanceof Error ? `${messageOf(error)} (${problemOf(cause)})` : messageOf(error)
 }
