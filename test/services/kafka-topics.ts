@@ -126,20 +126,41 @@ export async function partitionsOf(brokers: string, topic: string): Promise<numb
   })
 }
 
-/** From now on only `user` may use the topic (brokers started with `secure`). */
-export async function reserveTopic(brokers: string, topic: string, user: string): Promise<void> {
+/** From now on only `user` may use the topic, for these operations (brokers started with `secure`). */
+export async function reserveTopic(
+  brokers: string,
+  topic: string,
+  user: string,
+  operations: readonly (keyof typeof kafkajs.AclOperationTypes)[] = ['ALL'],
+): Promise<void> {
   const { AclResourceTypes, ResourcePatternTypes, AclOperationTypes, AclPermissionTypes } = kafkajs
-  const entry = {
+  const acl = operations.map((operation) => ({
     resourceType: AclResourceTypes.TOPIC,
     resourceName: topic,
     resourcePatternType: ResourcePatternTypes.LITERAL,
     principal: `User:${user}`,
     host: '*',
-    operation: AclOperationTypes.ALL,
+    operation: AclOperationTypes[operation],
     permissionType: AclPermissionTypes.ALLOW,
-  }
+  }))
   await withAdmin(brokers, async (admin) => {
-    await admin.createAcls({ acl: [entry] })
+    await admin.createAcls({ acl })
+  })
+}
+
+/** The settings of a topic, and how many replicas its first partition has. */
+export async function describeTopic(
+  brokers: string,
+  topic: string,
+): Promise<{ readonly replicas: number; readonly settings: ReadonlyMap<string, string> }> {
+  return withAdmin(brokers, async (admin) => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+    const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }
+    const { resources } = await admin.describeConfigs({ resources: [resource], includeSynonyms: false })
+    const settings = new Map(
+      resources[0]!.configEntries.map(({ configName, configValue }) => [configName, configValue]),
+    )
+    return { replicas: topics[0]!.partitions[0]!.replicas.length, settings }
   })
 }
 
