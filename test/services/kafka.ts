@@ -29,6 +29,8 @@ export interface KafkaOptions {
   readonly tokens?: { readonly jwks: object; readonly audience: string }
   /** Adds a listener that sends its clients to `proxied.advertisedPort`, where the test has to put a proxy. */
   readonly proxied?: boolean
+  /** Of the JVM; 512 if absent. */
+  readonly heapMegabytes?: number
   /** Lines of server.properties that override ours. */
   readonly properties?: { readonly [name: string]: string | number | boolean }
 }
@@ -129,7 +131,7 @@ export async function prepareBroker(
   const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', 'server.properties']
   if (options.secure) format.push(...scramUsers())
   await runCommand('java', [...javaOptions(jars), '-XX:TieredStopAtLevel=1', ...format], { cwd: directory })
-  return { ports, directory, certificates, start: () => startBroker(jars, directory) }
+  return { ports, directory, certificates, start: () => startBroker(jars, directory, options) }
 }
 
 const users = ['alice', 'bob']
@@ -278,13 +280,13 @@ const javaOptions = (jars: string) => [
 ]
 
 /** Logs to a file: a pipe would fill up, and stop the broker, while a test blocks its event loop. */
-async function startBroker(jars: string, directory: string): Promise<Running> {
+async function startBroker(jars: string, directory: string, { heapMegabytes = 512 }: KafkaOptions): Promise<Running> {
   const started = performance.now()
   const logFile = join(directory, 'server.log')
   await writeFile(logFile, '')
   const log = `-Dorg.slf4j.simpleLogger.logFile=${logFile}`
   const keys = `-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file://${join(directory, 'jwks.json')}`
-  const args = [...javaOptions(jars), '-Xmx512m', log, keys, 'kafka.Kafka', 'server.properties']
+  const args = [...javaOptions(jars), `-Xmx${heapMegabytes}m`, log, keys, 'kafka.Kafka', 'server.properties']
   const broker = startProcess('java', args, { name: 'kafka', cwd: directory })
   let text = ''
   const isStarted = async () => {
@@ -292,7 +294,7 @@ async function startBroker(jars: string, directory: string): Promise<Running> {
     if (!broker.isRunning()) throw new Error(`Kafka ended: ${broker.output()}${text.slice(-3000)}`)
     return text.includes('Kafka Server started')
   }
-  await until(isStarted, { timeoutMs: 90_000, intervalMs: 100, what: 'Kafka', output: () => text.slice(-3000) })
+  await until(isStarted, { timeoutMs: 180_000, intervalMs: 100, what: 'Kafka', output: () => text.slice(-3000) })
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   progress(`Apache Kafka ${version} ready after ${seconds} s (pid ${broker.pid})`)
   return broker

@@ -23,6 +23,7 @@ const meanings: readonly (readonly [ErrorCode, RegExp])[] = [
   ['RECORD_REFUSED_SIZE', /^(MESSAGE|RECORD_LIST)_TOO_LARGE$/],
   ['RECORD_INVALID', /^(INVALID_RECORD|CORRUPT_MESSAGE|INVALID_TIMESTAMP)$/],
   ['TARGET_THROTTLED', /^THROTTLING_QUOTA_EXCEEDED$/],
+  ['TARGET_DEGRADED', /^(NOT_ENOUGH_REPLICAS(_AFTER_APPEND)?|LEADER_NOT_AVAILABLE|NOT_LEADER_OR_FOLLOWER)$/],
   ['TARGET_TIMEOUT', /^REQUEST_TIMED_OUT$/],
   ['TARGET_UNREACHABLE', /^(PLT_KFK_NETWORK|E[A-Z]+)$/],
 ]
@@ -45,7 +46,7 @@ export function classify(error: unknown, target: string): PipelineError {
     if (match)
       return new PipelineError(
         code,
-        { target: topicIn(match.nested) ?? target, problem: problemOf(match.nested) },
+        { target: topicIn(match.nested) ?? target, problem: withoutStop(problemOf(match.nested)) },
         error,
       )
   }
@@ -61,7 +62,11 @@ export function isTopicThere(error: unknown): boolean {
   return [...nestedErrors(error)].some((nested) => (nested as Details).apiId === 'TOPIC_ALREADY_EXISTS')
 }
 
-export const nameOfCluster = ({ brokers }: { readonly brokers: string }) => `Kafka at ${brokers}`
+/** By the first of its brokers: a status line is short. */
+export function nameOfCluster({ brokers }: { readonly brokers: string }): string {
+  const [first = '', ...others] = brokers.split(',').map((address) => address.trim())
+  return `Kafka at ${first}${others.length > 0 ? ` and ${others.length} more` : ''}`
+}
 
 export const nameOfTopic = (topic: string) => `The Kafka topic ${topic}`
 
@@ -78,6 +83,8 @@ function namesOf(error: object): readonly string[] {
   const wording = unknownTopic.test(text) ? 'UNKNOWN_TOPIC_OR_PARTITION' : wordings[text]
   return [apiId, wording, code].filter((name) => typeof name === 'string')
 }
+
+const withoutStop = (text: string) => text.replace(/\.$/, '')
 
 function problemOf(error: object): string {
   const { serverErrorMessage, reason, cause } = error as Details

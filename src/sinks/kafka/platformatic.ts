@@ -5,6 +5,7 @@ import { type KafkaClient, type KafkaClientOptions, type NewTopic, SendError, ty
 import { sinkFields } from './config.ts'
 import { describeTopics } from './describe.ts'
 import { isTopicThere, isUnknownTopic, nestedErrors } from './errors.ts'
+import { followLeaders } from './follow-leaders.ts'
 import { disconnect, end, quiet, saslOptions } from './platformatic-connections.ts'
 import type { KafkaRequest } from './request.ts'
 
@@ -161,6 +162,7 @@ class PlatformaticClient implements KafkaClient {
 
   #start(): Producer {
     const producer = quiet(new this.#library.Producer(this.#producerOptions()))
+    followLeaders(this.#library, producer)
     producer.connections.on('connecting', ({ connection }) => {
       connection.reauthenticate = () => this.#expired.add(connection)
     })
