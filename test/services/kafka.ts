@@ -291,13 +291,19 @@ async function startBroker(jars: string, directory: string, { heapMegabytes = 51
   let text = ''
   const isStarted = async () => {
     text = await readFile(logFile, 'utf8')
-    if (!broker.isRunning()) throw new Error(`Kafka ended: ${broker.output()}${text.slice(-3000)}`)
+    if (!broker.isRunning()) throw new Error(`Kafka ended: ${broker.output()}${reasonsIn(text)}`)
     return text.includes('Kafka Server started')
   }
   await until(isStarted, { timeoutMs: 180_000, intervalMs: 100, what: 'Kafka', output: () => text.slice(-3000) })
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   progress(`Apache Kafka ${version} ready after ${seconds} s (pid ${broker.pid})`)
   return broker
+}
+
+/** What went wrong is followed by pages about the shutdown. */
+function reasonsIn(log: string): string {
+  const reasons = log.split('\n').filter((line) => /ERROR|Exception/.test(line))
+  return reasons.length > 0 ? reasons.slice(0, 10).join('\n') : log.slice(-3000)
 }
 
 export async function freePorts(): Promise<Ports> {
