@@ -239,6 +239,27 @@ async function tokenProperties(directory: string, { jwks, audience }: NonNullabl
   return { 'sasl.oauthbearer.jwks.endpoint.url': `file://${file}`, 'sasl.oauthbearer.expected.audience': audience }
 }
 
+/** Writes text records with Java's own client, which chooses the partitions. Neither keys nor values have tabs or line feeds. */
+export async function produceWithJava(
+  brokers: string,
+  topic: string,
+  records: readonly { readonly key: string; readonly value: string }[],
+): Promise<void> {
+  const jars = await kafkaJars()
+  const input = join(temporaryDirectory('java'), 'records')
+  await writeFile(input, records.map(({ key, value }) => `${key}\t${value}\n`).join(''))
+  const producer = ['org.apache.kafka.tools.ConsoleProducer', '--bootstrap-server', brokers, '--topic', topic]
+  const line = [
+    'java',
+    ...javaOptions(jars),
+    '-Dfile.encoding=UTF-8',
+    ...producer,
+    '--reader-property',
+    'parse.key=true',
+  ]
+  await runCommand('sh', ['-c', 'exec "$@" <"$0"', input, ...line], { name: 'ConsoleProducer' })
+}
+
 /** Directory of the broker's jars, downloaded once per version. */
 async function kafkaJars(): Promise<string> {
   const root = join(homedir(), '.cache', 'rowline', 'kafka')

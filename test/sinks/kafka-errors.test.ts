@@ -203,6 +203,7 @@ describe('kafka-sink tells its failures apart', () => {
       connectTimeoutMs: 1000,
       requestTimeoutMs: 1000,
       compression: 'lzma' as never,
+      hash: () => 0,
       keepTrying: () => false,
     })
     const request = {
@@ -212,6 +213,7 @@ describe('kafka-sink tells its failures apart', () => {
       headers: {},
       id: undefined,
       timestamp: 1,
+      claimed: undefined,
       partitions: 1,
     }
     const sent = client.send([request]).catch((error: Error) => Promise.reject(classify(error.cause, 'Kafka')))

@@ -117,7 +117,7 @@ class PlatformaticClient implements KafkaClient {
   #hash(key: Buffer): number {
     const known = this.#hashes.get(key)
     if (known !== undefined) return known
-    const hash = this.#library.compatibilityPartitioner({ topic: '' }, key)
+    const hash = this.#options.hash(key)
     this.#hashes.set(key, hash)
     return hash
   }
@@ -128,7 +128,7 @@ class PlatformaticClient implements KafkaClient {
       topic,
       partition,
       ...(key && { key }),
-      value: Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+      ...(value && { value }),
       headers: this.#encodedHeaders(request),
       timestamp: BigInt(timestamp),
     }
