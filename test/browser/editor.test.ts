@@ -255,7 +255,7 @@ test('pasted settings of a Kafka client fill sink and cluster, and each says wha
     ...['security.protocol', 'sasl.mechanism', 'sasl.username', 'sasl.password'].map(
       (key) => `${key} Belongs to the kafka cluster: paste the same text there.`,
     ),
-    'compression.type not applied: Compression must be one of none, gzip',
+    'compression.type not applied: Compression must be one of none, gzip, snappy, lz4, zstd',
     'linger.ms set: Linger',
     'partitioner set: Partitioner',
     'allow.auto.create.topics set: Create topics',
