@@ -52,7 +52,7 @@ async function killedLives(plan: readonly (Strike | undefined)[], early = false)
     return startProcess(process.execPath, [child, JSON.stringify(all)], { name: 'child' })
   }
   await createSession(broker.port, settings.clientId, [settings.filter])
-  await using flood = startFlood({ port: broker.port, topics, qos: 1, ratePerSecond: 500 })
+  await using flood = startFlood({ port: broker.port, topics, qos: 1, ratePerSecond: 300 })
   const lives: string[] = []
   for (const strike of plan) lives.push(await lifeOf(start(strike), strike))
   const last = start()

@@ -4,7 +4,7 @@ import { PipelineError } from '../../core/errors.ts'
 import { type KafkaClient, type KafkaClientOptions, type NewTopic, SendError, type TopicFacts } from './client.ts'
 import { sinkFields } from './config.ts'
 import { describeTopics } from './describe.ts'
-import { isTopicThere, isUnknownTopic, nestedErrors } from './errors.ts'
+import { internalTopic, isTopicThere, isUnknownTopic, nestedErrors, unknownTopic } from './errors.ts'
 import { followLeaders } from './follow-leaders.ts'
 import { disconnect, end, quiet, saslOptions } from './platformatic-connections.ts'
 import type { KafkaRequest } from './request.ts'
@@ -58,7 +58,9 @@ class PlatformaticClient implements KafkaClient {
     try {
       const producer = await this.#session()
       const { topics } = await producer.metadata({ topics: [topic], forceUpdate: true, retries: 0 })
-      return topics.get(topic)?.partitionsCount
+      const found = topics.get(topic)
+      if (!found) throw internalTopic()
+      return found.partitionsCount
     } catch (error) {
       if (isUnknownTopic(error)) return undefined
       throw error
@@ -110,7 +112,9 @@ class PlatformaticClient implements KafkaClient {
     const keyless = this.#keyless++ & 0x7fffffff
     return requests.map((request) => {
       const hash = request.key ? this.#hash(request.key) : keyless
-      return this.#message(request, hash % topics.get(request.topic)!.partitionsCount)
+      const partitions = topics.get(request.topic)?.partitionsCount
+      if (!partitions) throw unknownTopic(request.topic)
+      return this.#message(request, hash % partitions)
     })
   }
 
