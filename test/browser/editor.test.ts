@@ -284,6 +284,8 @@ test('pasted settings of a Kafka client fill sink and cluster, and each says wha
   assert.deepEqual(await (await nodeRed.request(path)).json(), {
     user: 'bridge',
     has_password: true,
+    tokenClientId: '',
+    has_tokenClientSecret: false,
     has_passphrase: false,
   })
   assert.doesNotMatch(JSON.stringify(flow), /secret words/)
