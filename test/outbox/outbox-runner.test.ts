@@ -8,7 +8,7 @@ import type { PipelineError } from '../../src/core/errors.ts'
 import { originalBytes } from '../../src/core/original-bytes.ts'
 import type { Record } from '../../src/core/record.ts'
 import { type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
-import { nodeFiles } from '../../src/outbox/files.ts'
+import { type FileLayer, nodeFiles } from '../../src/outbox/files.ts'
 import { lockDirectory } from '../../src/outbox/lock.ts'
 import { Outbox } from '../../src/outbox/outbox.ts'
 import { OutboxRunner, type OutboxRunnerOptions, type Refused } from '../../src/outbox/outbox-runner.ts'
@@ -321,9 +321,9 @@ test('with a dead target memory holds four batches, and the rest is on disk alon
 })
 
 /** Whoever takes a lock of these notices within milliseconds that it is gone. */
-const watchful = {
+const watchful: FileLayer = {
   ...nodeFiles,
-  lock: (place: string, signal: AbortSignal) => lockDirectory(place, signal, { beatMs: 10, staleMs: 200 }),
+  lock: (place, signal) => lockDirectory(place, signal, { beatMs: 10, staleMs: 200 }),
 }
 
 test('an outbox whose lock file is removed is opened again, and everything is settled and forwarded in order', async () => {
@@ -345,6 +345,36 @@ test('an outbox whose lock file is removed is opened again, and everything is se
   up(sink)
   await until(() => runner.snapshot().outbox!.entries === 0, 'an empty outbox')
   assert.deepEqual([...new Set(sink.stored)], numbers(30))
+})
+
+test('nothing is settled that went into a deleted file: it is stored in a new one', async () => {
+  const sink = new MemorySink()
+  down(sink)
+  const { submit, runner } = start(sink)
+  await submit(1)
+  for (const name of readdirSync(directory)) if (name.endsWith('.seg')) rmSync(path.join(directory, name))
+  idsOf(await submit(2))
+  assert.equal(readdirSync(directory).filter((name) => name.endsWith('.seg')).length, 1)
+  await runner.close(100)
+  const next = new MemorySink()
+  const after = start(next)
+  await until(() => next.stored.length > 0 && after.runner.snapshot().outbox!.entries === 0, 'forwarding')
+  assert.deepEqual(next.stored, [2])
+})
+
+test('an outbox whose folder is removed settles nothing until it has another, and nothing of that is lost', async () => {
+  const sink = new MemorySink()
+  down(sink)
+  const { submit, runner } = start(sink, { files: watchful })
+  await submit(1)
+  rmSync(directory, { recursive: true })
+  const settled = await Promise.all(numbers(5, 2).map((n) => submit(n)))
+  for (const one of settled) assert.equal(one.status, 'stored')
+  await runner.close(100)
+  const next = new MemorySink()
+  start(next)
+  await until(() => next.stored.length === 5, 'forwarding')
+  assert.deepEqual(next.stored, numbers(5, 2))
 })
 
 test('while another has the lock an outbox holds what is submitted, says so, and goes on when it is free', async () => {

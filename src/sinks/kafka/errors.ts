@@ -78,21 +78,21 @@ export const internalTopic = () =>
   Object.assign(new Error('Kafka keeps it for itself'), { apiId: 'INVALID_TOPIC_EXCEPTION' })
 
 /** In the words of the library. */
-export const unknownTopic = (topic: string) => new Error(`Unknown topic ${topic}.`)
+export const missingTopic = (topic: string) => new Error(`Unknown topic ${topic}.`)
 
 export const nameOfTopic = (topic: string) => `The Kafka topic ${topic}`
 
-const unknownWording = /^Unknown topic (\S+)\.$/
+const unknownTopic = /^Unknown topic (\S+)\.$/
 
 function topicIn(error: object): string | undefined {
-  const topic = unknownWording.exec(messageOf(error))?.[1]
+  const topic = unknownTopic.exec(messageOf(error))?.[1]
   return topic && nameOfTopic(topic)
 }
 
 function namesOf(error: object): readonly string[] {
   const { apiId, code } = error as Details
   const text = messageOf(error)
-  const wording = unknownWording.test(text) ? 'UNKNOWN_TOPIC_OR_PARTITION' : wordings[text]
+  const wording = unknownTopic.test(text) ? 'UNKNOWN_TOPIC_OR_PARTITION' : wordings[text]
   return [apiId, wording, code].filter((name) => typeof name === 'string')
 }
 

@@ -4,7 +4,7 @@ import { PipelineError } from '../../core/errors.ts'
 import { type KafkaClient, type KafkaClientOptions, type NewTopic, SendError, type TopicFacts } from './client.ts'
 import { sinkFields } from './config.ts'
 import { describeTopics } from './describe.ts'
-import { internalTopic, isTopicThere, isUnknownTopic, nestedErrors, unknownTopic } from './errors.ts'
+import { internalTopic, isTopicThere, isUnknownTopic, missingTopic, nestedErrors } from './errors.ts'
 import { followLeaders } from './follow-leaders.ts'
 import { disconnect, end, quiet, saslOptions } from './platformatic-connections.ts'
 import type { KafkaRequest } from './request.ts'
@@ -113,7 +113,7 @@ class PlatformaticClient implements KafkaClient {
     return requests.map((request) => {
       const hash = request.key ? this.#hash(request.key) : keyless
       const partitions = topics.get(request.topic)?.partitionsCount
-      if (!partitions) throw unknownTopic(request.topic)
+      if (!partitions) throw missingTopic(request.topic)
       return this.#message(request, hash % partitions)
     })
   }
