@@ -11,8 +11,13 @@ export const declaration = declareNode({
   outputs: [],
   fields: clusterFields,
   labelField: 'brokers',
-  check: ({ saslMechanism, user }) =>
-    saslMechanism === 'PLAIN' && user === '' ? [{ field: 'user', text: 'is required to sign in with PLAIN' }] : [],
+  check: ({ saslMechanism, user, tokenUrl, tokenClientId }) => {
+    if (saslMechanism === 'none') return []
+    const needed = saslMechanism === 'OAUTHBEARER' ? { tokenUrl, tokenClientId } : { user }
+    return Object.entries(needed).flatMap(([field, value]) =>
+      value === '' ? [{ field, text: `is required to sign in with ${saslMechanism}` }] : [],
+    )
+  },
   importer: {
     note: 'Paste the configuration of a librdkafka client (a dictionary) or of a Java client (properties). It fills this form; what it does not name stays as it is, and nothing is changed in the flow before Done.',
     elsewhere: 'Belongs to the kafka sink: paste the same text there.',

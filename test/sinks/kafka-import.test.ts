@@ -165,6 +165,37 @@ ssl.endpoint.identification.algorithm=none`,
   })
 })
 
+describe('the import of a sign-in with tokens', () => {
+  const expected = {
+    brokers: 'k:9093',
+    useTls: 'true',
+    saslMechanism: 'OAUTHBEARER',
+    tokenUrl: 'https://login/token',
+    tokenClientId: 'rowline',
+    tokenClientSecret: 's',
+    tokenScope: 'kafka write',
+  }
+
+  it('takes the names of librdkafka', () => {
+    const text = `{"bootstrap.servers": "k:9093", "security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER",
+      "sasl.oauthbearer.method": "oidc", "sasl.oauthbearer.token.endpoint.url": "https://login/token",
+      "sasl.oauthbearer.client.id": "rowline", "sasl.oauthbearer.client.secret": "s",
+      "sasl.oauthbearer.scope": "kafka write"}`
+    assert.deepEqual(valuesOf('cluster', text), expected)
+    assert.equal(outcomes('cluster', 'sasl.oauthbearer.method=default')['sasl.oauthbearer.method'], 'unknown')
+  })
+
+  it('takes the login module of Java', () => {
+    const text = `bootstrap.servers=k:9093
+security.protocol=SASL_SSL
+sasl.mechanism=OAUTHBEARER
+sasl.oauthbearer.token.endpoint.url=https://login/token
+sasl.jaas.config=o.a.k.OAuthBearerLoginModule required clientId="rowline" clientSecret="s" scope="kafka write";`
+    assert.deepEqual(valuesOf('cluster', text), expected)
+    assert.equal(outcomes('cluster', 'sasl.jaas.config=x required username="u";')['sasl.jaas.config'], 'unknown')
+  })
+})
+
 describe('the import of Java properties', () => {
   const java = `bootstrap.servers = k1:9093
 security.protocol = SASL_SSL

@@ -73,7 +73,8 @@ describe('kafka-sink: names, keys and times', () => {
       {},
       ['/a b', '/a/b', '/a b'].map((end, n) => reading(n, { topic: run + end })),
     )
-    assert.deepEqual(warnings, [`"${run}/a b" and "${run}/a/b" are both written to the Kafka topic ${run}_a_b`])
+    const collisions = warnings.filter((text) => !text.includes('has one replica'))
+    assert.deepEqual(collisions, [`"${run}/a b" and "${run}/a/b" are both written to the Kafka topic ${run}_a_b`])
     assert.equal(counters?.['topic collisions'], 1)
     assert.deepEqual(rejected, [])
     assert.equal((await readTopic(kafka.brokers, `${run}_a_b`)).length, 3)

@@ -15,7 +15,8 @@ import { tlsFields } from '../../config/tls-fields.ts'
 import { templateProblem } from '../../core/metadata.ts'
 import { registryFields } from './registry-fields.ts'
 
-const sasl = { field: 'saslMechanism', values: ['PLAIN'] } as const
+const password = { field: 'saslMechanism', values: ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] } as const
+const token = { field: 'saslMechanism', values: ['OAUTHBEARER'] } as const
 
 /** `kafka-cluster`: how to reach a cluster and who we are there. */
 export const clusterFields = {
@@ -34,12 +35,40 @@ export const clusterFields = {
   }),
   saslMechanism: choice({
     label: 'Sign in with',
-    note: '"PLAIN" sends user name and password; use it with TLS.',
-    values: ['none', 'PLAIN'],
+    note: '"PLAIN" sends user name and password; use it with TLS. "SCRAM" proves to know the password without sending it. "OAUTHBEARER" signs in with a token that a token server gives for a client id and secret. A client certificate needs none of them.',
+    values: ['none', 'PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'],
     default: 'none',
   }),
-  user: secret({ label: 'User', note: 'The user name of the cluster.', masked: false, when: sasl }),
-  password: secret({ label: 'Password', note: 'Stored encrypted, never in the flow file.', when: sasl }),
+  user: secret({ label: 'User', note: 'The user name of the cluster.', masked: false, when: password }),
+  password: secret({ label: 'Password', note: 'Stored encrypted, never in the flow file.', when: password }),
+  tokenUrl: text({
+    label: 'Token address',
+    note: 'Where the token server gives tokens (OAuth 2 client credentials). Use https: the client secret is sent there. "CA certificate" below counts for it too.',
+    default: '',
+    placeholder: 'https://login.example.com/oauth2/token',
+    when: token,
+    check: (url) =>
+      /^https?:\/\/[^\s/@]+(\/\S*)?$/.test(url)
+        ? undefined
+        : 'must be an address that begins with https:// or http://, without user name and password',
+  }),
+  tokenClientId: secret({
+    label: 'Token client id',
+    note: 'Who we are for the token server.',
+    masked: false,
+    when: token,
+  }),
+  tokenClientSecret: secret({
+    label: 'Token client secret',
+    note: 'Stored encrypted, never in the flow file.',
+    when: token,
+  }),
+  tokenScope: text({
+    label: 'Token scope',
+    note: 'What the token is asked for, where the token server wants to know: one or more names with spaces between them.',
+    default: '',
+    when: token,
+  }),
   ...tlsFields,
   connectTimeoutMs: duration({
     label: 'Connect timeout',
@@ -118,8 +147,8 @@ export const sinkFields = {
   }),
   compression: choice({
     label: 'Compression',
-    note: 'gzip saves network and disk for CPU time.',
-    values: ['none', 'gzip'],
+    note: 'Saves network and disk for CPU time. lz4 and snappy cost the least, gzip and zstd make it smaller.',
+    values: ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
     default: 'none',
   }),
   autoCreateTopics: flag({
@@ -142,6 +171,15 @@ export const sinkFields = {
     default: 0,
     min: 0,
     max: 100,
+    advanced: true,
+    when: { field: 'autoCreateTopics', values: [true] },
+  }),
+  retentionMs: duration({
+    label: 'Retention',
+    note: 'How long a topic that is created keeps its records, as "7 d". 0: the default of the cluster.',
+    default: 0,
+    min: 0,
+    max: 3650 * 86_400_000,
     advanced: true,
     when: { field: 'autoCreateTopics', values: [true] },
   }),

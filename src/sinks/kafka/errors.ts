@@ -5,6 +5,8 @@ interface Details {
   readonly code?: unknown
   readonly apiId?: unknown
   readonly serverErrorMessage?: unknown
+  /** What OpenSSL says in words. */
+  readonly reason?: unknown
   readonly errors?: unknown
   readonly cause?: unknown
 }
@@ -21,6 +23,7 @@ const meanings: readonly (readonly [ErrorCode, RegExp])[] = [
   ['RECORD_REFUSED_SIZE', /^(MESSAGE|RECORD_LIST)_TOO_LARGE$/],
   ['RECORD_INVALID', /^(INVALID_RECORD|CORRUPT_MESSAGE|INVALID_TIMESTAMP)$/],
   ['TARGET_THROTTLED', /^THROTTLING_QUOTA_EXCEEDED$/],
+  ['TARGET_DEGRADED', /^(NOT_ENOUGH_REPLICAS(_AFTER_APPEND)?|LEADER_NOT_AVAILABLE|NOT_LEADER_OR_FOLLOWER)$/],
   ['TARGET_TIMEOUT', /^REQUEST_TIMED_OUT$/],
   ['TARGET_UNREACHABLE', /^(PLT_KFK_NETWORK|E[A-Z]+)$/],
 ]
@@ -34,14 +37,16 @@ const wordings: { readonly [text: string]: string } = {
 
 /** `target` begins the message: "Kafka at host:9092". The library's own flags for retrying are not to be trusted. */
 export function classify(error: unknown, target: string): PipelineError {
-  if (error instanceof PipelineError) return error
-  const found = [...nestedErrors(error)].map((nested) => ({ nested, names: namesOf(nested) }))
+  const all = [...nestedErrors(error)]
+  const ours = all.find((nested) => nested instanceof PipelineError)
+  if (ours) return ours
+  const found = all.map((nested) => ({ nested, names: namesOf(nested) }))
   for (const [code, pattern] of meanings) {
     const match = found.findLast(({ names }) => names.some((name) => pattern.test(name)))
     if (match)
       return new PipelineError(
         code,
-        { target: topicIn(match.nested) ?? target, problem: problemOf(match.nested) },
+        { target: topicIn(match.nested) ?? target, problem: withoutStop(problemOf(match.nested)) },
         error,
       )
   }
@@ -55,6 +60,12 @@ export function isUnknownTopic(error: unknown): boolean {
 
 export function isTopicThere(error: unknown): boolean {
   return [...nestedErrors(error)].some((nested) => (nested as Details).apiId === 'TOPIC_ALREADY_EXISTS')
+}
+
+/** By the first of its brokers: a status line is short. */
+export function nameOfCluster({ brokers }: { readonly brokers: string }): string {
+  const [first = '', ...others] = brokers.split(',').map((address) => address.trim())
+  return `Kafka at ${first}${others.length > 0 ? ` and ${others.length} more` : ''}`
 }
 
 /** As Kafka does where another topic differs only in `.` and `_`. */
@@ -85,8 +96,11 @@ function namesOf(error: object): readonly string[] {
   return [apiId, wording, code].filter((name) => typeof name === 'string')
 }
 
+const withoutStop = (text: string) => text.replace(/\.$/, '')
+
 function problemOf(error: object): string {
-  const { serverErrorMessage, cause } = error as Details
+  const { serverErrorMessage, reason, cause } = error as Details
+  if (typeof reason === 'string') return reason
   if (typeof serverErrorMessage === 'string' && serverErrorMessage !== '') return serverErrorMessage
   return cause instanceof Error ? `${messageOf(error)} (${problemOf(cause)})` : messageOf(error)
 }

@@ -56,6 +56,11 @@ const rules: { readonly [key: string]: Rule } = {
   'sasl.username': signIn(cluster('user')),
   'sasl.password': signIn(cluster('password')),
   'sasl.jaas.config': signIn(jaas),
+  'sasl.oauthbearer.method': signIn((method) => (/^oidc$/i.test(method) ? inCluster({}) : undefined)),
+  'sasl.oauthbearer.token.endpoint.url': signIn(cluster('tokenUrl')),
+  'sasl.oauthbearer.client.id': signIn(cluster('tokenClientId')),
+  'sasl.oauthbearer.client.secret': signIn(cluster('tokenClientSecret')),
+  'sasl.oauthbearer.scope': signIn(cluster('tokenScope')),
   'ssl.ca.location': cluster('ca'),
   'ssl.ca.pem': cluster('ca'),
   'ssl.truststore.certificates': cluster('ca'),
@@ -141,11 +146,23 @@ function signIn(rule: Rule): Rule {
   }
 }
 
-/** `…PlainLoginModule required username="…" password="…";` */
+const jaasOptions = {
+  username: 'user',
+  password: 'password',
+  clientId: 'tokenClientId',
+  clientSecret: 'tokenClientSecret',
+  scope: 'tokenScope',
+} as const
+
+/** `…PlainLoginModule required username="…" password="…";`, or with `clientId` and so on for tokens. */
 function jaas(value: string): Meaning {
-  const option = (name: string) => new RegExp(`\\b${name}\\s*=\\s*"((?:\\\\.|[^"\\\\])*)"`).exec(value)?.[1]
-  const [user, password] = ['username', 'password'].map((name) => option(name)?.replace(/\\(.)/g, '$1'))
-  return user === undefined || password === undefined ? undefined : inCluster({ user, password })
+  const found = Object.entries(jaasOptions).flatMap(([option, field]) => {
+    const [, text] = new RegExp(`\\b${option}\\s*=\\s*"((?:\\\\.|[^"\\\\])*)"`).exec(value) ?? []
+    return text === undefined ? [] : [[field, text.replace(/\\(.)/g, '$1')] as const]
+  })
+  const values: ClusterValues = Object.fromEntries(found)
+  const isWhole = ('user' in values && 'password' in values) || 'tokenClientId' in values
+  return isWhole ? inCluster(values) : undefined
 }
 
 function pemFile(typeKey: string, values: (file: string) => ClusterValues): Rule {
