@@ -5,6 +5,9 @@ import { clusterFields, sinkFields } from '../../src/sinks/kafka/config.ts'
 import type { KafkaRequest } from '../../src/sinks/kafka/request.ts'
 import { kafkaSink } from '../../src/sinks/kafka/sink.ts'
 
+/** The choices of "Client" that have a library of their own. */
+export const clients = ['platformatic', 'kafkajs'] as const
+
 type Raw = { readonly [option: string]: unknown }
 
 /** Parsed with the defaults a user gets; throws when an option is wrong. */

@@ -3,10 +3,10 @@ import type { Record } from '../../core/record.ts'
 import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
 import { createAccess } from './access.ts'
+import { createKafkaClient } from './choice.ts'
 import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
 import { type Broker, type ClusterConfig, type KafkaSinkConfig, parseBrokers, sinkFields } from './config.ts'
 import { classify, nameOfCluster, nameOfTopic } from './errors.ts'
-import { createPlatformaticClient } from './platformatic.ts'
 import { createRequestBuilder, fixedTopic, type KafkaRequest } from './request.ts'
 import { TopicCare } from './topic-care.ts'
 
@@ -42,7 +42,7 @@ class KafkaSink implements Sink<KafkaRequest> {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    this.#client ??= await createPlatformaticClient(await this.#clientOptions())
+    this.#client ??= await createKafkaClient(this.#cluster.client, await this.#clientOptions())
     const client = this.#client
     await this.#untilAborted(signal, async () => {
       await this.#try(this.#target, () => client.connect())
