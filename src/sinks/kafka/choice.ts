@@ -24,15 +24,24 @@ export async function createKafkaClient(
   node = process.versions.node,
 ): Promise<KafkaClient> {
   const isPossible = isPlatformaticPossible(node)
-  const [first, second] = platformaticSince.map(({ major, minor }) => `${major}.${minor}`)
-  const needs = `@platformatic/kafka, which needs Node.js ${first} or newer of its line, or ${second} and newer; this is ${node}`
   if (client === 'platformatic' && !isPossible)
-    throw new PipelineError('CONFIG_INVALID', { field: clusterFields.client.label, problem: `this is ${needs}` })
+    throw new PipelineError('CONFIG_INVALID', {
+      field: clusterFields.client.label,
+      problem: `platformatic needs ${neededNode(node)}`,
+    })
   if (client === 'platformatic' || (client === 'auto' && isPossible)) return createPlatformaticClient(options)
-  if (!Object.hasOwn(codecs, options.compression))
+  const { compression } = options
+  if (!Object.hasOwn(codecs, compression)) {
+    const needed = isPossible ? `the ${clusterFields.client.label} platformatic` : neededNode(node)
     throw new PipelineError('CONFIG_INVALID', {
       field: sinkFields.compression.label,
-      problem: `${options.compression} needs the client ${needs}. kafkajs has ${Object.keys(codecs).join(' and ')}`,
+      problem: `${compression} needs ${needed}. Else choose ${Object.keys(codecs).join(' or ')}`,
     })
+  }
   return createKafkajsClient(options)
+}
+
+function neededNode(node: string): string {
+  const [first, second] = platformaticSince.map(({ major, minor }) => `${major}.${minor}`)
+  return `Node.js ${first} or newer of its line, or ${second} and newer; this is ${node}`
 }
