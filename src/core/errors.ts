@@ -82,6 +82,10 @@ export const errorTable = {
   TARGET_UNREACHABLE: { disposition: 'retry', message: '{target} cannot be reached: {problem}' },
   TARGET_TIMEOUT: { disposition: 'retry', message: '{target} did not answer in time: {problem}' },
   TARGET_THROTTLED: { disposition: 'retry', message: '{target} asks to slow down: {problem}' },
+  TARGET_DEGRADED: {
+    disposition: 'retry',
+    message: '{target} misses brokers: {problem}. It is tried again until they are back.',
+  },
   TARGET_AUTHENTICATION: {
     disposition: 'config',
     message: '{target} refuses the user name or password: {problem}. Correct the credentials.',

@@ -21,15 +21,16 @@ export interface Opening {
   readonly cluster: Raw
   readonly sink: Raw
   readonly directory?: string
+  readonly warn?: (message: string) => void
 }
 
-export function kafkaContext({ cluster, directory }: Omit<Opening, 'sink'>): SinkContext {
+export function kafkaContext({ cluster, directory, warn }: Omit<Opening, 'sink'>): SinkContext {
   const connection = parsed(clusterFields, cluster)
   return {
     connection: <C>() => connection as C,
     directory: directory ?? '/',
     name: 'rowline-test',
-    warn: () => {},
+    warn: warn ?? (() => {}),
   }
 }
 

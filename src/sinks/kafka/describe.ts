@@ -10,7 +10,8 @@ export async function describeTopics(
   admin: Admin,
   topics: string[],
 ): Promise<ReadonlyMap<string, TopicFacts>> {
-  const metadata = await admin.metadata({ topics, retries: 0 })
+  // The library sorts what it is given.
+  const metadata = await admin.metadata({ topics: [...topics], retries: 0 })
   const rights = await readRights(library, admin, topics)
   const settings = await readSettings(library, admin, topics)
   return new Map(

@@ -7,6 +7,8 @@ interface Details {
   readonly type?: unknown
   readonly topic?: unknown
   readonly serverErrorMessage?: unknown
+  /** What OpenSSL says in words. */
+  readonly reason?: unknown
   readonly errors?: unknown
   readonly cause?: unknown
 }
@@ -26,6 +28,10 @@ const meanings: readonly (readonly [ErrorCode, RegExp])[] = [
   ['RECORD_REFUSED_SIZE', /^(MESSAGE|RECORD_LIST)_TOO_LARGE$/],
   ['RECORD_INVALID', /^(INVALID_RECORD|CORRUPT_MESSAGE|INVALID_TIMESTAMP)$/],
   ['TARGET_THROTTLED', /^THROTTLING_QUOTA_EXCEEDED$/],
+  [
+    'TARGET_DEGRADED',
+    /^(NOT_ENOUGH_REPLICAS(_AFTER_APPEND)?|LEADER_NOT_AVAILABLE|NOT_LEADER_(OR_FOLLOWER|FOR_PARTITION))$/,
+  ],
   ['TARGET_TIMEOUT', /^(REQUEST_TIMED_OUT|KafkaJSRequestTimeoutError)$/],
   ['TARGET_UNREACHABLE', /^(PLT_KFK_NETWORK|KafkaJSConnection(Closed)?Error|E[A-Z]+)$/],
 ]
@@ -48,7 +54,7 @@ export function classify(error: unknown, target: string): PipelineError {
     if (match)
       return new PipelineError(
         code,
-        { target: topicIn(match.nested) ?? target, problem: problemOf(match.nested) },
+        { target: topicIn(match.nested) ?? target, problem: withoutStop(problemOf(match.nested)) },
         error,
       )
   }
@@ -69,7 +75,11 @@ export function answersIn(error: unknown): readonly object[] {
   return [...nestedErrors(error)].filter((nested) => typeof (nested as Details).type === 'string')
 }
 
-export const nameOfCluster = ({ brokers }: { readonly brokers: string }) => `Kafka at ${brokers}`
+/** By the first of its brokers: a status line is short. */
+export function nameOfCluster({ brokers }: { readonly brokers: string }): string {
+  const [first = '', ...others] = brokers.split(',').map((address) => address.trim())
+  return `Kafka at ${first}${others.length > 0 ? ` and ${others.length} more` : ''}`
+}
 
 export const nameOfTopic = (topic: string) => `The Kafka topic ${topic}`
 
@@ -94,8 +104,11 @@ function namesOf(error: object): readonly string[] {
   return [apiId, type, wording, code, kind].filter((name) => typeof name === 'string')
 }
 
+const withoutStop = (text: string) => text.replace(/\.$/, '')
+
 function problemOf(error: object): string {
-  const { serverErrorMessage, cause } = error as Details
+  const { serverErrorMessage, reason, cause } = error as Details
+  if (typeof reason === 'string') return reason
   if (typeof serverErrorMessage === 'string' && serverErrorMessage !== '') return serverErrorMessage
   return cause instanceof Error && messageOf(cause) !== messageOf(error)
     ? `${messageOf(error)} (${problemOf(cause)})`

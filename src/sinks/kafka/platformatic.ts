@@ -1,17 +1,12 @@
 import { isIP } from 'node:net'
-import type { Admin, BaseOptions, MessageToProduce, Producer } from '@platformatic/kafka'
+import type { Admin, BaseOptions, Connection, MessageToProduce, Producer, ProducerOptions } from '@platformatic/kafka'
 import { PipelineError } from '../../core/errors.ts'
-import {
-  type KafkaClient,
-  type KafkaClientOptions,
-  type NewTopic,
-  type Sasl,
-  SendError,
-  type TopicFacts,
-} from './client.ts'
+import { type KafkaClient, type KafkaClientOptions, type NewTopic, SendError, type TopicFacts } from './client.ts'
 import { sinkFields } from './config.ts'
 import { describeTopics } from './describe.ts'
 import { isTopicThere, isUnknownTopic, nestedErrors } from './errors.ts'
+import { followLeaders } from './follow-leaders.ts'
+import { disconnect, end, quiet, saslOptions } from './platformatic-connections.ts'
 import type { KafkaRequest } from './request.ts'
 
 type Library = typeof import('@platformatic/kafka')
@@ -37,6 +32,10 @@ class PlatformaticClient implements KafkaClient {
   readonly #library: Library
   readonly #options: KafkaClientOptions
   #producer: Producer | undefined
+  /** What a broker said when it ended the newest connection: the library gives it to nobody who waits for an answer. */
+  #parting: unknown
+  /** Connections whose session is about to end. */
+  readonly #expired = new Set<Connection>()
   /** What has to be done once for keys and headers that requests share. */
   readonly #hashes = new WeakMap<Buffer, number>()
   readonly #headers = new WeakMap<KafkaRequest['headers'], Map<Buffer, Buffer>>()
@@ -49,12 +48,16 @@ class PlatformaticClient implements KafkaClient {
   }
 
   async connect(): Promise<void> {
-    await this.#session().metadata({ topics: [], forceUpdate: true, retries: 0 })
+    const producer = await this.#session()
+    await producer.metadata({ topics: [], forceUpdate: true, retries: 0 }).catch((error: unknown) => {
+      throw this.#withParting(error)
+    })
   }
 
   async partitions(topic: string): Promise<number | undefined> {
     try {
-      const { topics } = await this.#session().metadata({ topics: [topic], forceUpdate: true, retries: 0 })
+      const producer = await this.#session()
+      const { topics } = await producer.metadata({ topics: [topic], forceUpdate: true, retries: 0 })
       return topics.get(topic)?.partitionsCount
     } catch (error) {
       if (isUnknownTopic(error)) return undefined
@@ -79,7 +82,7 @@ class PlatformaticClient implements KafkaClient {
   }
 
   async send(requests: readonly KafkaRequest[]): Promise<void> {
-    const producer = this.#session()
+    const producer = await this.#session()
     let messages: MessageToProduce[] = []
     try {
       messages = await this.#messages(producer, requests)
@@ -87,7 +90,7 @@ class PlatformaticClient implements KafkaClient {
     } catch (error) {
       const stored = storedPartitions(error)
       throw new SendError(
-        error,
+        this.#withParting(error),
         requests.filter((_, i) => stored.has(partitionName(messages[i]?.topic, messages[i]?.partition))),
       )
     }
@@ -96,6 +99,7 @@ class PlatformaticClient implements KafkaClient {
   async close(): Promise<void> {
     const producer = this.#producer
     this.#producer = undefined
+    this.#expired.clear()
     if (producer) await end(producer)
   }
 
@@ -148,22 +152,46 @@ class PlatformaticClient implements KafkaClient {
     }
   }
 
-  #session(): Producer {
-    this.#producer ??= quiet(
-      new this.#library.Producer({
-        ...this.#baseOptions(),
-        idempotent: true,
-        // Without a number it would be the same, silently; keepTrying ends the tries.
-        retries: Number.MAX_SAFE_INTEGER,
-        retryDelay: (_client, _operation, attempt, _retries, error) => {
-          if (!this.#options.keepTrying(error)) setImmediate(() => this.close())
-          return Math.min(100 * 2 ** attempt, 2000)
-        },
-        // As long as Java's: a topic that moves or goes is noticed by the error it gives.
-        metadataMaxAge: 300_000,
-      }),
-    )
+  /** The library signs in again whenever it is time to, also while a broker expects no such thing: we connect again. */
+  async #session(): Promise<Producer> {
+    await Promise.all([...this.#expired].map(disconnect))
+    this.#expired.clear()
+    this.#producer ??= this.#start()
     return this.#producer
+  }
+
+  #start(): Producer {
+    const producer = quiet(new this.#library.Producer(this.#producerOptions()))
+    followLeaders(this.#library, producer)
+    producer.connections.on('connecting', ({ connection }) => {
+      connection.reauthenticate = () => this.#expired.add(connection)
+    })
+    producer.on('client:broker:connect', ({ connection }) => {
+      this.#parting = undefined
+      connection.on('error', (error) => {
+        this.#parting = error
+      })
+    })
+    return producer
+  }
+
+  #producerOptions(): ProducerOptions<Buffer, Buffer, Buffer, Buffer> {
+    return {
+      ...this.#baseOptions(),
+      idempotent: true,
+      // Without a number it would be the same, silently; keepTrying ends the tries.
+      retries: Number.MAX_SAFE_INTEGER,
+      retryDelay: (_client, _operation, attempt, _retries, error) => {
+        if (!this.#options.keepTrying(this.#withParting(error))) setImmediate(() => this.close())
+        return Math.min(100 * 2 ** attempt, 2000)
+      },
+      // As long as Java's: a topic that moves or goes is noticed by the error it gives.
+      metadataMaxAge: 300_000,
+    }
+  }
+
+  #withParting(error: unknown): unknown {
+    return this.#parting === undefined ? error : new AggregateError([error, this.#parting])
   }
 
   #baseOptions(): BaseOptions {
@@ -177,18 +205,6 @@ class PlatformaticClient implements KafkaClient {
       ...(tls && { tls, tlsServerName: brokers.some(({ host }) => isIP(host) === 0) }),
       ...(sasl && { sasl: saslOptions(sasl) }),
     }
-  }
-}
-
-/** A broker that refuses a token says so in an answer that the library takes for a success. */
-function saslOptions(sasl: Sasl): NonNullable<BaseOptions['sasl']> {
-  if (sasl.mechanism !== 'OAUTHBEARER') return sasl
-  return {
-    ...sasl,
-    authBytesValidator: (answer, callback) => {
-      if (answer.length === 0) callback(null, answer)
-      else callback(new Error(`The broker refuses the token: ${answer.toString()}`))
-    },
   }
 }
 
@@ -219,22 +235,4 @@ function storedPartitions(error: unknown): ReadonlySet<string> {
     }
   }
   return stored
-}
-
-/** Errors reach us through rejected calls; an 'error' event nobody listens to would end the process. */
-function quiet<C extends Producer | Admin>(client: C): C {
-  client.on('error', ignore)
-  client.on('client:broker:connect', ({ connection }) => connection.on('error', ignore))
-  client.on('client:broker:failed', ({ connection }) => connection.on('error', ignore))
-  return client
-}
-
-const ignore = () => {}
-
-/** The library's close waits for what is buffered, for ever when the network swallows it. */
-async function end(client: Producer | Admin): Promise<void> {
-  const sockets = [...client.connections].map(([, connection]) => connection.socket)
-  const closed = client.close().catch(ignore)
-  for (const socket of sockets) socket?.destroy()
-  await closed
 }

@@ -59,6 +59,11 @@ function weaknesses({ replicas, settings }: TopicFacts, { maxMessageBytes, batch
       kind: 'inSync',
       text: 'has min.insync.replicas=1: it confirms what a single broker has, and loses it with that broker. 2 is safe',
     })
+  if (inSync > replicas)
+    found.push({
+      kind: 'outOfSync',
+      text: `has min.insync.replicas=${inSync} and ${replicas} replicas: older versions of Kafka refuse every record`,
+    })
   const largest = number('max.message.bytes')
   if (largest < maxMessageBytes)
     found.push({
