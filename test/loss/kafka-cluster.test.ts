@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import { reading } from '../contract/sink-harness.ts'
 import { type ClusterNode, startKafkaCluster } from '../services/kafka-cluster.ts'
 import { createAssignedTopic, describeTopic, reassign, recordsIn, setTopic } from '../services/kafka-topics.ts'
 import { until } from '../services/processes.ts'
-import { clients } from '../sinks/kafka-harness.ts'
+import { clients, createKafkaSink, forever } from '../sinks/kafka-harness.ts'
 import { type Plant, startPlant } from './plant.ts'
 import { sized } from './sizes.ts'
 import { assertComplete } from './verdict.ts'
@@ -95,6 +96,32 @@ for (const { delivery, client } of legs('confirm', 'platformatic')) {
     await broken!.restart()
     await arrives(plant, 2 * ratePerSecond)
     assertExact(plant, await plant.settle(await publishing.stop(), cluster.brokers))
+  })
+}
+
+for (const client of clients) {
+  test(`a topic of others that has no leader keeps nobody from writing where there is one (${client})`, {
+    timeout: 120_000,
+  }, async () => {
+    const [safe, lonely] = [`safe-${client}`, `lonely-${client}`]
+    const ids = cluster.nodes.map(({ id }) => id)
+    const last = cluster.nodes.at(-1)!
+    await createAssignedTopic(cluster.brokers, safe, [ids])
+    await createAssignedTopic(cluster.brokers, lonely, [[last.id]])
+    await last.kill()
+    const isLonely = () =>
+      describeTopic(cluster.brokers, lonely).then(
+        () => false,
+        (error) => /no leader/.test(String(error)),
+      )
+    await until(isLonely, { what: 'a topic without leader', timeoutMs: 60_000 })
+    const sink = createKafkaSink({ cluster: { brokers: cluster.brokers, client }, sink: { topic: safe } })
+    await sink.open(forever)
+    await sink.write([sink.prepare(reading(1)).request], forever)
+    await sink.close()
+    await last.restart()
+    const stored = async () => (await recordsIn(cluster.brokers, safe).catch(() => 0)) === 1
+    await until(stored, { what: 'the record', timeoutMs: 60_000 })
   })
 }
 

@@ -66,6 +66,10 @@ export function isUnknownTopic(error: unknown): boolean {
   return [...nestedErrors(error)].some((nested) => namesOf(nested).includes('UNKNOWN_TOPIC_OR_PARTITION'))
 }
 
+export function isWithoutLeader(error: unknown): boolean {
+  return [...nestedErrors(error)].some((nested) => namesOf(nested).includes('LEADER_NOT_AVAILABLE'))
+}
+
 export function isTopicThere(error: unknown): boolean {
   return [...nestedErrors(error)].some((nested) => (nested as Details).apiId === 'TOPIC_ALREADY_EXISTS')
 }

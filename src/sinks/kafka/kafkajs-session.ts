@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net'
 import type { Admin, KafkaConfig, Message, PartitionMetadata, Producer } from 'kafkajs'
 import type { KafkaClientOptions } from './client.ts'
 import type { Broker } from './config.ts'
+import { isWithoutLeader } from './errors.ts'
 import { saslConfig } from './kafkajs-sasl.ts'
 import { Sockets } from './kafkajs-sockets.ts'
 import type { PartitionBatch } from './partition-batches.ts'
@@ -59,13 +60,9 @@ export class KafkajsSession {
     return this.#control.signal
   }
 
-  /** Connects, signs in and gets a producer id, unless it has one. */
+  /** Connects and signs in. */
   async connect(): Promise<void> {
-    this.#producing ??= this.#producer.connect().catch((error: unknown) => {
-      this.#producing = undefined
-      throw error
-    })
-    await this.#whileOpen(this.#producing)
+    await this.administer(async () => {})
   }
 
   async administer<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
@@ -95,9 +92,14 @@ export class KafkajsSession {
 
   /** All to the leader of the first. Resolves when everything is stored. */
   async produce(batches: readonly PartitionBatch[]): Promise<void> {
-    await this.connect()
+    const topics = Map.groupBy(batches, ({ topic }) => topic)
+    this.#producing ??= this.#startProducer([...topics.keys()]).catch((error: unknown) => {
+      this.#producing = undefined
+      throw error
+    })
+    await this.#whileOpen(this.#producing)
     this.#leader = this.leader(batches[0]!)
-    const topicMessages = [...Map.groupBy(batches, ({ topic }) => topic)].map(([topic, ofTopic]) => ({
+    const topicMessages = [...topics].map(([topic, ofTopic]) => ({
       topic,
       messages: ofTopic.flatMap(({ partition, requests }) => requests.map((request) => message(request, partition))),
     }))
@@ -113,6 +115,24 @@ export class KafkajsSession {
     this.#ended.reject(new Error('The Kafka session was closed'))
     this.#sockets.close()
     await Promise.allSettled([this.#producer.disconnect(), this.#admin.disconnect()])
+  }
+
+  /** Its first question is about all topics of the cluster, and one partition without a leader fails it. */
+  async #startProducer(topics: readonly string[]): Promise<void> {
+    try {
+      await this.#producer.connect()
+    } catch (error) {
+      if (!isWithoutLeader(error)) throw error
+      await this.#limitTo(topics)
+      await this.#producer.connect()
+    }
+  }
+
+  /** The next questions are about these topics. Nothing is sent, because no partition has the leader `undefined`. */
+  async #limitTo(topics: readonly string[]): Promise<void> {
+    this.#leader = undefined
+    const topicMessages = topics.map((topic) => ({ topic, messages: [{ partition: 0, value: null }] }))
+    await this.#producer.sendBatch({ acks: -1, topicMessages }).catch(ignore)
   }
 
   /** What the producer has found out meanwhile is newer than what we know. */
