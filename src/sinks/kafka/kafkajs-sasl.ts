@@ -36,5 +36,5 @@ function lengthPrefixed(text: string): Buffer {
 async function refusal(answer: Buffer): Promise<Buffer> {
   if (answer.length <= 4) return answer
   const said = `The broker refuses the token: ${answer.toString('utf8', 4)}`
-  throw Object.assign(new Error(said), { type: 'SASL_AUTHENTICATION_FAILED', retriable: false })
+  throw Object.assign(new Error(said), { name: 'KafkaJSSASLAuthenticationError', retriable: false })
 }

@@ -24,7 +24,6 @@ export class KafkajsSession {
   readonly #producer: Producer
   readonly #admin: Admin
   readonly #control = new AbortController()
-  readonly #ended = Promise.withResolvers<never>()
   readonly #partitions = new Map<string, Leaders>()
   readonly #read = new WeakMap<readonly PartitionMetadata[], Leaders>()
   #leader: number | undefined
@@ -52,7 +51,6 @@ export class KafkajsSession {
           this.#confirmed(topic, partitionMetadata, message.partition!),
     })
     this.#admin = kafka.admin()
-    this.#ended.promise.catch(ignore)
   }
 
   /** Aborted by `end`. */
@@ -112,7 +110,6 @@ export class KafkajsSession {
   /** Ends what is under way with an error. */
   async end(): Promise<void> {
     this.#control.abort()
-    this.#ended.reject(new Error('The Kafka session was closed'))
     this.#sockets.close()
     await Promise.allSettled([this.#producer.disconnect(), this.#admin.disconnect()])
   }
@@ -139,10 +136,12 @@ export class KafkajsSession {
   #confirmed(topic: string, partitions: readonly PartitionMetadata[], partition: number): number {
     const leaders = this.#note(topic, partitions)
     if (leaders.get(partition) === this.#leader) return partition
+    this.#partitions.set(topic, leaders)
     throw new Error(`The topic ${topic} has a new leader`)
   }
 
   #note(topic: string, partitions: readonly PartitionMetadata[]): Leaders {
+    // Asked for each record, about the same list.
     let leaders = this.#read.get(partitions)
     if (!leaders) {
       leaders = new Map(partitions.map(({ partitionId, leader }) => [partitionId, leader]))
@@ -153,7 +152,13 @@ export class KafkajsSession {
   }
 
   #whileOpen<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([this.#ended.promise, work])
+    const { signal } = this.#control
+    return new Promise((resolve, reject) => {
+      const end = () => reject(new Error('The Kafka session was closed'))
+      if (signal.aborted) end()
+      signal.addEventListener('abort', end)
+      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', end))
+    })
   }
 }
 
