@@ -11,7 +11,7 @@ export interface TokenServer {
   readonly audience: string
   /** All tokens given so far. */
   readonly given: readonly string[]
-  /** The secret of the only client, `rowline & co`. May be changed. */
+  /** The secret of the only client; `tokenSecret` at first. */
   secret: string
   /** How long tokens live that are given from now on. */
   lifetimeSeconds: number
@@ -25,6 +25,7 @@ export interface TokenServer {
 }
 
 export const tokenClient = 'rowline & co'
+export const tokenSecret = 'se:cr&t + 100%'
 export const tokenScope = 'kafka write'
 const audience = 'rowline-test-kafka'
 
@@ -54,7 +55,7 @@ export async function startTokenServer(tls?: { readonly key: string; readonly ce
     jwks: { keys: [{ ...key.publicKey.export({ format: 'jwk' }), kid: 'test', use: 'sig', alg: 'RS256' }] },
     audience,
     given,
-    secret: 'se:cr&t + 100%',
+    secret: tokenSecret,
     lifetimeSeconds: 3600,
     subject: 'carol',
     answer: undefined,

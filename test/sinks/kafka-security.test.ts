@@ -11,7 +11,7 @@ import { type Certificates, makeCertificates } from '../services/certificates.ts
 import { type Kafka, runKafkaTool, startKafka } from '../services/kafka.ts'
 import { createTopic, readTopic, reserveTopic } from '../services/kafka-topics.ts'
 import { runCommand, temporaryDirectory, until } from '../services/processes.ts'
-import { startTokenServer, type TokenServer, tokenClient, tokenScope } from '../services/token-server.ts'
+import { startTokenServer, type TokenServer, tokenClient, tokenScope, tokenSecret } from '../services/token-server.ts'
 import { createKafkaSink, forever } from './kafka-harness.ts'
 
 type Raw = { readonly [option: string]: unknown }
@@ -53,7 +53,7 @@ describe('kafka-sink at a secured cluster', () => {
     saslMechanism: 'OAUTHBEARER',
     tokenUrl: tokens.url,
     tokenClientId: tokenClient,
-    tokenClientSecret: 'se:cr&t + 100%',
+    tokenClientSecret: tokenSecret,
     tokenScope,
     ...overTls(),
     ca: overTls().ca + strangers.ca,
@@ -149,14 +149,13 @@ describe('kafka-sink at a secured cluster', () => {
 
     it('says what the token server says, and goes on when that has been put right', async () => {
       const sink = createKafkaSink({ cluster: byToken(), sink: { topic: await topicOf('carol') } })
-      const { secret } = tokens
       tokens.secret = 'another'
       await fails(
         sink.open(forever),
         'TARGET_AUTHENTICATION',
         /^The token server at https:\/\/localhost:\d+\/oauth2\/token refuses .*status 401, invalid_client, unknown client/,
       )
-      tokens.secret = secret
+      tokens.secret = tokenSecret
       await sink.open(forever)
       await write(sink, 1)
       await sink.close()
