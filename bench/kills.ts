@@ -1,8 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { settled } from '../test/ledger/ledger.ts'
+import { readTopic } from '../test/services/kafka-topics.ts'
 import { createSession, publishNumbered } from '../test/services/publisher.ts'
 import { check, type Found, newPlace, readable, type Services } from './measure.ts'
-import type { Variant } from './pipeline.ts'
+import type { Place, Variant } from './pipeline.ts'
 import { deviceTopics, readingPayload } from './readings.ts'
 
 export interface Crashes {
@@ -23,39 +24,40 @@ const quietMs = 6000
 
 /** Kills the pipeline at random moments of a live stream, lets it finish, and reads the books. */
 export async function survive(services: Services, variant: Variant, crashes: Crashes): Promise<Survival> {
-  const { kills, ratePerSecond, payloadBytes } = crashes
-  const { broker, ends } = services
+  const { broker, brokers, ends } = services
   const place = await newPlace(services)
   await createSession(broker.port, place.clientId, [place.filter])
   await using pipeline = await variant.open()
   await pipeline.move(place)
-  const total = () => ends.total(place.kafkaTopic)
-  const moves = async () => readable(ends, place, (await total()) + 1, pipeline)
   const enough = new AbortController()
-  const publishing = publishNumbered({
-    port: broker.port,
-    topics: deviceTopics(place.kafkaTopic),
-    count: Infinity,
-    qos: 1,
-    ratePerSecond,
-    payload: ({ number }) => readingPayload(number, payloadBytes),
-    signal: enough.signal,
-  })
+  const publishing = publish(broker.port, place, crashes, enough.signal)
+  const total = () => ends.total(place.kafkaTopic)
   try {
-    for (let kill = 0; kill < kills; kill++) {
-      await moves()
+    for (let kill = 0; kill <= crashes.kills; kill++) {
+      if (kill > 0) {
+        await pipeline.kill9()
+        await pipeline.restart()
+      }
+      await readable(ends, place, (await total()) + 1, pipeline)
       await wait(Math.random() * longestRunMs)
-      await pipeline.kill9()
-      await pipeline.restart()
     }
-    await moves()
-    await wait(longestRunMs)
   } finally {
     enough.abort()
   }
   const published = await publishing
   await settled({ progress: total, queueIsEmpty: () => true, quietMs })
   await pipeline.stop()
-  const found = await check(services, place, published)
-  return { variant: variant.name, kills, published: published.length, ...found }
+  const found = await check(broker, place, published, await readTopic(brokers, place.kafkaTopic))
+  return { variant: variant.name, kills: crashes.kills, published: published.length, ...found }
 }
+
+const publish = (port: number, { kafkaTopic }: Place, { ratePerSecond, payloadBytes }: Crashes, signal: AbortSignal) =>
+  publishNumbered({
+    port,
+    topics: deviceTopics(kafkaTopic),
+    count: Infinity,
+    qos: 1,
+    ratePerSecond,
+    payload: ({ number }) => readingPayload(number, payloadBytes),
+    signal,
+  })

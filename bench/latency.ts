@@ -1,10 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { readTopic } from '../test/services/kafka-topics.ts'
+import { readTopic, type StoredRecord } from '../test/services/kafka-topics.ts'
 import { until } from '../test/services/processes.ts'
 import { createSession, publishNumbered } from '../test/services/publisher.ts'
 import { startWireProxy, type WireEvent, type WireProxy } from '../test/services/wire-proxy.ts'
 import { check, type Found, newPlace, readable, type Services } from './measure.ts'
-import type { Pipeline, Variant } from './pipeline.ts'
+import type { Pipeline, Place, Variant } from './pipeline.ts'
 import { deviceTopics, readingNumber, readingPayload } from './readings.ts'
 import { type Percentiles, percentiles } from './summary.ts'
 import { observeSyncs } from './syncs.ts'
@@ -34,10 +34,10 @@ const timestampMs = 1
 
 /** A steady stream through a pipeline that is up to date with it. */
 export async function latency(services: Services, variant: Variant, stream: Stream): Promise<Latency> {
-  const { ratePerSecond, payloadBytes, warmUpSeconds, seconds } = stream
+  const { ratePerSecond, warmUpSeconds, seconds } = stream
   const { broker, brokers, ends } = services
   await using wire = await startWireProxy({ brokerPort: broker.port })
-  const own = await newPlace(services, { 'message.timestamp.type': 'LogAppendTime' })
+  const own = await newPlace(services)
   const place = { ...own, mqttPort: wire.port }
   await createSession(broker.port, place.clientId, [place.filter])
   const syncs = observeSyncs()
@@ -45,10 +45,30 @@ export async function latency(services: Services, variant: Variant, stream: Stre
   await pipeline.move(place)
   await connected(wire, pipeline)
   const wallMs = wallClockOffset()
+  const { published, sentMs } = await publish(broker.port, place, stream)
+  await readable(ends, place, published.length, pipeline)
+  await wait(settleMs)
+  await pipeline.stop()
+  const records = await readTopic(brokers, place.kafkaTopic)
+  const sinceSent = (atMs: readonly number[]) =>
+    percentiles(sentMs.map((sent, i) => atMs[i]! - sent).slice(warmUpSeconds * ratePerSecond))
+  return {
+    variant: variant.name,
+    ratePerSecond,
+    messages: seconds * ratePerSecond,
+    acknowledged: sinceSent(acknowledgedMs(wire.events)),
+    stored: sinceSent(storedMs(records, wallMs)),
+    syncs: syncs.read(),
+    ...(await check(broker, place, published, records)),
+  }
+}
+
+async function publish(port: number, { kafkaTopic }: Place, stream: Stream) {
+  const { ratePerSecond, payloadBytes, warmUpSeconds, seconds } = stream
   const sentMs: number[] = []
   const published = await publishNumbered({
-    port: broker.port,
-    topics: deviceTopics(place.kafkaTopic),
+    port,
+    topics: deviceTopics(kafkaTopic),
     count: (warmUpSeconds + seconds) * ratePerSecond,
     qos: 1,
     ratePerSecond,
@@ -58,22 +78,14 @@ export async function latency(services: Services, variant: Variant, stream: Stre
       return readingPayload(number, payloadBytes)
     },
   })
-  await readable(ends, place, published.length, pipeline)
-  await wait(settleMs)
-  await pipeline.stop()
-  const records = await readTopic(brokers, place.kafkaTopic)
-  const counted = (ms: readonly number[]) => percentiles(ms.slice(warmUpSeconds * ratePerSecond))
-  const storedMs: number[] = []
-  for (const { value, timestamp } of records) storedMs[readingNumber(value!)] ??= timestamp + timestampMs - wallMs
-  return {
-    variant: variant.name,
-    ratePerSecond,
-    messages: seconds * ratePerSecond,
-    acknowledged: counted(sinceSent(acknowledgedMs(wire.events), sentMs)),
-    stored: counted(sinceSent(storedMs, sentMs)),
-    syncs: syncs.read(),
-    ...(await check(services, place, published, records)),
-  }
+  return { published, sentMs }
+}
+
+/** When the n-th message was first appended. */
+function storedMs(records: readonly StoredRecord[], wallMs: number): number[] {
+  const stored: number[] = []
+  for (const { value, timestamp } of records) stored[readingNumber(value!)] ??= timestamp + timestampMs - wallMs
+  return stored
 }
 
 /** What `performance.now()` lacks to the wall clock now: `performance.timeOrigin` is of a time before the clock was set. */
@@ -84,8 +96,6 @@ function wallClockOffset(): number {
     if (now !== before) return now - performance.now()
   }
 }
-
-const sinceSent = (atMs: readonly number[], sentMs: readonly number[]) => sentMs.map((sent, i) => atMs[i]! - sent)
 
 /** When the n-th message was acknowledged: messages reach a session in the order in which one publisher sends them. */
 function acknowledgedMs(events: readonly WireEvent[]): number[] {

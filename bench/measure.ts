@@ -40,7 +40,7 @@ export interface Drain extends Found {
   readonly variant: Variant['name']
   readonly payloadBytes: number
   readonly messages: number
-  /** From the first to the last record readable in Kafka. */
+  /** From the first append in Kafka to the last, by Kafka's clock: when it is asked does not matter. */
   readonly ratePerSecond: number
   /** From the request to deploy the flow, or the start of the program, to the last record readable in Kafka. */
   readonly secondsFromDeploy: number
@@ -78,55 +78,66 @@ export async function drain(services: Services, variant: Variant, load: Load, op
   await onDrained?.()
   const peakRssMiB = peakRss(pipeline.pid!)
   await pipeline.stop()
-  const found = await check(services, place, published)
-  return { variant: variant.name, payloadBytes, messages, ...measured, peakRssMiB, ...found, loadAverage }
+  const records = await readTopic(services.brokers, place.kafkaTopic, { timeoutMs })
+  const ratePerSecond = appendRate(records)
+  const found = await check(broker, place, published, records)
+  return {
+    variant: variant.name,
+    payloadBytes,
+    messages,
+    ratePerSecond,
+    ...measured,
+    peakRssMiB,
+    ...found,
+    loadAverage,
+  }
 }
 
-/** An empty Kafka topic, and names for all that belongs to it. */
-export async function newPlace(
-  { broker, brokers, proxied = brokers }: Services,
-  configuration: { readonly [name: string]: string } = {},
-): Promise<Place> {
+/** An empty Kafka topic that notes when records are appended, and names for all that belongs to it. */
+export async function newPlace({ broker, brokers, proxied = brokers }: Services): Promise<Place> {
   const run = `bench-${randomUUID().slice(0, 8)}`
-  await createTopic(brokers, run, partitions, configuration)
+  await createTopic(brokers, run, partitions, { 'message.timestamp.type': 'LogAppendTime' })
   return { mqttPort: broker.port, brokers: proxied, clientId: run, filter: `${run}/#`, kafkaTopic: run }
 }
 
-/** Resolves when the topic has so many records, to how many it has and since when. */
+/** Resolves when the topic has so many records. */
 export async function readable(ends: EndOffsets, { kafkaTopic }: Place, records: number, { output }: Pipeline) {
   const what = `${records} records in Kafka`
-  const enough = async () => {
-    const sample = { records: await ends.total(kafkaTopic), atMs: performance.now() }
-    return sample.records >= records ? sample : undefined
-  }
-  return (await until(enough, { what, timeoutMs, output }))!
+  await until(async () => (await ends.total(kafkaTopic)) >= records, { what, timeoutMs, output })
 }
 
-type Measured = Pick<Drain, 'ratePerSecond' | 'secondsFromDeploy' | 'cpuSecondsPer100k'>
+type Measured = Pick<Drain, 'secondsFromDeploy' | 'cpuSecondsPer100k'>
 
 async function clock(pipeline: Pipeline, ends: EndOffsets, place: Place, messages: number): Promise<Measured> {
   const cpuBefore = cpuSeconds(pipeline)
   const startMs = performance.now()
   await pipeline.move(place)
-  const first = await readable(ends, place, 1, pipeline)
-  const last = await readable(ends, place, messages, pipeline)
+  await readable(ends, place, messages, pipeline)
+  const secondsFromDeploy = (performance.now() - startMs) / 1000
   await wait(acknowledgeMs)
-  return {
-    ratePerSecond: ((messages - first.records) * 1000) / (last.atMs - first.atMs),
-    secondsFromDeploy: (last.atMs - startMs) / 1000,
-    cpuSecondsPer100k: ((cpuSeconds(pipeline) - cpuBefore) * 100_000) / messages,
-  }
+  return { secondsFromDeploy, cpuSecondsPer100k: ((cpuSeconds(pipeline) - cpuBefore) * 100_000) / messages }
 }
 
-/** What a pipeline that has ended has made of what was published; `records` are read unless they are given. */
+/** What was appended in the first millisecond is no part of the time that is counted. */
+function appendRate(records: readonly StoredRecord[]): number {
+  let first = Infinity
+  let last = 0
+  for (const { timestamp } of records) {
+    first = Math.min(first, timestamp)
+    last = Math.max(last, timestamp)
+  }
+  const later = records.filter(({ timestamp }) => timestamp > first)
+  return (later.length * 1000) / (last - first)
+}
+
+/** What a pipeline that has ended has made of what was published; `records` are all that Kafka has. */
 export async function check(
-  { broker, brokers }: Services,
-  { clientId, kafkaTopic }: Place,
+  broker: Broker,
+  { clientId }: Place,
   published: readonly Numbered[],
-  records?: readonly StoredRecord[],
+  records: readonly StoredRecord[],
 ): Promise<Found> {
-  const stored = records ?? (await readTopic(brokers, kafkaTopic, { timeoutMs }))
-  const confirmed = stored.map(({ key, value }) => ({ topic: key!, number: readingNumber(value!) }))
+  const confirmed = records.map(({ key, value }) => ({ topic: key!, number: readingNumber(value!) }))
   const held = await broker.held(clientId)
   const { lost, duplicated, outOfOrder } = balance({ published, confirmed, deadLettered: [], held })
   return { lost, duplicated, outOfOrder, unacknowledged: held.length }

@@ -25,8 +25,8 @@ export function markdown({ date, machine, variants, warmUp, summaries, rounds, h
 ${circumstances('npm run bench', date, machine)}
 
 Each drain has a Node-RED process of its own and a session of ${whole(summaries[0]!.messages)} readings.
-${whole(warmUp)} readings go first, through nodes that are then replaced; they are not counted. Rate: from the first to
-the last record readable in Kafka. CPU: of the Node-RED process alone, from the request to deploy the flow to the last
+${whole(warmUp)} readings go first, through nodes that are then replaced; they are not counted. Rate: from the first
+append in Kafka to the last, by Kafka's clock. CPU: of the Node-RED process alone, from the request to deploy the flow to the last
 acknowledgement. Rates and CPU are medians of ${rounds.length} rounds; ratios are medians of the ratios within each round.
 (a) and (b) decode every reading into a typed row and acknowledge it after Kafka has confirmed it, (d) when it is
 fsynced in the outbox; (c) acknowledges on

@@ -45,7 +45,8 @@ function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, rejec
   rowline.tracker.acquire()
   const stop = rowline.onRunning(() => runner.start())
   const failures = new FailureLog(node)
-  const damages = new FailureLog(node)
+  // Damage is found file by file, while the outbox is read.
+  const damages = new FailureLog(node, ({ message }) => message)
   const snapshot = (): SinkSnapshot => {
     const delivery: DeliverySnapshot = runner.snapshot()
     const oldest = oldestUnconfirmedAt(delivery)

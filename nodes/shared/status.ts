@@ -59,18 +59,21 @@ function short(text: string): string {
   return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1)}…`
 }
 
-/** Says a failure once when it begins, and once when it is over. */
+/** Says a failure once when it begins, and once when it is over. `identify` tells one failure from the next. */
 export class FailureLog {
   readonly #node: Node
+  readonly #identify: (error: PipelineError) => string
   #failing: string | undefined
 
-  constructor(node: Node) {
+  constructor(node: Node, identify: (error: PipelineError) => string = ({ code }) => code) {
     this.#node = node
+    this.#identify = identify
   }
 
   note(error: PipelineError | undefined, recovered: string): void {
-    if (error?.code === this.#failing) return
-    this.#failing = error?.code
+    const failing = error && this.#identify(error)
+    if (failing === this.#failing) return
+    this.#failing = failing
     if (error) this.#node.warn(`${error.message} [${error.code}]`)
     else this.#node.log(recovered)
   }

@@ -230,7 +230,7 @@ export function table<F extends Fields>(
       if (required && raw.length === 0) return problem('rows')
       const rows = raw.map((row) => parseFields(options.columns, Object(row)))
       const wrong = rows.flatMap((row, i) =>
-        row.problems.map((problem) => `row ${i + 1}: ${problem.field} ${problem.text}`),
+        row.problems.map(({ field, text }) => `row ${i + 1}: ${options.columns[field]!.label} ${text}`),
       )
       return wrong.length > 0 ? new Problem(wrong.join('; ')) : rows.map((row) => row.config as ConfigOf<F>)
     },

@@ -144,7 +144,7 @@ export const errorTable = {
   BROKER_TAKEN_OVER: {
     disposition: 'config',
     message:
-      'Another client connects to {broker} with the client id "{clientId}". Give each one a "Client id" of its own.',
+      '{broker} ends each connection of the client id "{clientId}" at once. Unless it is being restarted, another client uses that id: give each one a "Client id" of its own.',
   },
   SUBSCRIPTION_REFUSED: { disposition: 'config', message: 'The broker refuses the subscription {filter}' },
   PROTOCOL_VIOLATION: { disposition: 'retry', message: 'The broker broke the MQTT protocol: {problem}' },

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
-import { type Cursor, readCursor } from './cursor.ts'
+import { type Cursor, readCursor, writeCursor } from './cursor.ts'
 import type { Damage } from './damage.ts'
 import type { FileLayer } from './files.ts'
 import { readUpTo } from './files.ts'
@@ -38,13 +38,15 @@ interface Scan {
   readonly validEnd: number
 }
 
+const ignore = () => {}
+
 /** The crc of every frame starts from here. */
 export function seedOf(id: string): number {
   return crc32(id)
 }
 
 /**
- * What a directory holds, without changing a byte of it. How far a segment goes is told by the head of the next one;
+ * What a directory holds, without changing a byte of an entry. How far a segment goes is told by the head of the next one;
  * only the newest is read through, and synced before anything of it may be handed out. A cursor that does not fit
  * is ignored: entries are then handed out again, never left out.
  */
@@ -71,14 +73,20 @@ export async function recover(
   const cutBytes = newest.bytes - tail.validEnd
   newest.bytes = tail.validEnd
   await syncNewest(files, directory, newest)
-  if (cursor && cursor.last > newest.last) damage.missing(cursor.last - newest.last, newest)
+  const confirmed = Math.max(cursor && cursor.position <= newest.last ? cursor.position : 0, segments[0]!.previous)
+  const last = cursor?.last ?? 0
+  if (last > newest.last) damage.missing(last - newest.last, newest)
+  // A disk that has failed a sync may show what it will forget, and say that it has synced it now: what is handed out
+  // under these positions must not be followed by something else under the same.
+  if (last < newest.last)
+    await writeCursor(files, directory, { id, position: confirmed, last: newest.last }).catch(ignore)
   // Had the bytes cut off been entries that were already handed out, their positions must not be given again.
   const spared = Math.floor(cutBytes / frameHeaderBytes)
   return {
     id,
     segments,
-    confirmed: Math.max(cursor && cursor.position <= newest.last ? cursor.position : 0, segments[0]!.previous),
-    next: Math.max(newest.last, cursor?.last ?? 0) + spared + 1,
+    confirmed,
+    next: Math.max(newest.last, last) + spared + 1,
     cutBytes,
   }
 }
@@ -89,16 +97,19 @@ function nothingStored(id: string, cursor: Cursor | undefined, damage: Damage): 
   return { id, segments: [], confirmed: last, next: last + 1, cutBytes: 0 }
 }
 
-/** The segment files in order, without those whose creation was interrupted: nothing can be in them. */
+/**
+ * The segment files in order, without those whose creation was interrupted: nothing can be in them. The oldest of
+ * several was in use: if it is empty, somebody has emptied it.
+ */
 async function survey(files: FileLayer, directory: string, patience: Patience): Promise<Found[]> {
   const found: Found[] = []
-  for (const name of [...(await files.list(directory))].sort()) {
-    const number = segmentNumber(name)
-    if (number === undefined) continue
+  const names = (await files.list(directory)).filter((name) => segmentNumber(name) !== undefined).sort()
+  for (const name of names) {
     const file = path.join(directory, name)
     const head = await patiently(() => readHead(files, file), patience)
-    if (head && !head.header && head.bytes <= segmentHeaderBytes) await files.unlink(file).catch(() => {})
-    else found.push({ number, name, header: head?.header, bytes: head?.bytes })
+    const isOldest = name === names[0] && names.length > 1
+    if (head && !head.header && head.bytes <= segmentHeaderBytes && !isOldest) await files.unlink(file).catch(() => {})
+    else found.push({ number: segmentNumber(name)!, name, header: head?.header, bytes: head?.bytes })
   }
   return found
 }
@@ -150,11 +161,12 @@ async function describe(
   scan: (file: Found) => Promise<Scan>,
 ): Promise<Segment[]> {
   const segments: Segment[] = []
+  const later = (index: number) => found.slice(index + 1).find(({ header }) => header?.id === id)?.header
   for (const [index, file] of found.entries()) {
     const header = file.header?.id === id ? file.header : undefined
-    const previous = header?.previous ?? (await guessPrevious(found, index, cursor, scan))
-    const first = header?.first ?? previous + 1
     const before = segments.at(-1)
+    const previous = header?.previous ?? within(await guessPrevious(found, index, cursor, scan), before, later(index))
+    const first = header?.first ?? previous + 1
     if (before) before.last = previous
     const createdAt = header?.createdAt ?? before?.newestAt ?? Date.now()
     if (before) before.newestAt = createdAt
@@ -173,18 +185,21 @@ async function describe(
   return segments
 }
 
-/** For a segment whose head cannot be read: what came before it, or what is still legible in it. */
+/** Heads tell the truth: a guess must not make an entry of another file vanish, nor count one that was never stored. */
+const within = (guess: number, before: Segment | undefined, later: SegmentHeader | undefined): number =>
+  Math.min(later?.previous ?? Infinity, Math.max(before?.previous ?? 0, guess))
+
+/** For a segment whose head cannot be read: what came before it, and what is still legible in it. */
 async function guessPrevious(
   found: readonly Found[],
   index: number,
   cursor: Cursor | undefined,
   scan: (file: Found) => Promise<Scan>,
 ): Promise<number> {
-  const before = index > 0 ? (await scan(found[index - 1]!)).last : undefined
-  if (before !== undefined) return before
-  const first = (await scan(found[index]!)).first
-  if (first !== undefined) return first - 1
-  return cursor?.position ?? found[index + 1]?.header?.previous ?? 0
+  const done = index > 0 ? (await scan(found[index - 1]!)).last : cursor?.position
+  const { first } = await scan(found[index]!)
+  if (first !== undefined) return Math.min(done ?? first - 1, first - 1)
+  return done ?? cursor?.position ?? found[index + 1]?.header?.previous ?? 0
 }
 
 /** After a crash the tail may be in memory only; what is handed out must not vanish and its position be used again. */

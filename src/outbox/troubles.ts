@@ -31,7 +31,7 @@ export class Troubles {
   }
 }
 
-const operatorCodes = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
+const operatorCodes = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ELOOP', 'ENAMETOOLONG'])
 
 /** A failure of the file system, told apart by whether somebody has to change something. */
 export function storageError(directory: string, error: unknown): PipelineError {

@@ -53,7 +53,7 @@ export const rowDecoderFields = {
     label: 'Routes',
     note: 'A schema for each route of the source. Readings of a route that is not listed pass unchanged.',
     columns: {
-      route: text({ label: 'Route', note: 'The route that the subscriptions table of the source gives.' }),
+      route: text({ label: 'Route', note: 'The route that the topics of the source give.' }),
       schema: node({ label: 'Schema', note: 'The columns of its rows.', nodeType: 'row-schema' }),
     },
     when: rows,

@@ -85,7 +85,10 @@ test('a text is checked by the rule of its field', () => {
 })
 
 test('a table gives its rows parsed, and names row and column of each problem', () => {
-  const columns = { filter: text(said), qos: integer({ ...said, min: 0, max: 2, default: 1 }) }
+  const columns = {
+    filter: text({ ...said, label: 'Topic filter' }),
+    qos: integer({ ...said, label: 'QoS', min: 0, max: 2, default: 1 }),
+  }
   const rows = table({ ...said, columns })
   assert.deepEqual(parseField(rows, [{ filter: 'a', qos: '2' }, { filter: 'b' }]), [
     { filter: 'a', qos: 2 },
@@ -93,9 +96,9 @@ test('a table gives its rows parsed, and names row and column of each problem', 
   ])
   assert.equal(
     problemOf(rows, [{ filter: 'a' }, { filter: '', qos: 3 }]),
-    'row 2: filter is required; row 2: qos must be a whole number from 0 to 2',
+    'row 2: Topic filter is required; row 2: QoS must be a whole number from 0 to 2',
   )
-  assert.equal(problemOf(rows, [null]), 'row 1: filter is required')
+  assert.equal(problemOf(rows, [null]), 'row 1: Topic filter is required')
   assert.equal(problemOf(rows, 'a'), 'must be a list of rows')
 })
 

@@ -40,7 +40,7 @@ for (const { delivery, store, clean } of [
       qos: 1,
       delivery,
       mosquitto: { maxInflight: 0 },
-      properties: { broker: { clean }, sink: { maxRetryBackoffMs: '2 s' } },
+      properties: { broker: { clean, maxReconnectDelayMs: '2 s' }, sink: { maxRetryBackoffMs: '2 s' } },
       intercept: ({ type, direction }, raw) => {
         if (type === 'publish' && direction === 'toClient') arrived.add(numberIn(raw))
         return 'forward'

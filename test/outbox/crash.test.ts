@@ -110,6 +110,30 @@ test('what a failed group left in a file is not taken for the entries that came 
   for (const outbox of [first, next]) await outbox.close(0)
 })
 
+test('entries that a disk shows after a failed sync and then forgets do not give their ids to others', async () => {
+  const disk = new SimulatedDisk(5)
+  const first = await Outbox.open(options(disk.layer()), never)
+  await new Promise<void>((resolve) => first.append([payload(1)], () => resolve()))
+  let failed = false
+  disk.fault = (call, _, file) => {
+    if (failed) disk.kill()
+    else if (call === 'sync' && file.endsWith('1.seg')) failed = true
+    else return undefined
+    return failure('EIO')
+  }
+  first.append([payload(2), payload(3)], () => assert.fail('it was killed before'))
+  for (let turns = 0; turns < 50; turns++) await immediate()
+  disk.fault = () => undefined
+  const second = await Outbox.open(options(disk.layer()), never)
+  const entries = await second.take(10, 1e6, AbortSignal.timeout(1000))
+  assert.deepEqual(entries.map(numberIn), [1, 2, 3])
+  disk.cutPower()
+  const third = await Outbox.open(options(disk.layer()), never)
+  const position = await new Promise<number>((resolve) => third.append([payload(4)], resolve))
+  assert.ok(position > entries.at(-1)!.position, `${position}`)
+  for (const outbox of [first, second, third]) await outbox.close(0)
+})
+
 /** Every kind of call the outbox makes: several groups and segments, replay, housekeeping, two restarts. */
 async function scenario(disk: SimulatedDisk, ledger: Ledger, dead = never): Promise<void> {
   const alive = () => !dead.aborted

@@ -4,6 +4,7 @@ import { Outbox } from '../../src/outbox/outbox.ts'
 import { segmentHeaderBytes } from '../../src/outbox/segment.ts'
 import { changed, drain, filled, frameBytes, perSegment, range, segment, small, without } from './filled.ts'
 import { directory, never, numberIn, options, payload } from './ledger.ts'
+import { randomFrom } from './random.ts'
 import { failure, SimulatedDisk } from './simulated-disk.ts'
 
 test('any one flipped bit in a segment costs at most the entry it is in, and is counted and named', async () => {
@@ -66,6 +67,7 @@ test('a cursor that is missing, torn or of another outbox hands out again from t
     ['missing', missing],
     ['torn', changed(disk, cursor, (bytes) => bytes.subarray(0, 20))],
     ['empty', changed(disk, cursor, () => Buffer.alloc(0))],
+    ['zeros', changed(disk, cursor, (bytes) => Buffer.alloc(bytes.length))],
     ['of another outbox', changed(disk, cursor, () => other)],
   ] as const)
     assert.deepEqual((await drain(damaged)).numbers, range(1, 35), name)
@@ -129,9 +131,20 @@ test('the first and the newest file may be zeros or garbage too', async () => {
     }
 })
 
+test('when the newest files are all zeros or empty, what stands before them is handed out', async () => {
+  const disk = await filled()
+  for (const isCursorThere of [true, false])
+    for (const length of [0, 500]) {
+      const damaged = disk.copy(1)
+      if (!isCursorThere) damaged.remove(`${directory}/cursor`)
+      for (const number of [2, 3, 4]) damaged.replace(segment(number), Buffer.alloc(length))
+      assert.deepEqual((await drain(damaged)).numbers, range(1, 10))
+    }
+})
+
 test('a file truncated at any length costs what was cut off, counted', async () => {
   const disk = await filled()
-  for (const number of [2, 4]) {
+  for (const number of [1, 2, 4]) {
     const file = segment(number)
     const whole = disk.content(file).length
     for (let length = 0; length < whole; length += 11) {
@@ -191,7 +204,7 @@ test('a file nobody may open is passed over and named', async () => {
 })
 
 test('a directory that cannot be read or made says who has to act', async () => {
-  for (const call of ['list', 'makeDirectory'] as const) {
+  for (const call of ['list', 'makeDirectory', 'lock'] as const) {
     const disk = new SimulatedDisk(1)
     disk.fault = (one) => (one === call ? failure('EACCES') : undefined)
     await assert.rejects(Outbox.open(small(disk), never), { code: 'OUTBOX_UNUSABLE', disposition: 'config' })
@@ -213,6 +226,49 @@ test('a payload that holds the bytes of a segment is not taken for entries, not 
   })
   assert.deepEqual((await drain(damaged)).numbers, [1, 3])
 })
+
+const damages: readonly ((bytes: Buffer, random: () => number) => Buffer)[] = [
+  (bytes) => Buffer.alloc(bytes.length),
+  (bytes, random) => bytes.subarray(0, Math.floor(random() * bytes.length)),
+  (bytes, random) => Buffer.concat([bytes, bytes.subarray(0, Math.floor(random() * bytes.length))]),
+  (bytes, random) => bytes.fill(Math.floor(random() * 256), Math.floor(random() * bytes.length)),
+  (bytes, random) => {
+    for (let flips = 0; flips < 20; flips++) bytes[Math.floor(random() * bytes.length)]! ^= 1 << (random() * 8)
+    return bytes
+  },
+]
+
+test('whatever is done to several files at once, the others come whole, once and in order; what is missing is counted', async () => {
+  const disk = await filled()
+  const cursor = `${directory}/cursor`
+  for (let seed = 1; seed <= 1000; seed++) {
+    const random = randomFrom(seed)
+    const damaged = disk.copy(seed)
+    const hit = disk.files().filter(() => random() < 0.5)
+    for (const file of hit) {
+      const damage = damages[Math.floor(random() * damages.length)]!
+      if (random() < 0.1 && file !== segment(1)) damaged.remove(file)
+      else damaged.replace(file, damage(disk.content(file), random))
+    }
+    const whole = disk.files('.seg').filter((file) => !hit.includes(file))
+    const { numbers, outbox } = await drain(damaged)
+    const due = new Set([...numbers, ...whole.flatMap(numbersIn)])
+    assert.deepEqual(
+      numbers,
+      range(1, 35).filter((number) => due.has(number)),
+      `seed ${seed}`,
+    )
+    // Without the cursor nobody can tell what once stood before the oldest file or behind the last legible entry.
+    const { damagedEntries } = outbox.snapshot()
+    if (!hit.includes(cursor)) assert.equal(damagedEntries, 35 - numbers.length, `seed ${seed}: ${hit}`)
+    assert.ok(damagedEntries <= 35 - numbers.length, `seed ${seed}: ${hit}`)
+  }
+})
+
+const numbersIn = (file: string) => {
+  const first = (Number(/(\d+)\.seg$/.exec(file)![1]) - 1) * perSegment + 1
+  return range(first, Math.min(35, first + perSegment - 1))
+}
 
 test('at most three damaged files are kept', async () => {
   const disk = await filled(80)

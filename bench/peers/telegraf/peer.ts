@@ -4,7 +4,7 @@ import type { Peer } from '../peer.ts'
 
 const version = 'v1.37.2'
 /** Only the parts that the configuration names: all of Telegraf takes many times as long to build. */
-const tags = 'custom,inputs.mqtt_consumer,outputs.kafka,parsers.json_v2,serializers.json'
+const tags = 'custom,inputs.mqtt_consumer,outputs.kafka,parsers.json,serializers.json'
 
 export const telegraf: Peer = {
   name: 'telegraf',

@@ -118,7 +118,7 @@ export const sinkFields = {
   }),
   partitions: integer({
     label: 'Partitions',
-    note: 'Of a topic that is created, where the subscriptions table says nothing else. 0: the default of the cluster.',
+    note: 'Of a topic that is created, where the topics of the source say nothing else. 0: the default of the cluster.',
     default: 0,
     min: 0,
     max: 10_000,
