@@ -1,3 +1,4 @@
+import { describe } from 'node:test'
 import { type ConfigOf, type Fields, parseFields } from '../../src/config/fields.ts'
 import type { Sink } from '../../src/core/sink.ts'
 import type { SinkContext } from '../../src/sinks/definition.ts'
@@ -36,6 +37,17 @@ export function kafkaContext({ cluster, directory, warn }: Omit<Opening, 'sink'>
 
 export function createKafkaSink(opening: Opening): Sink<KafkaRequest> {
   return kafkaSink.create(parsed(sinkFields, { cluster: 'c', ...opening.sink }), kafkaContext(opening))
+}
+
+/** The tests of `suite` for each client; it gets a `createKafkaSink` that takes this one. */
+export function describeForClients(
+  title: string,
+  suite: (create: typeof createKafkaSink, client: (typeof clients)[number]) => void,
+): void {
+  for (const client of clients) {
+    const create = (opening: Opening) => createKafkaSink({ ...opening, cluster: { client, ...opening.cluster } })
+    describe(`${title} (${client})`, () => suite(create, client))
+  }
 }
 
 export const forever: AbortSignal = new AbortController().signal

@@ -62,13 +62,12 @@ export function classify(error: unknown, target: string): PipelineError {
   return new PipelineError('UNKNOWN', { problem: `${target}: ${problem}` }, error)
 }
 
-export function isUnknownTopic(error: unknown): boolean {
-  return [...nestedErrors(error)].some((nested) => namesOf(nested).includes('UNKNOWN_TOPIC_OR_PARTITION'))
-}
+export const isUnknownTopic = (error: unknown) => isNamed(error, 'UNKNOWN_TOPIC_OR_PARTITION')
+export const isWithoutLeader = (error: unknown) => isNamed(error, 'LEADER_NOT_AVAILABLE')
+export const isIllegalSaslState = (error: unknown) => isNamed(error, 'ILLEGAL_SASL_STATE')
 
-export function isWithoutLeader(error: unknown): boolean {
-  return [...nestedErrors(error)].some((nested) => namesOf(nested).includes('LEADER_NOT_AVAILABLE'))
-}
+const isNamed = (error: unknown, name: string) =>
+  [...nestedErrors(error)].some((nested) => namesOf(nested).includes(name))
 
 export function isTopicThere(error: unknown): boolean {
   return [...nestedErrors(error)].some((nested) => (nested as Details).apiId === 'TOPIC_ALREADY_EXISTS')

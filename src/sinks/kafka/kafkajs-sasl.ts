@@ -16,7 +16,10 @@ function bearer(token: () => Promise<string>): Mechanism {
     mechanism: 'OAUTHBEARER',
     authenticationProvider: ({ saslAuthenticate }) => ({
       authenticate: async () => {
-        const hello = lengthPrefixed(`n,,\x01auth=Bearer ${await token()}\x01\x01`)
+        const value = await token().catch((error: unknown) => {
+          throw brokenOff(error)
+        })
+        const hello = lengthPrefixed(`n,,\x01auth=Bearer ${value}\x01\x01`)
         await saslAuthenticate({
           request: { encode: async () => hello },
           response: { decode: refusal, parse: () => undefined },
@@ -25,6 +28,10 @@ function bearer(token: () => Promise<string>): Mechanism {
     }),
   }
 }
+
+/** By this name the library knows that the connection, which is in the middle of a sign-in, is of no use any more. */
+const brokenOff = (cause: unknown) =>
+  Object.assign(new Error('The sign-in was broken off', { cause }), { name: 'KafkaJSConnectionError', retriable: true })
 
 function lengthPrefixed(text: string): Buffer {
   const bytes = Buffer.from(text)
@@ -35,6 +42,6 @@ function lengthPrefixed(text: string): Buffer {
 
 async function refusal(answer: Buffer): Promise<Buffer> {
   if (answer.length <= 4) return answer
-  const said = `The broker refuses the token: ${answer.toString('utf8', 4)}`
-  throw Object.assign(new Error(said), { name: 'KafkaJSSASLAuthenticationError', retriable: false })
+  const refused = new Error(`The broker refuses the token: ${answer.toString('utf8', 4)}`)
+  throw brokenOff(Object.assign(refused, { name: 'KafkaJSSASLAuthenticationError' }))
 }

@@ -15,12 +15,13 @@ interface Failure {
 export class Send {
   readonly #session: KafkajsSession
   readonly #keepTrying: (error: unknown) => boolean
-  /** What is known to be stored. */
-  readonly stored: KafkaRequest[] = []
+  readonly #stored: KafkaRequest[]
 
-  constructor(session: KafkajsSession, keepTrying: (error: unknown) => boolean) {
+  /** `stored` gets what is known to be stored. */
+  constructor(session: KafkajsSession, keepTrying: (error: unknown) => boolean, stored: KafkaRequest[]) {
     this.#session = session
     this.#keepTrying = keepTrying
+    this.#stored = stored
   }
 
   /** Rejects with the library's errors. */
@@ -29,7 +30,11 @@ export class Send {
     let failures = await this.#toLeaders(batches)
     for (let n = 0; failures.length > 0; n++) {
       if (signal.aborted) throw gathered(failures)
-      if (!this.#keepTrying(gathered(failures))) throw gathered(await this.#sorted(failures))
+      if (!this.#keepTrying(gathered(failures))) {
+        const rest = await this.#sorted(failures)
+        if (rest.length === 0) return
+        throw gathered(rest)
+      }
       await pause(backoffCeilingMs(n, backoff), signal)
       failures = await this.#toLeaders(failures.flatMap((failure) => failure.batches))
     }
@@ -56,7 +61,7 @@ export class Send {
   async #produce(batches: readonly PartitionBatch[]): Promise<readonly Failure[]> {
     try {
       await this.#session.produce(batches)
-      for (const { requests } of batches) for (const request of requests) this.stored.push(request)
+      for (const { requests } of batches) for (const request of requests) this.#stored.push(request)
       return []
     } catch (error) {
       if (batches.length === 1)

@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net'
 import type { Admin, KafkaConfig, Message, PartitionMetadata, Producer } from 'kafkajs'
 import type { KafkaClientOptions } from './client.ts'
 import type { Broker } from './config.ts'
-import { isWithoutLeader } from './errors.ts'
+import { isIllegalSaslState, isWithoutLeader } from './errors.ts'
 import { saslConfig } from './kafkajs-sasl.ts'
 import { Sockets } from './kafkajs-sockets.ts'
 import type { PartitionBatch } from './partition-batches.ts'
@@ -64,10 +64,7 @@ export class KafkajsSession {
   }
 
   async administer<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
-    this.#administering ??= this.#admin.connect().catch((error: unknown) => {
-      this.#administering = undefined
-      throw error
-    })
+    this.#administering ??= this.#admin.connect()
     await this.#whileOpen(this.#administering)
     return this.#whileOpen(work(this.#admin))
   }
@@ -102,8 +99,14 @@ export class KafkajsSession {
       messages: ofTopic.flatMap(({ partition, requests }) => requests.map((request) => message(request, partition))),
     }))
     const { compression, requestTimeoutMs: timeout } = this.#options
+    const sending = this.#producer.sendBatch({ acks: -1, timeout, compression: codecs[compression]!, topicMessages })
     await this.#whileOpen(
-      this.#producer.sendBatch({ acks: -1, timeout, compression: codecs[compression]!, topicMessages }),
+      sending.catch((error: unknown) => {
+        if (!isIllegalSaslState(error)) throw error
+        // What it signed in with was about to end when it did so, and a broker does not renew that at once.
+        this.#sockets.drop()
+        throw new Error('Signing in again was refused, and is tried over a new connection')
+      }),
     )
   }
 
@@ -177,6 +180,8 @@ function kafkaConfig(options: KafkaClientOptions): Omit<KafkaConfig, 'brokers'> 
     connectionTimeout: connectTimeoutMs,
     authenticationTimeout: connectTimeoutMs,
     requestTimeout: requestTimeoutMs,
+    // How long before its end a session is renewed. A broker refuses that in the first second of one.
+    reauthenticationThreshold: 1000,
     retry: { retries: brokers.length - 1, initialRetryTime: 50 },
   }
 }

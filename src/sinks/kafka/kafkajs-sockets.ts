@@ -1,5 +1,5 @@
-import { connect, isIP, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect, isIP, Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import type { ISocketFactoryArgs } from 'kafkajs'
 
 const tlsAlert = 0x15
@@ -18,21 +18,22 @@ export class Sockets {
   open({ host: name, port, ssl, onConnect }: ISocketFactoryArgs): Socket {
     if (this.#isClosed) throw new Error('The Kafka session was closed')
     const host = this.#hosts.get(name) ?? name
-    const servername = isIP(host) === 0 && { servername: host }
-    const socket = ssl
-      ? connectTls({ ...servername, ...ssl, host, port }, onConnect)
-      : connect({ host, port }, onConnect)
+    const socket = ssl ? tlsSocket({ ...ssl, host, port }, onConnect) : connect({ host, port }, onConnect)
     this.#open.add(socket)
     socket.once('close', () => this.#open.delete(socket))
     socket.setKeepAlive(true, 60_000)
-    if (ssl) explainRefusal(socket)
-    else detectTls(socket)
+    if (!ssl) detectTls(socket)
     return socket
   }
 
   close(): void {
     this.#isClosed = true
-    for (const socket of this.#open) socket.destroy(new Error('The Kafka session was closed'))
+    this.drop()
+  }
+
+  /** Ends those there are; the library opens others. */
+  drop(): void {
+    for (const socket of this.#open) socket.destroy(new Error('The connection was closed'))
   }
 }
 
@@ -43,13 +44,25 @@ function detectTls(socket: Socket): void {
   })
 }
 
-function explainRefusal(socket: Socket): void {
-  const explain = (error: NodeJS.ErrnoException) => {
-    if (error.code === 'ECONNRESET')
-      explained(error, 'TLS handshake failed. Verify that the broker supports TLS.', 'ERR_TLS_REFUSED')
+function tlsSocket(options: ConnectionOptions & { readonly host: string }, onConnect: () => void): Socket {
+  const servername = isIP(options.host) === 0 && { servername: options.host }
+  let socket: Socket
+  try {
+    socket = connectTls({ ...servername, ...options }, onConnect)
+  } catch (error) {
+    // A key or certificate that cannot be used. Of what is thrown the library keeps only the text.
+    socket = new Socket()
+    setImmediate(() => socket.destroy(error as Error))
   }
-  socket.once('error', explain)
-  socket.once('secureConnect', () => socket.off('error', explain))
+  let isSecure = false
+  socket.once('secureConnect', () => {
+    isSecure = true
+  })
+  return socket.on('error', (error: NodeJS.ErrnoException & { readonly reason?: string }) => {
+    if (error.reason !== undefined) error.message = error.reason
+    else if (error.code === 'ECONNRESET' && !isSecure)
+      explained(error, 'TLS handshake failed. Verify that the broker supports TLS.', 'ERR_TLS_REFUSED')
+  })
 }
 
 const explained = (error: Error, message: string, code: string) => Object.assign(error, { message, code })

@@ -1,7 +1,7 @@
-import type { Admin } from 'kafkajs'
 import { pause } from '../../core/retry.ts'
 import { type KafkaClient, type KafkaClientOptions, type NewTopic, SendError, type TopicFacts } from './client.ts'
-import { answersIn, isUnknownTopic } from './errors.ts'
+import { isUnknownTopic } from './errors.ts'
+import { describeTopics } from './kafkajs-describe.ts'
 import { Send } from './kafkajs-send.ts'
 import { KafkajsSession, type Library } from './kafkajs-session.ts'
 import { Partitions } from './partition-batches.ts'
@@ -29,28 +29,20 @@ class KafkajsClient implements KafkaClient {
   }
 
   async connect(): Promise<void> {
-    await this.#session().connect()
+    await this.#inSession((session) => session.connect())
   }
 
   async partitions(topic: string): Promise<number | undefined> {
-    try {
-      return await this.#session().findPartitions(topic)
-    } catch (error) {
-      if (isUnknownTopic(error)) return undefined
-      throw error
-    }
+    return this.#inSession((session) =>
+      session.findPartitions(topic).catch((error: unknown) => {
+        if (!isUnknownTopic(error)) throw error
+        return undefined
+      }),
+    )
   }
 
   async describe(topics: readonly string[]): Promise<ReadonlyMap<string, TopicFacts>> {
-    const session = this.#session()
-    const found = await session.administer((admin) => admin.fetchTopicMetadata({ topics: [...topics] }))
-    const settings = await session.administer((admin) => readSettings(admin, topics))
-    return new Map(
-      found.topics.map(({ name, partitions }) => {
-        const replicas = Math.min(...partitions.map(({ replicas }) => replicas.length))
-        return [name, { replicas, mayWrite: undefined, settings: settings.get(name) }]
-      }),
-    )
+    return this.#inSession((session) => session.administer((admin) => describeTopics(admin, topics)))
   }
 
   async createTopic(topic: string, { partitions, replication, retentionMs }: NewTopic): Promise<void> {
@@ -60,22 +52,23 @@ class KafkajsClient implements KafkaClient {
       replicationFactor: replication || -1,
       configEntries: retentionMs > 0 ? [{ name: 'retention.ms', value: String(retentionMs) }] : [],
     }
-    const session = this.#session()
-    await session.administer((admin) => admin.createTopics({ topics: [wanted], waitForLeaders: false }))
-    for (let n = 0; n < 50 && (await this.partitions(topic)) === undefined; n++) await pause(100, session.signal)
+    await this.#inSession(async (session) => {
+      await session.administer((admin) => admin.createTopics({ topics: [wanted], waitForLeaders: false }))
+      for (let n = 0; n < 50 && (await this.partitions(topic)) === undefined; n++) await pause(100, session.signal)
+    })
   }
 
   async send(requests: readonly KafkaRequest[]): Promise<void> {
-    const session = this.#session()
-    const send = new Send(session, this.#options.keepTrying)
+    const stored: KafkaRequest[] = []
     try {
-      const topics = new Set(requests.map(({ topic }) => topic))
-      for (const topic of topics) if (session.count(topic) === undefined) await session.findPartitions(topic)
-      await send.all(this.#partitions.batches(requests, (topic) => session.count(topic)!))
+      await this.#inSession(async (session) => {
+        const topics = new Set(requests.map(({ topic }) => topic))
+        for (const topic of topics) if (session.count(topic) === undefined) await session.findPartitions(topic)
+        const batches = this.#partitions.batches(requests, (topic) => session.count(topic)!)
+        await new Send(session, this.#options.keepTrying, stored).all(batches)
+      })
     } catch (error) {
-      // What the broker has of it is known, if at all, to this producer id: it must not see another batch.
-      await this.close()
-      throw new SendError(error, send.stored)
+      throw new SendError(error, stored)
     }
   }
 
@@ -85,31 +78,17 @@ class KafkajsClient implements KafkaClient {
     await session?.end()
   }
 
-  #session(): KafkajsSession {
+  /**
+   * A session in which something has failed is over: what the broker has of a failed send is known, if at all, to this
+   * producer id, which must not send another batch, and a connection may stand in the middle of a sign-in.
+   */
+  async #inSession<T>(work: (session: KafkajsSession) => Promise<T>): Promise<T> {
     this.#current ??= new KafkajsSession(this.#library, this.#options)
-    return this.#current
+    try {
+      return await work(this.#current)
+    } catch (error) {
+      await this.close()
+      throw error
+    }
   }
 }
-
-/** A cluster that does not tell us, for whatever reason, may still be written to. */
-async function readSettings(
-  admin: Admin,
-  topics: readonly string[],
-): Promise<Map<string, ReadonlyMap<string, string>>> {
-  const resources = topics.map((name) => ({ type: topicResource, name }))
-  const { resources: found } = await admin
-    .describeConfigs({ resources, includeSynonyms: false })
-    .catch((error: unknown) => {
-      if (answersIn(error).length === 0) throw error
-      return { resources: [] }
-    })
-  return new Map(
-    found.map(({ resourceName, configEntries }) => [
-      resourceName,
-      new Map(configEntries.map(({ configName, configValue }) => [configName, configValue ?? ''])),
-    ]),
-  )
-}
-
-// `ConfigResourceTypes.TOPIC`: the library is not loaded here.
-const topicResource = 2
