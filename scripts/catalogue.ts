@@ -1,5 +1,6 @@
 import type { NodeDeclaration } from '../src/config/declaration.ts'
 import { type Field, problemTexts } from '../src/config/fields.ts'
+import type { Importer } from '../src/config/imported.ts'
 
 /** Nested texts of one node type, as Node-RED's message catalogues hold them. */
 export interface Texts {
@@ -33,11 +34,21 @@ export function englishCatalogue(declaration: NodeDeclaration): Texts {
       declaration.outputs.map((label, i) => [String(i), label]),
     ),
     form: formTexts,
+    ...(declaration.importer ? { import: importTexts(declaration.importer) } : {}),
     problem: { ...problemTexts, ...editorProblems },
     field: Object.fromEntries(Object.entries(declaration.fields).map(([name, field]) => [name, fieldTexts(field)])),
   }
   return { [declaration.type]: node }
 }
+
+const importTexts = ({ note, elsewhere, notices }: Importer): Texts => ({
+  title: 'Import settings',
+  note,
+  apply: 'Fill the form',
+  nothing: 'There are no settings in this text.',
+  line: { applied: 'set: {field}', refused: 'not applied: {field} {problem}', unknown: 'not applied', elsewhere },
+  notice: notices,
+})
 
 function fieldTexts(field: Field<unknown>): Texts {
   const columns = Object.entries(field.columns ?? {})

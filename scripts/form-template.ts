@@ -18,10 +18,21 @@ export function formTemplate(declaration: NodeDeclaration): string {
   const html = ['<div class="rowline-form">', nameRow(form), ...rows(false)]
   if (folded.length > 0) {
     const summary = `<summary ${i18n(form, 'form.advanced')}></summary>`
-    html.push(`<details class="rowline-advanced">${summary}`, ...folded, '</details>')
+    html.push(`<details class="rowline-folded rowline-advanced">${summary}`, ...folded, '</details>')
   }
+  if (declaration.importer) html.push(importSection(form))
   html.push('</div>')
   return `<script type="text/html" data-template-name="${declaration.type}">\n${html.join('\n')}\n</script>\n`
+}
+
+/** What the button does and what the list says comes from `nodes/shared/editor/import-section.ts`. */
+function importSection(form: Form): string {
+  return `<details class="rowline-folded rowline-import"><summary ${i18n(form, 'import.title')}></summary>
+  <div class="rowline-note" ${i18n(form, 'import.note')}></div>
+  <textarea rows="8" spellcheck="false" autocomplete="off"></textarea>
+  <button type="button" class="red-ui-button" ${i18n(form, 'import.apply')}></button>
+  <ul role="status"></ul>
+</details>`
 }
 
 interface Form {
@@ -116,7 +127,9 @@ const gridColumns = 12
 function columnSpans(columns: readonly Field<unknown>[]): readonly number[] {
   const lines: number[][] = [[]]
   const sum = (line: readonly number[]) => line.reduce((total, span) => total + span, 0)
-  for (const span of columns.map(neededSpan)) {
+  const narrow = columns.map((field) => neededSpan(field, 5))
+  const needed = sum(narrow) <= gridColumns ? narrow : columns.map((field) => neededSpan(field, 6))
+  for (const span of needed) {
     if (sum(lines.at(-1)!) + span > gridColumns) lines.push([])
     lines.at(-1)!.push(span)
   }
@@ -126,8 +139,9 @@ function columnSpans(columns: readonly Field<unknown>[]): readonly number[] {
   })
 }
 
-function neededSpan({ kind, values = [], required }: Field<unknown>): number {
+function neededSpan({ kind, values = [], required }: Field<unknown>, requiredText: number): number {
   if (kind === 'flag') return 2
   if (kind === 'integer' || (kind === 'choice' && values.every((value) => value.length < 4))) return 3
-  return kind === 'node' || (kind === 'text' && required) ? 6 : 4
+  if (kind === 'node') return 6
+  return kind === 'text' && required ? requiredText : 4
 }

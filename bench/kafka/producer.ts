@@ -4,6 +4,7 @@ import { createKafkaClient } from '../../src/sinks/kafka/choice.ts'
 import type { KafkaClientOptions } from '../../src/sinks/kafka/client.ts'
 import type { ClusterConfig } from '../../src/sinks/kafka/config.ts'
 import { type Broker, parseBrokers } from '../../src/sinks/kafka/config.ts'
+import { keyHashes } from '../../src/sinks/kafka/partitioner.ts'
 import type { KafkaRequest } from '../../src/sinks/kafka/request.ts'
 import { percentiles } from '../summary.ts'
 import { devices, type Produced, type ProducerLoad } from './load.ts'
@@ -16,6 +17,7 @@ const client = await createKafkaClient(name as ClusterConfig['client'], {
   connectTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   compression: load.compression as KafkaClientOptions['compression'],
+  hash: keyHashes.murmur2,
   keepTrying: () => true,
 })
 const values = readFileSync(load.values, 'utf8').trimEnd().split('\n').map(Buffer.from)
@@ -33,6 +35,7 @@ function batch(from: number, size: number): KafkaRequest[] {
     headers: headers[(from + i) % devices]!,
     id: undefined,
     timestamp: Date.now(),
+    claimed: undefined,
     partitions: undefined,
   }))
 }

@@ -1,5 +1,7 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { clusterFields } from '../../src/sinks/kafka/config.ts'
+import { notices } from '../../src/sinks/kafka/import-rules.ts'
+import { importSettings } from '../../src/sinks/kafka/import-settings.ts'
 
 export const declaration = declareNode({
   type: 'kafka-cluster',
@@ -15,5 +17,11 @@ export const declaration = declareNode({
     return Object.entries(needed).flatMap(([field, value]) =>
       value === '' ? [{ field, text: `is required to sign in with ${saslMechanism}` }] : [],
     )
+  },
+  importer: {
+    note: 'Paste the configuration of a librdkafka client (a dictionary) or of a Java client (properties). It fills this form; what it does not name stays as it is, and nothing is changed in the flow before Done.',
+    elsewhere: 'Belongs to the kafka sink: paste the same text there.',
+    notices,
+    read: (text) => importSettings('cluster', text),
   },
 })

@@ -1,5 +1,8 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { sinkFields } from '../../src/sinks/kafka/config.ts'
+import { notices } from '../../src/sinks/kafka/import-rules.ts'
+import { importSettings } from '../../src/sinks/kafka/import-settings.ts'
+import { checkRegistry } from '../../src/sinks/kafka/registry-fields.ts'
 
 export const declaration = declareNode({
   type: 'kafka-sink',
@@ -11,4 +14,11 @@ export const declaration = declareNode({
   outputs: ['written', 'rejected'],
   fields: sinkFields,
   labelField: 'topic',
+  check: (config) => checkRegistry(config),
+  importer: {
+    note: 'Paste the configuration of a librdkafka client (a dictionary) or of a Java client (properties). It fills this form; what it does not name stays as it is, and nothing is changed in the flow before Done.',
+    elsewhere: 'Belongs to the kafka cluster: paste the same text there.',
+    notices,
+    read: (text) => importSettings('sink', text),
+  },
 })

@@ -11,6 +11,6 @@ export default function (RED: NodeAPI): void {
     const broker = RED.nodes.getNode(config.source) as Node
     const lease = connectionLease(rowline, broker, configOf<SourceConfig>(RED, config.source))
     const flow = new FlowEntry(node, config, rowline)
-    flow.start(new MqttSource(config, lease, flow))
+    flow.start(new MqttSource(config, lease, flow, node.name || node.id))
   })
 }

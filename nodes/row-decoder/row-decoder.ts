@@ -1,7 +1,7 @@
 import type { NodeAPI } from 'node-red'
 import { toPipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
-import type { RowSchemaConfig } from '../../src/rows/config.ts'
+import { type RowSchemaConfig, schemaOf } from '../../src/rows/config.ts'
 import { createDecoder, type DecodeRecord } from '../../src/rows/decode-record.ts'
 import type { Rejected } from '../shared/dead-letters.ts'
 import { type FlowMessage, SHARED } from '../shared/handle.ts'
@@ -13,7 +13,7 @@ import { declaration } from './declaration.ts'
 
 export default function (RED: NodeAPI): void {
   registerNode(RED, declaration, (node, config, rowline) => {
-    const decode = createDecoder(config, (id) => configOf<RowSchemaConfig>(RED, id).schema)
+    const decode = createDecoder(config, (id) => schemaOf(configOf<RowSchemaConfig>(RED, id)))
     const rejections = new Rejections(node, rowline)
     let decoded = 0
     let skipped = 0
@@ -79,5 +79,5 @@ function withItems({ [SHARED]: _, ...message }: FlowMessage, payload: readonly F
 
 function decodedItem(item: FlowMessage, record: Record, row: Record): FlowMessage {
   if (row === record) return item
-  return withPayload(item, row.payload, row.original!, record.filter)
+  return withPayload(item, row)
 }

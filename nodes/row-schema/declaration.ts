@@ -1,5 +1,5 @@
 import { declareNode } from '../../src/config/declaration.ts'
-import { rowSchemaFields } from '../../src/rows/config.ts'
+import { checkRowSchema, rowSchemaFields } from '../../src/rows/config.ts'
 
 export const declaration = declareNode({
   type: 'row-schema',
@@ -8,4 +8,5 @@ export const declaration = declareNode({
   summary: 'The columns of a row and their types.',
   outputs: [],
   fields: rowSchemaFields,
+  check: checkRowSchema,
 })

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { parseFields } from '../../src/config/fields.ts'
+import type { ByteBudget } from '../../src/core/byte-budget.ts'
 import type { PipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
 import type { Sink } from '../../src/core/sink.ts'
@@ -24,14 +25,16 @@ export class DeadLetters {
   readonly #directory: string
   readonly #source: string
   readonly #warn: (message: string) => void
+  readonly #memory: ByteBudget
   #runner: SinkRunner<FileRequest> | undefined
   #closed = false
 
   /** `source` is the node's id. Nothing is created before the first dead letter. */
-  constructor(directory: string, source: string, warn: (message: string) => void) {
+  constructor(directory: string, source: string, warn: (message: string) => void, memory: ByteBudget) {
     this.#directory = directory
     this.#source = source
     this.#warn = warn
+    this.#memory = memory
   }
 
   /** Says whether all are on disk, or the node was closed before. Never says anything of one that cannot be stored. */
@@ -65,11 +68,12 @@ export class DeadLetters {
       directory: this.#directory,
       name: this.#source,
       warn: this.#warn,
+      jsonSchema: () => undefined,
       connection: () => {
         throw new Error('a file has no connection')
       },
     })
-    const runner = new SinkRunner(asDeadLetterSink(sink, this.#source), config)
+    const runner = new SinkRunner(asDeadLetterSink(sink, this.#source), config, this.#memory)
     runner.start()
     this.#warn(`Rejected readings are stored in ${file}`)
     return runner

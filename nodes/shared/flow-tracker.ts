@@ -87,6 +87,7 @@ export class FlowTracker {
     this.#hooks.remove('*.rowline')
     clearInterval(this.#sweeper)
     this.#byId.clear()
+    this.#expiries.clear()
   }
 
   /** Follows a message that is about to be sent, and gives it its id. Call `sent` after node.send. */
@@ -116,6 +117,7 @@ export class FlowTracker {
 
   /** After a redeploy: a message at a node that is no longer there will not come back from it. */
   releaseLost(): void {
+    this.#expiries.clear()
     for (const handle of this.#live)
       if (handle.undelivered.length > 0 || handle.holders.some((holder) => !this.#isCurrent(holder)))
         this.abandon(handle)

@@ -6,9 +6,12 @@ export class Origin {
   readonly bytes: Uint8Array
   /** The topic filter that it was subscribed with. */
   readonly filter: string | undefined
-  constructor(bytes: Uint8Array, filter: string | undefined) {
+  /** The name of the source node that took it. */
+  readonly node: string | undefined
+  constructor(bytes: Uint8Array, filter: string | undefined, node: string | undefined) {
     this.bytes = bytes
     this.filter = filter
+    this.node = node
   }
 
   get [Symbol.toStringTag](): string {

@@ -5,12 +5,13 @@ import { type FlowMessage, HANDLE, ORIGIN, Origin, SHARED } from './handle.ts'
 
 /** One message per reading: the record's properties on the message itself. The flow may write to its bytes. */
 export function readingMessage(record: Record): FlowMessage {
-  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions } = record
+  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag } = record
   const own = payload instanceof Uint8Array ? Buffer.from(payload) : payload
   const message: FlowMessage = { topic, payload: own, qos, retain, dup, receivedAt }
   if (route !== undefined) message.route = route
   if (to !== undefined) message.to = to
   if (partitions !== undefined) message.partitions = partitions
+  if (tag !== undefined) message.tag = tag
   return message
 }
 
@@ -20,7 +21,7 @@ export function batchMessage(records: readonly Record[]): FlowMessage {
 }
 
 export function originOf(record: Record): Origin {
-  return new Origin(originalBytes(record), record.filter)
+  return new Origin(originalBytes(record), record.filter, record.node)
 }
 
 function batchItem(record: Record): FlowMessage {
@@ -56,7 +57,7 @@ export function unreadable({ [SHARED]: _, ...message }: FlowMessage): Record {
 type Draft = { -readonly [name in keyof Record]: Record[name] }
 
 function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
-  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions } = message
+  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag } = message
   const record: Draft = {
     topic: typeof topic === 'string' ? topic : topic === undefined ? '' : String(topic),
     payload: (payload === undefined ? null : payload) as Payload,
@@ -66,21 +67,18 @@ function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
     receivedAt: typeof receivedAt === 'number' ? receivedAt : Date.now(),
   }
   if (origin?.filter !== undefined) record.filter = origin.filter
+  if (origin?.node !== undefined) record.node = origin.node
   if (typeof route === 'string') record.route = route
   if (typeof to === 'string') record.to = to
   if (typeof partitions === 'number') record.partitions = partitions
+  if (typeof tag === 'string') record.tag = tag
   if (origin) record.original = origin.bytes
   return record
 }
 
 /** The decoded record in the place of the one it was made of; what else the flow put on it stays. */
-export function withPayload(
-  item: FlowMessage,
-  payload: Payload,
-  original: Uint8Array,
-  filter: string | undefined,
-): FlowMessage {
-  return { ...item, payload, [ORIGIN]: item[ORIGIN] ?? new Origin(original, filter) }
+export function withPayload(item: FlowMessage, decoded: Record): FlowMessage {
+  return { ...item, payload: decoded.payload, [ORIGIN]: item[ORIGIN] ?? originOf(decoded) }
 }
 
 /** What leaves output 2: the reading as it arrived, and why it was refused. */

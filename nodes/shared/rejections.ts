@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Node } from 'node-red'
 import type { PipelineError } from '../../src/core/errors.ts'
 import { DeadLetters, type Rejected } from './dead-letters.ts'
@@ -21,7 +20,12 @@ export class Rejections {
   constructor(node: Node, rowline: Rowline) {
     this.#node = node
     this.#rowline = rowline
-    this.#deadLetters = new DeadLetters(rowline.pathOf('dead-letter', node), node.id, (message) => node.warn(message))
+    this.#deadLetters = new DeadLetters(
+      rowline.pathOf('dead-letter', node),
+      node.id,
+      (message) => node.warn(message),
+      rowline.memory,
+    )
   }
 
   get count(): number {
@@ -82,7 +86,7 @@ export class Rejections {
 
   #follow(rejected: Rejected, then: () => void): void {
     const { tracker } = this.#rowline
-    const message = Object.assign(this.#message(rejected), { _msgid: randomUUID() })
+    const message = this.#message(rejected)
     const handle = tracker.track(message, {
       origin: originOf(rejected.record),
       batch: false,

@@ -88,7 +88,12 @@ export class Rowline {
   deadLettersOf(node: Node): DeadLetters {
     const known = this.#deadLetters.get(node.id)
     if (known) return known
-    const deadLetters = new DeadLetters(this.pathOf('dead-letter', node), node.id, (message) => node.warn(message))
+    const deadLetters = new DeadLetters(
+      this.pathOf('dead-letter', node),
+      node.id,
+      (message) => node.warn(message),
+      this.memory,
+    )
     this.#deadLetters.set(node.id, deadLetters)
     return deadLetters
   }

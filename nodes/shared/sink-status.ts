@@ -15,7 +15,8 @@ export function describeSink(snapshot: SinkSnapshot, ratePerSecond: number): Nod
   const { phase, failingSince, retries } = delivery
   const error = delivery.error ?? rejections.error
   const rejected = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
-  const rest = waiting(snapshot) + rejected
+  const counted = Object.entries(delivery.counters).map(([what, n]) => (n > 0 ? ` · ${count(n)} ${what}` : ''))
+  const rest = [waiting(snapshot), rejected, ...counted].join('')
   if (error) {
     const tried = failingSince === undefined ? '' : ` · ${duration(Date.now() - failingSince)}, ${count(retries)} tries`
     return failing(error, tried + rest)

@@ -1,4 +1,5 @@
 import type { ConfigOf, FieldProblem, Fields } from './fields.ts'
+import type { Importer } from './imported.ts'
 
 /** Everything about a node type that is not behaviour. Form, help, locale keys and README come from it. */
 export interface NodeDeclaration<F extends Fields = Fields> {
@@ -17,6 +18,8 @@ export interface NodeDeclaration<F extends Fields = Fields> {
   readonly fields: F
   /** What no field can see alone. Called with a parsed configuration. */
   check?(config: ConfigOf<F>): readonly FieldProblem[]
+  /** The form offers to fill it from the configuration of another program. */
+  readonly importer?: Importer
   /** The field whose value is shown as the node's label when it has no name. */
   readonly labelField?: keyof F & string
 }

@@ -2,7 +2,7 @@ import { flag, secret, text } from './fields.ts'
 
 const shown = { field: 'useTls', values: [true] } as const
 
-const privateKey = (pem: string) =>
+export const privateKeyProblem = (pem: string) =>
   pem.includes('PRIVATE KEY-----') ? 'must not hold a private key: whoever exports the flow would have it' : undefined
 
 /** TLS of a client, with one vocabulary in every config node. Certificates are PEM. */
@@ -13,14 +13,14 @@ export const tlsFields = {
     note: 'PEM text or the path of a PEM file with the authority that signed the broker certificate. Left empty: those the system trusts.',
     default: '',
     when: shown,
-    check: privateKey,
+    check: privateKeyProblem,
   }),
   cert: text({
     label: 'Client certificate',
     note: 'PEM text or the path of a PEM file, where the broker asks for one.',
     default: '',
     when: shown,
-    check: privateKey,
+    check: privateKeyProblem,
   }),
   key: text({
     label: 'Client key',

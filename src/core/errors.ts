@@ -44,7 +44,7 @@ export const errorTable = {
   INVALID_KAFKA_TOPIC: {
     disposition: 'reject',
     reason: 'invalid-kafka-topic',
-    message: '"{topic}" cannot be a Kafka topic name (1 to 249 characters of A-Z a-z 0-9 . _ -, not "." or "..")',
+    message: '"{topic}" cannot be a Kafka topic: {problem}',
   },
   RECORD_TOO_LARGE: {
     disposition: 'reject',
@@ -99,6 +99,11 @@ export const errorTable = {
     message: '{target} does not exist. Create it, or switch on its creation in the sink.',
   },
   TARGET_UNSUPPORTED: { disposition: 'config', message: '{target} does not support this: {problem}' },
+  SCHEMA_REFUSED: {
+    disposition: 'config',
+    message:
+      '{target} refuses the schema of {subject}: {problem}. Change the schema, or what the registry takes as compatible.',
+  },
   TARGET_TLS: { disposition: 'config', message: 'No secure connection to {target}: {problem}' },
 
   FILE_FAILED: { disposition: 'retry', message: 'Writing {path} failed: {problem}' },
@@ -115,11 +120,13 @@ export const errorTable = {
   },
   OUTBOX_UNUSABLE: {
     disposition: 'config',
-    message: 'The outbox folder {path} cannot be used: {problem}. Give Node-RED the right to read and write there.',
+    message:
+      'The outbox folder {path} cannot be used: {problem}. Give Node-RED the right to read and write there, or the node another "Outbox folder".',
   },
   OUTBOX_FAILED: {
-    disposition: 'retry',
-    message: 'The disk of the outbox {path} fails: {problem}. Nothing is acknowledged until it can be written again.',
+    disposition: 'config',
+    message:
+      'The disk of the outbox {path} fails: {problem}. Make room or replace it. Nothing is acknowledged until it can be written again, which is tried again and again.',
   },
   OUTBOX_DAMAGED: {
     disposition: 'reject',

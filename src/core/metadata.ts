@@ -16,21 +16,23 @@ export function mqttMetadata(record: Record): MqttMetadata {
 }
 
 /** What the placeholders speak about. */
-export type Placed = Pick<Record, 'topic' | 'filter' | 'route' | 'to'>
+export type Placed = Pick<Record, 'topic' | 'filter' | 'route' | 'to' | 'node' | 'tag'>
 
 const values: { readonly [placeholder: string]: (record: Placed) => string | undefined } = {
   '{topic}': (record) => record.topic,
   '{filter}': (record) => record.filter && wordsForWildcards(record.filter),
   '{route}': (record) => record.route,
   '{to}': (record) => record.to,
+  '{node}': (record) => record.node,
+  '{tag}': (record) => record.tag,
 }
 
 const holes = /(\{[^{}]*\})/
 
-/** Why a text is not a template of `{topic}`, `{filter}`, `{route}` and `{to}`, without its subject. */
-export function templateProblem(template: string): string | undefined {
-  const unknown = template.split(holes).find((part) => holes.test(part) && !(part in values))
-  return unknown && `knows {topic}, {filter}, {route} and {to}, not ${unknown}`
+/** Why a text is not a template of these placeholders, without its subject. */
+export function templateProblem(template: string, known = Object.keys(values)): string | undefined {
+  const unknown = template.split(holes).find((part) => holes.test(part) && !known.includes(part))
+  return unknown && `knows ${known.slice(0, -1).join(', ')} and ${known.at(-1)}, not ${unknown}`
 }
 
 /** The text for one record; undefined when the record has no value for one of the placeholders. */

@@ -1,5 +1,11 @@
-/** A value decoded from a payload. Integers beyond 2^53 are BigInt, everything else is what JSON gives. */
-export type Value = null | boolean | number | bigint | string | Uint8Array | readonly Value[] | Row
+import { fromText, toBase64 } from './bytes.ts'
+import type { NumberText } from './number-text.ts'
+
+/**
+ * A value decoded from a payload. Integers beyond 2^53 are BigInt, decimal numbers that no JavaScript number holds are
+ * NumberText, everything else is what JSON gives.
+ */
+export type Value = null | boolean | number | bigint | NumberText | string | Uint8Array | readonly Value[] | Row
 export interface Row {
   readonly [column: string]: Value
 }
@@ -11,7 +17,8 @@ export type Qos = 0 | 1 | 2
 
 /**
  * One reading on its way from the source to the sinks. `receivedAt` is wall-clock milliseconds.
- * `route`, `to` and `partitions` come from the first matching row of the subscriptions table.
+ * `route`, `to` and `partitions` come from the first matching row of the subscriptions table, `node` and `tag` say which
+ * source node took it.
  * `original` is the payload as it arrived, kept so that a rejected record can be stored byte for byte.
  */
 export interface Record {
@@ -25,6 +32,8 @@ export interface Record {
   readonly route?: string
   readonly to?: string
   readonly partitions?: number
+  readonly node?: string
+  readonly tag?: string
   readonly original?: Uint8Array
   /** Stable over restarts and repeats: what duplicates can be told by. Given by an outbox. */
   readonly id?: string
@@ -33,10 +42,10 @@ export interface Record {
 /** Bytes as they are, text as UTF-8, everything else as JSON in which integers of any size are exact. */
 export function encodePayload(payload: Payload): Uint8Array {
   if (payload instanceof Uint8Array) return payload
-  return Buffer.from(typeof payload === 'string' ? payload : toJson(payload))
+  return fromText(typeof payload === 'string' ? payload : toJson(payload))
 }
 
-/** JSON text of a value; BigInt as a plain number, bytes as base64. `undefined` and functions are not values. */
+/** JSON text of a value; BigInt and NumberText as plain numbers, bytes as base64. `undefined` and functions are not values. */
 export function toJson(value: Value): string {
   try {
     return JSON.stringify(value, needsReplacer(value) ? exact : undefined)
@@ -62,5 +71,5 @@ const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
 function exact(this: unknown, key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return rawJSON(value.toString())
   const held = (this as { [key: string]: unknown })[key]
-  return held instanceof Uint8Array ? Buffer.from(held).toString('base64') : value
+  return held instanceof Uint8Array ? toBase64(held) : value
 }

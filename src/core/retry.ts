@@ -31,3 +31,13 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', end)
   })
 }
+
+/** Waits for what may hang, as a disk may, for at most `ms`. */
+export async function within(ms: number, work: Promise<void>): Promise<void> {
+  const done = new AbortController()
+  try {
+    await Promise.race([work, pause(ms, done.signal)])
+  } finally {
+    done.abort()
+  }
+}

@@ -47,6 +47,8 @@ export interface RunnerSnapshot {
   readonly retries: number
   /** The latest of their errors, also when all is well again, and its wall-clock ms. */
   readonly lastFailure: { readonly error: PipelineError; readonly at: number } | undefined
+  /** The sink's own. */
+  readonly counters: NonNullable<Sink['counters']>
 }
 
 interface Submission {
@@ -131,6 +133,7 @@ export class SinkRunner<Request> implements RecordRunner {
       rejected: this.#rejected,
       retries: this.#retries,
       lastFailure: this.#lastFailure,
+      counters: this.#sink.counters ?? {},
     }
   }
 

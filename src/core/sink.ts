@@ -25,6 +25,8 @@ export interface Prepared<Request> {
 export interface Sink<Request = unknown> {
   /** Why the write under way has not succeeded yet, while the sink's client repeats it by itself. */
   readonly trouble?: PipelineError | undefined
+  /** What else an operator may want to know: totals by what is counted, in words. */
+  readonly counters?: { readonly [counted: string]: number }
   open(signal: AbortSignal): Promise<void>
   /** Pure and synchronous. Throws a PipelineError with disposition `reject` when the record itself cannot be written. */
   prepare(record: Record): Prepared<Request>

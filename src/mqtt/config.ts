@@ -120,7 +120,7 @@ const subscriptionColumns = {
     label: 'Target',
     note: 'Where a sink writes them: msg.to. Takes {topic}, {filter} and {route}.',
     default: '',
-    check: templateProblem,
+    check: (to) => templateProblem(to, ['{topic}', '{filter}', '{route}']),
   }),
   partitions: optionalInteger({
     label: 'Partitions',
@@ -175,6 +175,12 @@ export const inFields = {
   defaultRoute: text({
     label: 'Default route',
     note: 'Route of readings that match no row with a route or target. Left empty: they are rejected as "unrouted".',
+    default: '',
+    advanced: true,
+  }),
+  tag: text({
+    label: 'Tag',
+    note: 'A word of your own that travels with every reading: msg.tag, and {tag} in the sinks. It tells sources with one target apart.',
     default: '',
     advanced: true,
   }),

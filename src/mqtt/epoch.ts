@@ -63,16 +63,16 @@ export class Epoch {
     this.#options = options
     this.#session = session
     this.#events = events
-    this.#window = new ReceiveWindow(
-      limits,
-      (published) => this.#acknowledge(published),
-      () => this.#shim.resumeReading(),
-    )
     this.#shim = new StreamShim(openSocket(options.socket), {
       connack: (sessionPresent) => this.#begin(sessionPresent),
       publish: (packet) => this.#arrive(packet),
       pubrel: (packetId) => this.#complete(packetId),
     })
+    this.#window = new ReceiveWindow(
+      limits,
+      (published) => this.#acknowledge(published),
+      () => this.#shim.resumeReading(),
+    )
     this.#client = this.#createClient()
   }
 

@@ -37,12 +37,14 @@ export class MqttSource implements Source, Subscriber {
   #held: Lease | undefined
   #received = 0
 
-  constructor(config: InConfig, lease: () => Promise<Lease>, receiver: SourceReceiver) {
+  /** `node` is the name of this source, for targets that are to know where a record comes from. */
+  constructor(config: InConfig, lease: () => Promise<Lease>, receiver: SourceReceiver, node?: string) {
     this.filters = config.subscriptions.map(({ filter, qos }) => ({ filter, qos: Number(qos) as 0 | 1 | 2 }))
     this.window = { records: config.windowRecords, bytes: config.windowBytes }
     this.#lease = lease
     this.#receiver = receiver
-    this.#route = createRouter(config.subscriptions, config.defaultRoute)
+    const self = { ...(node === undefined ? {} : { node }), ...(config.tag === '' ? {} : { tag: config.tag }) }
+    this.#route = createRouter(config.subscriptions, config.defaultRoute, self)
     this.#matchers = config.subscriptions.map(({ filter }) => createTopicMatcher(filter))
     this.#onReceipt = config.acknowledge === 'onReceipt'
     if (config.output === 'batches') this.#batcher = new Batcher(batchLimits(config), () => this.#flush())
@@ -98,7 +100,7 @@ export class MqttSource implements Source, Subscriber {
         retain,
         dup,
         receivedAt: Date.now(),
-        ...(routing && placed(routing)),
+        ...routing?.place,
       },
     }
     this.#received++
@@ -134,13 +136,4 @@ export class MqttSource implements Source, Subscriber {
 /** No larger than the window: a batch that cannot become full would always wait for its linger. */
 function batchLimits({ batchRecords, windowRecords, windowBytes, lingerMs }: InConfig): BatchLimits {
   return { batchRecords: Math.min(batchRecords, windowRecords), batchBytes: windowBytes, lingerMs }
-}
-
-function placed({ filter, route, to, partitions }: Routing): Partial<Record> {
-  return {
-    filter,
-    ...(route === '' ? {} : { route }),
-    ...(to === '' ? {} : { to }),
-    ...(partitions === undefined ? {} : { partitions }),
-  }
 }

@@ -1,4 +1,5 @@
 import { compileTemplate } from '../core/metadata.ts'
+import type { Record } from '../core/record.ts'
 import type { Subscription } from './config.ts'
 import { createTopicMatcher } from './topic-filter.ts'
 
@@ -10,14 +11,17 @@ export interface Routing {
   readonly partitions: number | undefined
   /** No row with a route or target matches although there are such rows. */
   readonly unrouted: boolean
+  /** The same as a record has it. */
+  readonly place: Partial<Record>
 }
 
 const TOPIC_CACHE = 10_000
 
-/** The first row that matches a topic decides. Returns undefined for a topic that no row matches. */
+/** The first row that matches a topic decides. Returns undefined for a topic that no row matches. `self` is in every place. */
 export function createRouter(
   subscriptions: readonly Subscription[],
   defaultRoute: string,
+  self: Partial<Record> = {},
 ): (topic: string) => Routing | undefined {
   const rows = subscriptions.map((row) => ({
     ...row,
@@ -31,13 +35,16 @@ export function createRouter(
     if (!row) return undefined
     const missing = routed && !hasRoute(row)
     const route = missing ? defaultRoute : row.route
-    return {
-      filter: row.filter,
-      route,
-      to: row.target({ topic, filter: row.filter, route }) ?? '',
-      partitions: row.partitions,
-      unrouted: missing && defaultRoute === '',
+    const { filter, partitions } = row
+    const to = row.target({ topic, filter, route }) ?? ''
+    const place = {
+      filter,
+      ...(route === '' ? {} : { route }),
+      ...(to === '' ? {} : { to }),
+      ...(partitions === undefined ? {} : { partitions }),
+      ...self,
     }
+    return { filter, route, to, partitions, unrouted: missing && defaultRoute === '', place }
   }
   const known = new Map<string, Routing | undefined>()
   return (topic) => {

@@ -179,5 +179,7 @@ function parseHolder(text: string): Holder | undefined {
 }
 
 function nameOf(holder: Holder | undefined): string {
-  return holder ? `process ${holder.pid} on ${holder.host}` : 'unknown'
+  if (!holder) return 'unknown'
+  if (holder.pid === process.pid && holder.host === hostname()) return 'another node of this Node-RED'
+  return `process ${holder.pid} on ${holder.host}`
 }

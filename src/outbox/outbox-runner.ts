@@ -1,6 +1,6 @@
 import { messageOf, PipelineError, toPipelineError } from '../core/errors.ts'
 import type { Record } from '../core/record.ts'
-import { pause, retryDelayMs } from '../core/retry.ts'
+import { pause, retryDelayMs, within } from '../core/retry.ts'
 import type { RecordRunner, RunnerSnapshot, Settled } from '../core/sink-runner.ts'
 import { Outbox, type OutboxEntry, type OutboxOptions, type OutboxSnapshot } from './outbox.ts'
 import { decodeRecord, encodeRecord } from './record-codec.ts'
@@ -25,6 +25,8 @@ export interface OutboxRunnerSnapshot extends RunnerSnapshot {
 
 /** Of the grace at close, what the outbox may need after the target. */
 const OUTBOX_CLOSE_MS = 3000
+/** How long a close waits for a disk that does not answer. */
+const OUTBOX_HANGS_MS = 1000
 
 /** Batches on their way to the target at a time: one is written while the next is made ready. */
 const IN_FLIGHT = 4
@@ -98,7 +100,7 @@ export class OutboxRunner implements RecordRunner {
     this.#abort.abort()
     this.#room?.()
     await this.#runner.close(Math.max(0, graceMs - OUTBOX_CLOSE_MS))
-    await this.#running
+    if (this.#running) await within(OUTBOX_HANGS_MS, this.#running)
     for (const { onSettled } of this.#waiting.splice(0)) onSettled({ status: 'released' })
     await this.#outbox?.close(1000)
   }
@@ -118,7 +120,9 @@ export class OutboxRunner implements RecordRunner {
     const { signal } = this.#abort
     for (let failures = 0; !signal.aborted; failures++) {
       try {
-        this.#outbox = await Outbox.open(this.#options, signal)
+        const outbox = await Outbox.open(this.#options, signal)
+        if (signal.aborted) return void (await outbox.close(0))
+        this.#outbox = outbox
         this.#error = undefined
         for (const { entries, onSettled } of this.#waiting.splice(0)) this.#append(entries, onSettled)
         return

@@ -1,6 +1,6 @@
 import { type ByteBudget, unlimited } from '../core/byte-budget.ts'
 import { PipelineError } from '../core/errors.ts'
-import { pause } from '../core/retry.ts'
+import { within } from '../core/retry.ts'
 import { Damage } from './damage.ts'
 import { type FileLayer, nodeFiles } from './files.ts'
 import type { OutboxEntry } from './frame.ts'
@@ -233,7 +233,10 @@ export class Outbox {
     this.#hold(-this.#waitingBytes)
     this.#outlet.close()
     await within(graceMs, this.#retention.close())
-    await lock.release().catch(() => {})
+    await within(
+      graceMs,
+      lock.release().catch(() => {}),
+    )
   }
 
   #lockLost(directory: string): void {
@@ -242,10 +245,4 @@ export class Outbox {
     this.#parts.closing.abort()
     this.#parts.troubles.set('lock', new PipelineError('OUTBOX_LOCKED', { path: directory, holder: 'another process' }))
   }
-}
-
-/** A disk that hangs must not keep the process from going on. */
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  const done = new AbortController()
-  await Promise.race([work.then(() => done.abort()), pause(ms, done.signal)])
 }

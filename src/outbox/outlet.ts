@@ -50,7 +50,11 @@ export class Outlet {
     while (!signal.aborted) {
       this.#retention.expire(Date.now())
       this.#live ||= this.#passed >= this.#retention.stored
-      const entries = await this.#next(maxEntries, maxBytes, signal)
+      // From here to `handedOut` nothing may be waited for: a confirmation in between would count these as done.
+      const entries = this.#live
+        ? this.#fromMemory(maxEntries, maxBytes)
+        : await this.#replay.take(maxEntries, maxBytes, signal)
+      this.#passed = this.#live ? (entries.at(-1)?.position ?? this.#passed) : this.#replay.passed
       const due = entries.filter(({ position }) => position > this.#retention.confirmed)
       if (due.length > 0) {
         this.#handedOut = due.at(-1)!.position
@@ -58,7 +62,8 @@ export class Outlet {
         return due
       }
       this.#passOverLost()
-      if (this.#passed >= this.#retention.stored) await this.#wakeup.wait(signal)
+      const isEmpty = this.#live && entries.length === 0
+      if (isEmpty || this.#passed >= this.#retention.stored) await this.#wakeup.wait(signal)
     }
     return []
   }
@@ -82,15 +87,9 @@ export class Outlet {
     this.#replay.close()
   }
 
-  async #next(maxEntries: number, maxBytes: number, signal: AbortSignal): Promise<OutboxEntry[]> {
-    if (!this.#live) {
-      const entries = await this.#replay.take(maxEntries, maxBytes, signal)
-      this.#passed = this.#replay.passed
-      return entries
-    }
+  #fromMemory(maxEntries: number, maxBytes: number): OutboxEntry[] {
     const entries = this.#tail.take(maxEntries, maxBytes)
     this.#account()
-    this.#passed = entries.at(-1)?.position ?? this.#passed
     return entries
   }
 

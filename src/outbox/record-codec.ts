@@ -1,14 +1,16 @@
 import { deserialize, serialize } from 'node:v8'
+import { NumberText } from '../core/number-text.ts'
 import type { Payload, Qos, Record } from '../core/record.ts'
 
 /**
  * A stored record: length of the header 4, header (JSON), payload, original payload. The header says what the payload
- * is: bytes as they are, JSON where JSON keeps the value, or V8's serialization where it does not (BigInt, bytes in a
- * row). Read by later versions too: a new form of the header gets a new first element.
+ * is: bytes as they are, JSON where JSON keeps the value, V8's serialization where it does not (BigInt, bytes in a row),
+ * or that together with the places of NumberText, whose class V8 forgets. Read by later versions too: a new form of the
+ * header gets a new first element.
  */
 type Header = readonly [
   version: 1,
-  kind: 'bytes' | 'json' | 'value',
+  kind: 'bytes' | 'json' | 'value' | 'numbers',
   payloadBytes: number,
   original: 'none' | 'payload' | 'own',
   topic: string,
@@ -21,6 +23,8 @@ type Header = readonly [
     readonly route?: string
     readonly to?: string
     readonly partitions?: number
+    readonly node?: string
+    readonly tag?: string
   } | null,
 ]
 
@@ -75,15 +79,49 @@ function originalOf(body: Uint8Array, original: Uint8Array | undefined): Header[
 
 function encodeBody(payload: Payload): readonly [Header[1], Uint8Array] {
   if (payload instanceof Uint8Array) return ['bytes', payload]
-  return keepsJson(payload) ? ['json', Buffer.from(JSON.stringify(payload))] : ['value', serialize(payload)]
+  if (keepsJson(payload)) return ['json', Buffer.from(JSON.stringify(payload))]
+  const body: WithNumbers = { payload, numbers: numbersIn(payload, []) }
+  return body.numbers.length > 0 ? ['numbers', serialize(body)] : ['value', serialize(payload)]
 }
 
 function decodeBody(kind: Header[1], body: Buffer): Payload {
-  if (kind === 'bytes') return body
-  return kind === 'json' ? (JSON.parse(body.toString()) as Payload) : (deserialize(body) as Payload)
+  switch (kind) {
+    case 'bytes':
+      return body
+    case 'json':
+      return JSON.parse(body.toString()) as Payload
+    case 'value':
+      return deserialize(body) as Payload
+    case 'numbers':
+      return withNumbers(deserialize(body) as WithNumbers)
+    default:
+      throw new Error(`a stored payload of the kind ${String(kind)}`)
+  }
 }
 
-/** Whether JSON text gives the same value back: no BigInt, no bytes, no -0, and nothing that is not finite. */
+interface WithNumbers {
+  readonly payload: unknown
+  /** The keys on the way to each NumberText, whose text stands there. */
+  readonly numbers: readonly (readonly string[])[]
+}
+
+function numbersIn(value: unknown, way: readonly string[]): readonly (readonly string[])[] {
+  if (value instanceof NumberText) return [way]
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return []
+  return Object.entries(value).flatMap(([key, inner]) => numbersIn(inner, [...way, key]))
+}
+
+function withNumbers({ payload, numbers }: WithNumbers): Payload {
+  const holder: { [key: string]: unknown } = { payload }
+  for (const way of numbers) {
+    const [last, ...back] = ['payload', ...way].reverse()
+    const at = back.reduceRight((value, key) => value[key] as typeof holder, holder)
+    at[last!] = new NumberText((at[last!] as NumberText).text)
+  }
+  return holder.payload as Payload
+}
+
+/** Whether JSON text gives the same value back: no BigInt, no NumberText, no bytes, no -0, and nothing that is not finite. */
 function keepsJson(value: unknown): boolean {
   switch (typeof value) {
     case 'string':
@@ -103,12 +141,8 @@ function keepsJson(value: unknown): boolean {
   return true
 }
 
-function restOf({ filter, route, to, partitions }: Record): Header[9] {
-  if (filter === undefined && route === undefined && to === undefined && partitions === undefined) return null
-  return {
-    ...(filter === undefined ? {} : { filter }),
-    ...(route === undefined ? {} : { route }),
-    ...(to === undefined ? {} : { to }),
-    ...(partitions === undefined ? {} : { partitions }),
-  }
+/** JSON leaves out what is undefined. */
+function restOf({ filter, route, to, partitions, node, tag }: Record): Header[9] {
+  if ((filter ?? route ?? to ?? partitions ?? node ?? tag) === undefined) return null
+  return { filter, route, to, partitions, node, tag } as NonNullable<Header[9]>
 }

@@ -7,30 +7,88 @@ import {
   flag,
   node,
   Problem,
+  problemTexts,
   table,
   text,
 } from '../config/fields.ts'
-import { type ParsedSchema, readRowSchema } from './parse-ddl.ts'
+import { type ParsedSchema, parseRowSchema, readItemText, readRowSchema } from './parse-ddl.ts'
+import { type Item, timestampFormats } from './row-schema.ts'
 
-const schemaText = code({
-  label: 'Schema',
-  note: 'A Flink CREATE TABLE statement, a ROW<…> type, or a list of columns such as "ts BIGINT, unit STRING". Types: BIGINT, INT, DOUBLE, STRING, BOOLEAN, ROW<…>.',
-  placeholder: 'ts BIGINT, metadata ROW<siteId INT, unit STRING>, measurement DOUBLE',
+const typeText = text({
+  label: 'Type',
+  note: 'As in SQL: BIGINT, DOUBLE, DECIMAL(10, 2), TIMESTAMP(3), ARRAY<INT>.',
+  placeholder: 'DOUBLE',
 })
 
-/** A schema as text; the parsed configuration holds its columns. */
-const schema: Field<ParsedSchema> = {
-  ...schemaText,
+const columnType: Field<Item> = {
+  ...typeText,
   default: undefined,
   parse: (raw) => {
-    const written = schemaText.parse(raw)
-    return written instanceof Problem ? written : readRowSchema(written)
+    const written = typeText.parse(raw)
+    return written instanceof Problem ? written : readItemText(written)
   },
 }
 
 /** `row-schema`: the columns of a row. */
-export const rowSchemaFields = { schema }
+export const rowSchemaFields = {
+  writtenAs: choice({
+    label: 'Written as',
+    note: '"sql" is for those who have a table definition already, "columns" for a list of names and types.',
+    values: ['sql', 'columns'],
+    default: 'sql',
+  }),
+  schema: code({
+    label: 'Schema',
+    note: 'A Flink CREATE TABLE statement, a ROW<…> type, or a list of columns such as "ts BIGINT, unit STRING". All types of Flink SQL that JSON can hold, NOT NULL, and the computed column TO_TIMESTAMP(FROM_UNIXTIME(CAST(ts AS BIGINT) / 1000)).',
+    placeholder: 'ts BIGINT, metadata ROW<siteId INT, unit STRING>, measurement DOUBLE',
+    default: '',
+    when: { field: 'writtenAs', values: ['sql'] },
+  }),
+  columns: table({
+    label: 'Columns',
+    note: 'What the rows hold, in this order. What else is in a payload is left out.',
+    columns: {
+      name: text({
+        label: 'Name',
+        note: 'As in the payload; upper and lower case differ.',
+        placeholder: 'measurement',
+      }),
+      type: columnType,
+      required: flag({
+        label: 'Required',
+        note: 'A reading without it, or where it is null, is rejected.',
+        default: false,
+      }),
+    },
+    when: { field: 'writtenAs', values: ['columns'] },
+  }),
+}
 export type RowSchemaConfig = ConfigOf<typeof rowSchemaFields>
+
+/** The text is read here and not by its field: while another way of writing is chosen, it may be anything. */
+export function checkRowSchema({ writtenAs, schema, columns }: RowSchemaConfig): readonly FieldProblem[] {
+  if (writtenAs === 'sql') {
+    const read = schema === '' ? new Problem(problemTexts.required) : readRowSchema(schema)
+    return read instanceof Problem ? [{ field: 'schema', text: read.text }] : []
+  }
+  const names = columns.map(({ name }) => name)
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  return [
+    ...(names.length === 0 ? [{ field: 'columns', text: problemTexts.rows }] : []),
+    ...(twice === undefined ? [] : [{ field: 'columns', text: `name the column ${twice} twice` }]),
+  ]
+}
+
+/** The schema of a configuration that `checkRowSchema` has nothing to say about. */
+export function schemaOf({ writtenAs, schema, columns }: RowSchemaConfig): ParsedSchema {
+  if (writtenAs === 'sql') return parseRowSchema(schema)
+  const listed = columns.map(({ name, type, required }) => ({
+    name,
+    type: type.type,
+    notNull: required || type.notNull,
+  }))
+  return { columns: listed, ignored: [], decoding: {} }
+}
 
 const rows = { field: 'format', values: ['json-row'] } as const
 
@@ -75,6 +133,14 @@ export const rowDecoderFields = {
     label: 'Ignore parse errors',
     note: 'A value of the wrong type becomes null, and a payload that is no JSON object is skipped and counted. Otherwise both go to output 2.',
     default: false,
+    advanced: true,
+    when: rows,
+  }),
+  timestampFormat: choice({
+    label: 'Timestamps',
+    note: 'How TIMESTAMP columns are written in the payload and in the row: SQL is 2024-10-19 04:35:51, ISO-8601 is 2024-10-19T04:35:51. What a table says about its JSON in its own WITH clause counts more than these three.',
+    values: timestampFormats,
+    default: 'SQL',
     advanced: true,
     when: rows,
   }),

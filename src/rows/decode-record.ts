@@ -3,7 +3,7 @@ import { encodePayload, type Payload, type Record, type Value } from '../core/re
 import { compileDecoder } from './compile-decoder.ts'
 import type { RowDecoderConfig } from './config.ts'
 import { decodeJson } from './decode-json.ts'
-import type { RowSchema } from './row-schema.ts'
+import type { ParsedSchema } from './parse-ddl.ts'
 
 /**
  * The record with its payload decoded, `original` holding the bytes it came from; the record itself where its route
@@ -14,8 +14,11 @@ export type DecodeRecord = (record: Record) => Record | undefined
 
 type DecodeBytes = (bytes: Uint8Array) => Value | undefined
 
-/** What a `row-decoder` does. Every schema is compiled here, by the id that `schemaOf` knows. */
-export function createDecoder(config: RowDecoderConfig, schemaOf: (id: string) => RowSchema): DecodeRecord {
+/**
+ * What a `row-decoder` does. Every schema is compiled here, by the id that `schemaOf` knows. Throws CONFIG_INVALID where
+ * a schema says of its JSON what contradicts the decoder.
+ */
+export function createDecoder(config: RowDecoderConfig, schemaOf: (id: string) => ParsedSchema): DecodeRecord {
   const decodeOf = chooseDecoder(config, schemaOf)
   return (record) => {
     const decode = decodeOf(record.route)
@@ -29,16 +32,25 @@ export function createDecoder(config: RowDecoderConfig, schemaOf: (id: string) =
 
 function chooseDecoder(
   config: RowDecoderConfig,
-  schemaOf: (id: string) => RowSchema,
+  schemaOf: (id: string) => ParsedSchema,
 ): (route: string | undefined) => DecodeBytes | undefined {
   if (config.format === 'json') return () => decodeJson
-  const compile = (id: string) => compileDecoder(schemaOf(id), config)
+  const compile = (id: string) => compileSchema(config, schemaOf(id))
   if (config.routes.length === 0) {
     const decode = compile(config.schema)
     return () => decode
   }
   const routes = new Map(config.routes.map(({ route, schema }) => [route, compile(schema)]))
   return (route) => (route === undefined ? undefined : routes.get(route))
+}
+
+function compileSchema(config: RowDecoderConfig, schema: ParsedSchema): DecodeBytes {
+  const options = { ...config, ...schema.decoding }
+  if (options.failOnMissingField && options.ignoreParseErrors) {
+    const problem = 'cannot be on together with failOnMissingField; one of them is set in the WITH clause of the schema'
+    throw new PipelineError('CONFIG_INVALID', { field: 'ignoreParseErrors', problem })
+  }
+  return compileDecoder(schema, options)
 }
 
 function empty({ onEmpty }: RowDecoderConfig): undefined {

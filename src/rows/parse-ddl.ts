@@ -1,16 +1,31 @@
 import { Problem } from '../config/fields.ts'
 import { PipelineError } from '../core/errors.ts'
-import { SchemaProblem, type Token, tokenize } from './ddl-tokens.ts'
-import type { Column, ColumnType, RowSchema, ScalarKind } from './row-schema.ts'
+import { isMqttTable, readConnectorOptions } from './connector-options.ts'
+import { DdlReader } from './ddl-reader.ts'
+import { SchemaProblem } from './ddl-tokens.ts'
+import { noColumns, readColumn, readColumns, readItem, readRow, takeComment } from './parse-types.ts'
+import type { Column, DecoderOptions, Item, RowSchema } from './row-schema.ts'
+import { readJsonOptions, readWith, type TableOption } from './with-clause.ts'
+
+/** A table as it is written, before anybody asks what its options mean. */
+export interface ParsedTable extends RowSchema {
+  /** `a.b.c`; undefined where the text is no CREATE TABLE. */
+  readonly name: string | undefined
+  /** What stands in the WITH clause. */
+  readonly options: readonly TableOption[]
+  /** One sentence for each part of the text that has no effect: WATERMARK, other computed columns, constraints. */
+  readonly ignored: readonly string[]
+}
 
 export interface ParsedSchema extends RowSchema {
-  /** One sentence for each part of the text that has no effect: WATERMARK, computed columns, constraints. */
   readonly ignored: readonly string[]
+  /** What the table itself says about its JSON: it counts more than what the decoder is set to. */
+  readonly decoding: Partial<DecoderOptions>
 }
 
 /**
  * Reads `ROW<…>` or `ROW(…)`, a list of columns (with or without parentheses), or a Flink `CREATE TABLE` statement, of
- * which everything behind the columns is left alone. Throws CONFIG_INVALID naming the line and what was expected.
+ * whose WITH clause a schema takes what is said about JSON. Throws CONFIG_INVALID naming the line and what was expected.
  */
 export function parseRowSchema(text: string): ParsedSchema {
   const schema = readRowSchema(text)
@@ -20,204 +35,210 @@ export function parseRowSchema(text: string): ParsedSchema {
 
 /** The same for a field's `parse`. */
 export function readRowSchema(text: string): ParsedSchema | Problem {
+  return orProblem(() => {
+    const { columns, ignored, options } = parseTable(text)
+    const { decoding, unused, others } = readJsonOptions(options)
+    return { columns, decoding, ignored: [...ignored, ...unused, ...withoutEffect(others)] }
+  })
+}
+
+/** Checks the options that a schema has no use for: they are wrong wherever they stand, and a flow is no place for secrets. */
+function withoutEffect(options: readonly TableOption[]): readonly string[] {
+  const secret = options.find(({ name }) => /password|secret|jaas/i.test(name))
+  if (secret !== undefined)
+    throw new SchemaProblem(secret.line, `whoever exports the flow would have the '${secret.name}': take it out here`)
+  if (isMqttTable(options)) readConnectorOptions(options)
+  const [first] = options
+  if (first === undefined) return []
+  return [
+    `line ${first.line}: only the options json.… of a table have an effect here; broker and topics have their own nodes`,
+  ]
+}
+
+/** The type of one column, such as `DECIMAL(10, 2) NOT NULL`. */
+export function readItemText(text: string): Item | Problem {
+  return orProblem(() => {
+    const reader = new DdlReader(text)
+    const item = readItem(reader, [])
+    if (reader.token().kind !== 'end') reader.fail('the end of the type')
+    return item
+  })
+}
+
+function orProblem<T>(read: () => T): T | Problem {
   try {
-    return new DdlParser(text).schema()
+    return read()
   } catch (error) {
     if (error instanceof SchemaProblem) return new Problem(error.message)
     throw error
   }
 }
 
-const scalars: ReadonlyMap<string, ScalarKind> = new Map([
-  ['BIGINT', 'BIGINT'],
-  ['INT', 'INT'],
-  ['INTEGER', 'INT'],
-  ['DOUBLE', 'DOUBLE'],
-  ['STRING', 'STRING'],
-  ['BOOLEAN', 'BOOLEAN'],
-])
-const supported = `${[...scalars.keys()].join(', ')} and ROW<…>`
-const maxDepth = 64
-const nestingTypes = ['ROW', 'ARRAY', 'MAP', 'MULTISET']
+/** Throws SchemaProblem. */
+export const parseTable = (text: string): ParsedTable => new TableParser(text).table()
 
-class DdlParser {
-  readonly #source: string
-  readonly #tokens: readonly Token[]
+/** A column as the parser finds it; a computed one may yet turn out to have no effect. */
+interface FoundColumn extends Column {
+  readonly line: number
+  readonly text: string
+}
+
+const nestingTypes = ['ROW', 'ARRAY', 'MAP', 'MULTISET']
+const wholeNumbers = ['TINYINT', 'SMALLINT', 'INT', 'BIGINT']
+/** The computed columns that are evaluated; `?` is the name of a column. */
+const fromMillis = ['CAST ( ? AS BIGINT ) / 1000', '? / 1000'].map((millis) =>
+  `TO_TIMESTAMP ( FROM_UNIXTIME ( ${millis} ) )`.split(' '),
+)
+
+class TableParser {
+  readonly #reader: DdlReader
   readonly #ignored: string[] = []
-  #at = 0
 
   constructor(source: string) {
-    this.#source = source
-    this.#tokens = tokenize(source)
+    this.#reader = new DdlReader(source)
   }
 
-  schema(): ParsedSchema {
-    const table = this.#takeWord('CREATE')
-    if (table) this.#tableName()
-    const row = !table && this.#isWord('ROW') && (this.#isSign('<', 1) || this.#isSign('(', 1))
-    if (row) this.#at++
-    const close = this.#takeSign('(') ? ')' : row && this.#takeSign('<') ? '>' : undefined
-    if (table && close === undefined) this.#fail('"(" and the columns')
-    const columns = this.#columns([], close, !row)
-    if (!table) this.#end()
-    return { columns, ignored: this.#ignored }
-  }
-
-  #tableName(): void {
-    if (this.#takeWord('OR') && !this.#takeWord('REPLACE')) this.#fail('REPLACE')
-    this.#takeWord('TEMPORARY')
-    if (!this.#takeWord('TABLE')) this.#fail('TABLE')
-    if (this.#takeWord('IF') && !(this.#takeWord('NOT') && this.#takeWord('EXISTS'))) this.#fail('NOT EXISTS')
-    do this.#name('the name of the table')
-    while (this.#takeSign('.'))
-  }
-
-  #end(): void {
-    if (this.#takeWord('NOT') && !this.#takeWord('NULL')) this.#fail('NULL')
-    this.#takeSign(';')
-    if (this.#token().kind !== 'end') this.#fail('"," or the end of the columns')
-  }
-
-  /** Up to and including `close`. A comma behind the last column is allowed. */
-  #columns(path: readonly string[], close: string | undefined, table: boolean): readonly Column[] {
-    const columns: Column[] = []
-    const opened = this.#token().line
-    while (!this.#closes(close)) {
-      const { line } = this.#token()
-      const column = table && this.#skipsConstraint() ? undefined : this.#column(path, table)
-      if (column !== undefined && columns.some(({ name }) => name === column.name)) {
-        throw new SchemaProblem(line, `column ${quote([...path, column.name])} is there twice`)
-      }
-      if (column !== undefined) columns.push(column)
-      if (!this.#takeSign(',')) break
+  table(): ParsedTable {
+    const reader = this.#reader
+    if (reader.takeWord('CREATE')) {
+      const name = this.#tableName()
+      if (!reader.isSign('(')) reader.fail('"(" and the columns')
+      reader.next()
+      return { name, columns: this.#columns(')'), options: this.#afterColumns(), ignored: this.#ignored }
     }
-    if (close === undefined ? !this.#closes(close) : !this.#takeSign(close)) this.#fail(`"," or ${describe(close)}`)
-    if (columns.length === 0) throw new SchemaProblem(opened, 'expected at least one column, as in "ts BIGINT"')
-    return columns
+    const row = reader.isWord('ROW') && (reader.isSign('<', 1) || reader.isSign('(', 1))
+    if (row) reader.next()
+    const columns = row ? readRow(reader, []).columns : this.#columns(reader.takeSign('(') ? ')' : undefined)
+    if (reader.takeWord('NOT')) reader.expectWord('NULL')
+    this.#end('"," or the end of the columns')
+    return { name: undefined, columns, options: [], ignored: this.#ignored }
   }
 
-  #closes(close: string | undefined): boolean {
-    return close === undefined ? this.#token().kind === 'end' || this.#isSign(';') : this.#isSign(close)
+  #tableName(): string {
+    const reader = this.#reader
+    if (reader.takeWord('OR')) reader.expectWord('REPLACE')
+    reader.takeWord('TEMPORARY')
+    reader.expectWord('TABLE')
+    if (reader.takeWord('IF') && !reader.takeWords('NOT', 'EXISTS')) reader.fail('NOT EXISTS')
+    const parts: string[] = []
+    do parts.push(reader.expectName('the name of the table'))
+    while (reader.takeSign('.'))
+    return parts.join('.')
   }
 
-  /** A column, or undefined if it is one that takes nothing from the payload. */
-  #column(path: readonly string[], table: boolean): Column | undefined {
-    const start = this.#at
-    const name = this.#name('the name of a column')
-    if (table && this.#takeWord('AS')) return this.#skip(start, 'computed columns are not evaluated')
-    if (table && this.#metadataAhead()) return this.#skip(start, 'metadata columns are not read from the payload')
-    const type = this.#type([...path, name])
-    let notNull = false
-    for (;;) {
-      if (this.#takeWord('NOT')) {
-        if (!this.#takeWord('NULL')) this.#fail('NULL')
-        notNull = true
-      } else if (this.#takeWord('COMMENT') || this.#token().kind === 'text') {
-        if (this.#token().kind !== 'text') this.#fail("a comment in '…'")
-        this.#at++
-      } else if (!this.#takeWord('NULL')) break
-    }
-    if (table) this.#skipsConstraint()
-    return { name, type, notNull }
+  /** What may stand between the columns and the end of the statement. */
+  #afterColumns(): readonly TableOption[] {
+    const reader = this.#reader
+    takeComment(reader)
+    const start = reader.position
+    const isPartOf = (...words: readonly string[]) => words.some((word) => reader.isWord(word))
+    if (reader.takeWord('DISTRIBUTED'))
+      this.#skip(start, 'there are no buckets here', () => isPartOf('PARTITIONED', 'WITH', 'LIKE', 'AS'))
+    if (reader.takeWords('PARTITIONED', 'BY')) reader.skipParentheses()
+    const options = reader.takeWord('WITH') ? readWith(reader) : []
+    if (isPartOf('LIKE', 'AS')) this.#skip(reader.position, 'only what is written here is known', () => false)
+    this.#end('the end of the statement')
+    return options
   }
 
-  #type(path: readonly string[]): ColumnType {
-    const token = this.#token()
-    if (token.kind !== 'word') this.#fail(`the type of column ${quote(path)}`)
-    this.#at++
-    const kind = scalars.get(token.value.toUpperCase())
-    if (kind !== undefined) return { kind }
-    if (token.value.toUpperCase() !== 'ROW') {
-      throw new SchemaProblem(
-        token.line,
-        `column ${quote(path)} has the type ${token.value}, expected one of ${supported}`,
-      )
-    }
-    if (path.length > maxDepth) throw new SchemaProblem(token.line, `rows are nested more than ${maxDepth} deep`)
-    const close = this.#takeSign('<') ? '>' : this.#takeSign('(') ? ')' : undefined
-    if (close === undefined) this.#fail('"<" and the columns of the ROW')
-    return { kind: 'ROW', columns: this.#columns(path, close, false) }
+  #end(expected: string): void {
+    this.#reader.takeSign(';')
+    if (this.#reader.token().kind !== 'end') this.#reader.fail(expected)
   }
 
-  #skipsConstraint(): boolean {
-    const watermark = this.#isWord('WATERMARK') && this.#isWord('FOR', 1)
-    const unique = this.#isWord('UNIQUE') && (this.#isSign('(', 1) || this.#isWord('NOT', 1))
-    const named = this.#isWord('CONSTRAINT') && (this.#isWord('PRIMARY', 2) || this.#isWord('UNIQUE', 2))
-    const primary = this.#isWord('PRIMARY') && this.#isWord('KEY', 1)
-    if (watermark) this.#skip(this.#at, 'there is no event time here')
-    else if (unique || named || primary) this.#skip(this.#at, 'constraints are not checked')
-    return watermark || unique || named || primary
+  #columns(close: string | undefined): readonly Column[] {
+    const found = readColumns(this.#reader, [], close, () => this.#element())
+    const isWhole = (name: string) =>
+      found.some((column) => column.name === name && wholeNumbers.includes(column.type.kind))
+    const columns = found.filter((column) => column.fromMillis === undefined || isWhole(column.fromMillis))
+    for (const { line, text, fromMillis } of found.filter((column) => !columns.includes(column)))
+      this.#ignore(line, text, `${fromMillis} is no column of whole numbers`)
+    if (columns.length === 0) throw noColumns(found[0]!.line)
+    return columns.map(({ line: _line, text: _text, ...column }) => column)
   }
 
-  /** Leaves the current element behind and notes that, with its text from the token `start` on. */
-  #skip(start: number, why: string): undefined {
-    let depth = 0
-    let angles = 0
-    for (; this.#token().kind !== 'end'; this.#at++) {
-      if (depth === 0 && angles === 0 && (this.#isSign(',') || this.#isSign(')') || this.#isSign(';'))) break
-      depth += this.#nesting('(', ')')
-      // elsewhere `<` and `>` compare two values
-      if (angles > 0 || nestingTypes.some((type) => this.#isWord(type, -1))) angles += this.#nesting('<', '>')
-    }
-    const text = this.#source.slice(this.#tokens[start]!.start, this.#tokens[this.#at - 1]!.end).replace(/\s+/g, ' ')
-    const shown = text.length > 80 ? `${text.slice(0, 79)}…` : text
-    this.#ignored.push(`line ${this.#tokens[start]!.line}: "${shown}" has no effect: ${why}`)
+  /** A column, or undefined if it is something that takes nothing from the payload. */
+  #element(): FoundColumn | undefined {
+    const reader = this.#reader
+    if (this.#skipsConstraint()) return undefined
+    const start = reader.position
+    const name = reader.expectName('the name of a column')
+    if (reader.takeWord('AS')) return this.#computed(name, start)
+    if (this.#metadataAhead()) return this.#skip(start, 'metadata columns are not read from the payload')
+    reader.goTo(start)
+    const column = readColumn(reader, [])
+    const found = { ...column, line: reader.lineAt(start), text: '' }
+    this.#skipsConstraint()
+    return found
   }
 
-  /** Whether this column says METADATA behind its type (and not in it: `ROW<metadata STRING>`). */
-  #metadataAhead(): boolean {
-    let ahead = 1
-    for (let depth = 0; this.#token(ahead).kind !== 'end'; ahead++) {
-      if (depth === 0 && this.#isWord('METADATA', ahead)) return true
-      if (depth === 0 && (this.#isSign(',', ahead) || this.#isSign(')', ahead))) return false
-      depth += this.#nesting('(', ')', ahead) + this.#nesting('<', '>', ahead)
-    }
-    return false
+  #computed(name: string, start: number): FoundColumn | undefined {
+    const reader = this.#reader
+    const source = fromMillis.map((pattern) => this.#takePattern(pattern)).find((found) => found !== undefined)
+    if (source === undefined)
+      return this.#skip(start, 'other expressions than TO_TIMESTAMP(FROM_UNIXTIME(… / 1000)) are not evaluated')
+    const text = reader.textFrom(start)
+    takeComment(reader)
+    const type = { kind: 'TIMESTAMP', precision: 3 } as const
+    return { name, type, notNull: false, fromMillis: source, line: reader.lineAt(start), text }
   }
 
-  #nesting(open: string, close: string, ahead = 0): number {
-    return this.#isSign(open, ahead) ? 1 : this.#isSign(close, ahead) ? -1 : 0
-  }
-
-  #name(what: string): string {
-    const { kind, value } = this.#token()
-    if ((kind !== 'word' && kind !== 'name') || value === '') this.#fail(what)
-    this.#at++
+  /** The name at the place of `?`, if the expression up to the next column has the form of the pattern. */
+  #takePattern(pattern: readonly string[]): string | undefined {
+    const reader = this.#reader
+    const fits = pattern.every(
+      (part, ahead) => part === '?' || reader.isWord(part, ahead) || reader.isSign(part, ahead),
+    )
+    const { kind, value } = reader.token(pattern.indexOf('?'))
+    const { kind: behind, value: sign } = reader.token(pattern.length)
+    const ends =
+      behind === 'end' ||
+      behind === 'text' ||
+      [',', ')', ';'].includes(sign) ||
+      reader.isWord('COMMENT', pattern.length)
+    if (!fits || !ends || (kind !== 'word' && kind !== 'name')) return undefined
+    reader.goTo(reader.position + pattern.length)
     return value
   }
 
-  #token(ahead = 0): Token {
-    return this.#tokens[this.#at + ahead] ?? this.#tokens.at(-1)!
+  #skipsConstraint(): boolean {
+    const reader = this.#reader
+    const watermark = reader.isWord('WATERMARK') && reader.isWord('FOR', 1)
+    const unique = reader.isWord('UNIQUE') && (reader.isSign('(', 1) || reader.isWord('NOT', 1))
+    const named = reader.isWord('CONSTRAINT') && (reader.isWord('PRIMARY', 2) || reader.isWord('UNIQUE', 2))
+    const primary = reader.isWord('PRIMARY') && reader.isWord('KEY', 1)
+    if (watermark) this.#skip(reader.position, 'there is no event time here')
+    else if (unique || named || primary) this.#skip(reader.position, 'constraints are not checked')
+    return watermark || unique || named || primary
   }
 
-  #isWord(word: string, ahead = 0): boolean {
-    const { kind, value } = this.#token(ahead)
-    return kind === 'word' && value.toUpperCase() === word
+  /** Leaves behind what goes up to a semicolon or to where it `ends`, and notes it with its text from the token `start` on. */
+  #skip(start: number, why: string, ends = () => this.#reader.isSign(',') || this.#reader.isSign(')')): undefined {
+    const reader = this.#reader
+    let depth = 0
+    let angles = 0
+    for (; reader.token().kind !== 'end'; reader.next()) {
+      if (depth === 0 && angles === 0 && (reader.isSign(';') || ends())) break
+      depth += reader.nesting('(', ')')
+      // elsewhere `<` and `>` compare two values
+      if (angles > 0 || nestingTypes.some((type) => reader.isWord(type, -1))) angles += reader.nesting('<', '>')
+    }
+    this.#ignore(reader.lineAt(start), reader.textFrom(start), why)
   }
 
-  #isSign(sign: string, ahead = 0): boolean {
-    const { kind, value } = this.#token(ahead)
-    return kind === 'sign' && value === sign
+  #ignore(line: number, text: string, why: string): void {
+    this.#ignored.push(`line ${line}: "${text}" has no effect: ${why}`)
   }
 
-  #takeWord(word: string): boolean {
-    const found = this.#isWord(word)
-    if (found) this.#at++
-    return found
-  }
-
-  #takeSign(sign: string): boolean {
-    const found = this.#isSign(sign)
-    if (found) this.#at++
-    return found
-  }
-
-  #fail(expected: string): never {
-    const { line, start, end } = this.#token()
-    const found = this.#source.slice(start, Math.min(end, start + 40))
-    throw new SchemaProblem(line, `expected ${expected}, found ${found === '' ? 'the end' : `"${found}"`}`)
+  /** Whether the column at hand says METADATA behind its type (and not in it: `ROW<metadata STRING>`). */
+  #metadataAhead(): boolean {
+    const reader = this.#reader
+    let ahead = 0
+    for (let depth = 0; reader.token(ahead).kind !== 'end'; ahead++) {
+      if (depth === 0 && ahead > 0 && reader.isWord('METADATA', ahead)) return true
+      if (depth === 0 && (reader.isSign(',', ahead) || reader.isSign(')', ahead))) return false
+      depth += reader.nesting('(', ')', ahead) + reader.nesting('<', '>', ahead)
+    }
+    return false
   }
 }
-
-const describe = (close: string | undefined) => (close === undefined ? 'the end of the columns' : `"${close}"`)
-const quote = (path: readonly string[]) => `"${path.join('.')}"`

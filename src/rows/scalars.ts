@@ -1,44 +1,98 @@
+import { NumberText } from '../core/number-text.ts'
+import type { Value } from '../core/record.ts'
+import { readBase64 } from './base64.ts'
+import { readDecimal } from './decimal.ts'
 import type { Json } from './json-text.ts'
-import type { ScalarKind } from './row-schema.ts'
+import type { ScalarType, TimestampFormat } from './row-schema.ts'
+import { readDate, readTime, timestampReader } from './times.ts'
 
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
-
-/** A JSON number as it is written. */
-export class NumberText {
-  readonly text: string
-  constructor(text: string) {
-    this.text = text
-  }
-
-  /** JSON.stringify writes it as it came. */
-  toJSON(): unknown {
-    return rawJSON(this.text)
-  }
-}
-
+/** JSON whose numbers have the text they came with. */
 export type ExactJson = Json<NumberText>
-export type Scalar = boolean | number | bigint | string
-
 /** What Flink's JSON format makes of a value that is not null; undefined where it reports an error. */
-export const readScalar: { readonly [K in ScalarKind]: (value: ExactJson) => Scalar | undefined } = {
-  BIGINT: (value) => readInteger(value, -(2 ** 63), 2 ** 63, 2n ** 63n - 1n),
-  INT: (value) => readInteger(value, -(2 ** 31), 2 ** 31 - 1, 2n ** 31n - 1n),
-  DOUBLE: readDouble,
-  STRING: readString,
-  BOOLEAN: readBoolean,
+export type ReadScalar = (value: ExactJson) => Value | undefined
+
+/** The way of reading one type. */
+export function scalarReader(type: ScalarType, timestampFormat: TimestampFormat): ReadScalar {
+  switch (type.kind) {
+    case 'BOOLEAN':
+      return readBoolean
+    case 'TINYINT':
+      return (value) => readText(value, (text) => readShort(text, 0x80))
+    case 'SMALLINT':
+      return (value) => readText(value, (text) => readShort(text, 0x8000))
+    case 'INT':
+      return (value) => readInteger(value, int)
+    case 'BIGINT':
+      return (value) => readInteger(value, bigint)
+    case 'FLOAT':
+      return (value) => ifDouble(value, shortestFloat)
+    case 'DOUBLE':
+      return (value) => ifDouble(value, (double) => double)
+    case 'DECIMAL':
+      return (value) => readText(value, (text) => readDecimal(text, type.precision, type.scale))
+    case 'STRING':
+    case 'CHAR':
+    case 'VARCHAR':
+      return readString
+    case 'BYTES':
+    case 'BINARY':
+    case 'VARBINARY':
+      return (value) => ifString(value, readBase64)
+    case 'DATE':
+      return (value) => ifString(value, readDate)
+    case 'TIME':
+      return (value) => ifString(value, readTime)
+    case 'TIMESTAMP':
+    case 'TIMESTAMP_LTZ': {
+      const read = timestampReader(timestampFormat, type.kind === 'TIMESTAMP_LTZ')
+      return (value) => ifString(value, read)
+    }
+  }
 }
 
-/** Number where that is exact, else BigInt. `largest` is the limit for integer texts, `min` and `max` for the others. */
-function readInteger(value: ExactJson, min: number, max: number, largest: bigint): number | bigint | undefined {
-  const text = value instanceof NumberText ? value.text : value
-  if (typeof text !== 'string') return undefined
-  const integer = parseInteger(trim(text))
-  if (integer !== undefined) return integer >= -largest - 1n && integer <= largest ? narrow(integer) : undefined
+const ifString = <T>(value: ExactJson, read: (text: string) => T): T | undefined =>
+  typeof value === 'string' ? read(value) : undefined
+
+/** The text of a string without the white space around it, or of a number. */
+function readText<T>(value: ExactJson, read: (text: string) => T): T | undefined {
+  if (typeof value === 'string') return read(trim(value))
+  const text = numberText(value)
+  return text === undefined ? undefined : read(text)
+}
+
+function numberText(value: ExactJson): string | undefined {
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value)
+  return value instanceof NumberText ? value.text : undefined
+}
+
+/** The limits of a type: `smallest` and `largest` are those of integer texts, `min` and `max` those of other numbers. */
+interface Limits {
+  readonly smallest: bigint
+  readonly largest: bigint
+  readonly min: number
+  readonly max: number
+}
+const int: Limits = { smallest: -(2n ** 31n), largest: 2n ** 31n - 1n, min: -(2 ** 31), max: 2 ** 31 - 1 }
+const bigint: Limits = { smallest: -(2n ** 63n), largest: 2n ** 63n - 1n, min: -(2 ** 63), max: 2 ** 63 }
+
+/** Number where that is exact, else BigInt. */
+function readInteger(value: ExactJson, { smallest, largest, min, max }: Limits): number | bigint | undefined {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value + 0
+  const text = typeof value === 'string' ? trim(value) : numberText(value)
+  if (text === undefined) return undefined
+  const integer = parseInteger(text)
+  if (integer !== undefined) return integer >= smallest && integer <= largest ? narrow(integer) : undefined
   if (typeof value === 'string') return undefined
   const double = Number(text)
   if (double < min || double > max) return undefined
   const cut = BigInt(Math.trunc(double))
   return narrow(cut > largest ? largest : cut)
+}
+
+/** TINYINT and SMALLINT take whole numbers alone: 1.5 is wrong, where INT cuts it. */
+function readShort(text: string, limit: number): number | undefined {
+  const integer = parseInteger(text)
+  return integer !== undefined && integer >= -limit && integer < limit ? Number(integer) : undefined
 }
 
 /** A decimal integer with an optional sign; one of more than 19 digits cannot be in any range and is cut to 20. */
@@ -56,25 +110,56 @@ export function narrow(integer: bigint): number | bigint {
 
 const javaDouble = /^[+-]?(?:NaN|Infinity|(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?)$/
 
-/** What JSON has no number for is text, as Flink's own JSON output has it: "NaN", "Infinity", "-Infinity". */
-function readDouble(value: ExactJson): number | string | undefined {
-  const text = value instanceof NumberText ? value.text : typeof value === 'string' ? trim(value) : ''
+/** Numbers, and texts that Java takes for one. */
+function ifDouble(value: ExactJson, make: (double: number) => number): number | string | undefined {
+  if (typeof value === 'number') return orText(make(value))
+  if (value instanceof NumberText) return orText(make(Number(value.text)))
+  if (typeof value !== 'string') return undefined
+  const text = trim(value)
   if (!javaDouble.test(text)) return undefined
-  const double = Number(/[fFdD]$/.test(text) ? text.slice(0, -1) : text)
-  return Number.isFinite(double) ? double : String(double)
+  return orText(make(Number(/[fFdD]$/.test(text) ? text.slice(0, -1) : text)))
+}
+
+/** What JSON has no number for is text, as Flink's own JSON output has it: "NaN", "Infinity", "-Infinity". */
+const orText = (double: number): number | string => (Number.isFinite(double) ? double : String(double))
+
+const smallestNormalFloat = 2 ** -126
+/** Up to here every whole number is a 32-bit value. */
+const wholeFloats = 2 ** 24
+
+/** The shortest number that means the same 32-bit value: 33.333, not 33.33300018310547. */
+function shortestFloat(double: number): number {
+  if (Number.isInteger(double) && Math.abs(double) <= wholeFloats) return double
+  const float = Math.fround(double)
+  if (!Number.isFinite(float)) return float
+  const fewest = Math.abs(float) < smallestNormalFloat ? 1 : 6
+  for (let digits = fewest; digits < 9; digits++) {
+    const short = Number(float.toPrecision(digits))
+    if (Math.fround(short) === float) return short
+  }
+  return Number(float.toPrecision(9))
 }
 
 /** Numbers keep their text; objects and arrays become JSON without white space. */
 function readString(value: ExactJson): string {
   if (typeof value === 'string') return value
-  return value instanceof NumberText ? value.text : JSON.stringify(value)
+  return numberText(value) ?? compact(value)
+}
+
+function compact(value: ExactJson): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  if (value instanceof NumberText) return value.text
+  if (Array.isArray(value)) return `[${value.map(compact).join(',')}]`
+  return `{${Object.entries(value)
+    .map(([key, inner]) => `${JSON.stringify(key)}:${compact(inner)}`)
+    .join(',')}}`
 }
 
 /** Only the word true, in any letter case, is true; the numbers 0 and 1 are both false. */
 function readBoolean(value: ExactJson): boolean | undefined {
   if (typeof value === 'boolean') return value
-  if (value instanceof NumberText) return false
-  return typeof value === 'string' ? trim(value).toLowerCase() === 'true' : undefined
+  if (typeof value === 'string') return trim(value).toLowerCase() === 'true'
+  return numberText(value) === undefined ? undefined : false
 }
 
 /** Takes away what Java's `String.trim` takes: everything up to the space character, and nothing above it. */
@@ -83,5 +168,5 @@ function trim(text: string): string {
   let end = text.length
   while (start < end && text.charCodeAt(start) <= 0x20) start++
   while (end > start && text.charCodeAt(end - 1) <= 0x20) end--
-  return text.slice(start, end)
+  return start === 0 && end === text.length ? text : text.slice(start, end)
 }

@@ -5,6 +5,8 @@ import type { Sink } from '../core/sink.ts'
 export interface SinkContext {
   /** The parsed configuration of the config node that the field of this name refers to. */
   connection<C>(field: string): C
+  /** The JSON Schema of the `row-schema` node that the field of this name refers to; undefined where it refers to none. */
+  jsonSchema(field: string): object | undefined
   /** Directory that relative paths are relative to (Node-RED's user directory). */
   readonly directory: string
   /** Stable, unique name of this sink in this installation: for client ids. */

@@ -30,7 +30,7 @@ async function labelsOf(page: EditorPage): Promise<readonly string[]> {
 }
 
 async function unfold(page: EditorPage): Promise<void> {
-  const summary = page.page.locator('.rowline-form').last().locator('summary')
+  const summary = page.page.locator('.rowline-form').last().locator('.rowline-advanced > summary')
   if ((await summary.count()) > 0) await summary.click()
 }
 
@@ -52,6 +52,7 @@ async function lookAtAll(page: EditorPage, language: string): Promise<Map<string
     labels.set(type, await labelsOf(page))
     await photograph(page, `${type}-${language}`)
     for (const [name, { nodeType }] of Object.entries(fields).filter(([, { kind }]) => kind === 'node')) {
+      if (!(await page.field(name).isVisible())) continue
       await page.addConfig(name)
       labels.set(nodeType!, await labelsOf(page))
       await photograph(page, `${nodeType}-${language}`)
@@ -126,6 +127,14 @@ test('fields appear when the field they depend on asks for them', async () => {
   await input('brokers').fill('127.0.0.1:1')
   assert.match(await reasonAt('user').innerText(), /is required to sign in/)
   await editor.cancelConfig()
+  await unfold(editor)
+  assert.deepEqual([await isShown('schemaRegistryUrl'), await isShown('schema')], [false, false])
+  await input('valueFormat').selectOption('json-schema')
+  assert.deepEqual([await isShown('schemaRegistryUrl'), await isShown('schema')], [true, true])
+  await input('autoRegister').uncheck()
+  assert.deepEqual([await isShown('schema'), await isShown('schemaVersion')], [false, true])
+  await input('valueFormat').selectOption('plain')
+  assert.deepEqual([await isShown('autoRegister'), await isShown('schemaVersion')], [false, false])
   await editor.cancel()
 })
 
@@ -219,6 +228,67 @@ async function checkDialogs(source: string, decoder: string): Promise<void> {
   await editor.cancel()
 }
 
+const pasted = `{
+  'bootstrap.servers': '127.0.0.1:1', 'client.id': '',
+  'security.protocol': 'SASL_SSL', 'sasl.mechanism': 'PLAIN',
+  'sasl.username': 'bridge', 'sasl.password': 'secret words',
+  'compression.type': 'brotli', 'linger.ms': 20, 'partitioner': 'consistent', 'allow.auto.create.topics': '\${CREATE}',
+  'acks': 'all', 'transactional.id': 't',
+}`
+
+/** Fills the open form; what the list below says afterwards. */
+async function importInto(page: EditorPage, text: string): Promise<readonly string[]> {
+  const section = page.page.locator('.rowline-form').last().locator('.rowline-import')
+  await section.locator('summary').click()
+  await section.locator('textarea').fill(text)
+  await section.locator('button').click()
+  await section.locator('li').first().waitFor()
+  return await section.locator('li').allInnerTexts()
+}
+
+test('pasted settings of a Kafka client fill sink and cluster, and each says what has become of it', async () => {
+  const sink = await editor.addFromPalette('kafka-sink', 500, 560)
+  await editor.openNode(sink)
+  const lines = await importInto(editor, pasted)
+  assert.deepEqual(lines, [
+    'bootstrap.servers Belongs to the kafka cluster: paste the same text there.',
+    ...['security.protocol', 'sasl.mechanism', 'sasl.username', 'sasl.password'].map(
+      (key) => `${key} Belongs to the kafka cluster: paste the same text there.`,
+    ),
+    'compression.type not applied: Compression must be one of none, gzip',
+    'linger.ms set: Linger',
+    'partitioner set: Partitioner',
+    'allow.auto.create.topics set: Create topics',
+    'acks Rowline always waits for all in-sync replicas.',
+    'transactional.id not applied',
+  ])
+  await editor.screenshot('import-sink')
+  await editor.addConfig('cluster')
+  const clusterLines = await importInto(editor, pasted)
+  assert.ok(clusterLines.includes('sasl.mechanism set: Sign in with'))
+  assert.equal(await isShown('user'), true)
+  await editor.screenshot('import-cluster')
+  await editor.doneConfig()
+  await editor.done()
+  await editor.deploy()
+  const flow = (await (await nodeRed.request('/flows')).json()) as { readonly [property: string]: unknown }[]
+  const stored = flow.find(({ id }) => id === sink)!
+  assert.deepEqual(
+    [stored.lingerMs, stored.partitioner, stored.autoCreateTopics, stored.compression],
+    ['20', 'consistent', '${CREATE}', 'none'],
+  )
+  const cluster = flow.find(({ id }) => id === stored.cluster)!
+  assert.deepEqual([cluster.brokers, cluster.useTls, cluster.saslMechanism], ['127.0.0.1:1', true, 'PLAIN'])
+  assert.equal('password' in cluster, false)
+  const path = `/credentials/kafka-cluster/${cluster.id}`
+  assert.deepEqual(await (await nodeRed.request(path)).json(), {
+    user: 'bridge',
+    has_password: true,
+    has_passphrase: false,
+  })
+  assert.doesNotMatch(JSON.stringify(flow), /secret words/)
+})
+
 test('what a flow leaves out is shown as its default, and what it has wrong is named', async () => {
   await nodeRed.deploy([
     { id: 'tab', type: 'tab', label: 'Bare' },
@@ -244,7 +314,10 @@ test('what a flow leaves out is shown as its default, and what it has wrong is n
   assert.equal(await input('lingerMs').inputValue(), '5 ms')
   await editor.editConfig('cluster')
   assert.equal(await input('useTls').isChecked(), false)
-  assert.equal(await reasonAt('saslMechanism').innerText(), 'must be one of none, PLAIN')
+  assert.equal(
+    await reasonAt('saslMechanism').innerText(),
+    'must be one of none, PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER',
+  )
   await editor.cancelConfig()
   await editor.cancel()
 })
@@ -307,4 +380,26 @@ test('with a German browser the dialogs are German', async () => {
   await german.openNode(await german.addFromPalette('kafka-sink', 500, 100))
   assert.equal(await german.field('cluster').locator('.rowline-problem').innerText(), 'ist nötig')
   assert.deepEqual(german.errors, [])
+})
+
+test('a schema is filled in as a list of columns, and what is wrong in it is said at its row', async () => {
+  await editor.openNode(await editor.addFromPalette('row-decoder', 500, 400))
+  await editor.addConfig('schema')
+  assert.equal(await isShown('columns'), false)
+  await editor.field('writtenAs').locator('select').selectOption('columns')
+  assert.deepEqual([await isShown('columns'), await isShown('schema')], [true, false])
+  assert.equal(await reasonAt('columns').innerText(), 'needs at least one row')
+  const table = editor.field('columns')
+  await table.locator('.red-ui-editableList-addButton').click()
+  await table.locator('[data-column="name"]:visible').fill('pressure')
+  await table.locator('[data-column="type"]:visible').fill('DECIMAL(10, 2')
+  assert.match(await reasonAt('columns').innerText(), /^Row 1, Type: line 1: expected "\)", found the end$/)
+  await editor.screenshot('row-schema-columns')
+  await table.locator('[data-column="type"]:visible').fill('DECIMAL(10, 2)')
+  await table.locator('[data-column="required"]:visible').check()
+  assert.equal(await reasonAt('columns').count(), 0)
+  await editor.doneConfig()
+  assert.equal(await reasonAt('schema').count(), 0)
+  await editor.cancel()
+  assert.deepEqual(editor.errors, [])
 })

@@ -6,6 +6,7 @@ import { createTopic, readTopic } from '../services/kafka-topics.ts'
 import { until } from '../services/processes.ts'
 import { publishNumbered } from '../services/publisher.ts'
 import { pubacksInPublishOrder } from '../services/wire-assertions.ts'
+import { startFlood } from './flood.ts'
 import { startPlant, topics } from './plant.ts'
 import { sized } from './sizes.ts'
 
@@ -31,20 +32,12 @@ test(`${queued} readings queued while Kafka is down arrive in order, before ${li
   const flood = { port: plant.broker.port, topics, qos: 1 } as const
   const backlog = await publishNumbered({ ...flood, count: queued })
   await until(() => plant.acknowledged() >= queued, { what: 'the backlog', timeoutMs: sized(120_000, 900_000) })
-  const enough = new AbortController()
-  const live = publishNumbered({
-    ...flood,
-    first: queued,
-    count: 1e9,
-    ratePerSecond: livePerSecond,
-    signal: enough.signal,
-  })
+  await using live = startFlood({ ...flood, first: queued, ratePerSecond: livePerSecond })
   await kafka.restart()
   const isLive = ({ text }: { readonly text?: string }) => / outbox \d{1,3}( |$)/.test(text ?? '')
   await plant.nodeRed.statusIs('sink', isLive, sized(120_000, 1_200_000))
   await wait(2000)
-  enough.abort()
-  const published = [...backlog, ...(await live)]
+  const published = [...backlog, ...(await live.stop())]
   const result = await plant.settle(published, kafka.brokers)
   const count = published.length
   assert.deepEqual({ ...result, duplicated: 0 }, { ...clean, published: count, acknowledged: count, confirmed: count })

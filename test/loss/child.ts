@@ -41,7 +41,13 @@ function configured<F extends Fields>(fields: F, values: { readonly [name: strin
 }
 
 const sinkConfig = configured(sinkFields, { path: 'rows/rows.ndjson', batchRecords: '50', lingerMs: '1 ms' })
-const sink = fileSink.create(sinkConfig, { directory, name: 'child', warn: tell, connection: () => refuse('no node') })
+const sink = fileSink.create(sinkConfig, {
+  directory,
+  name: 'child',
+  warn: tell,
+  connection: () => refuse('no node'),
+  jsonSchema: () => undefined,
+})
 const runner = new OutboxRunner(
   new SinkRunner(sink, sinkConfig),
   {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { sharedKafka } from '../services/kafka.ts'
-import { publishNumbered } from '../services/publisher.ts'
 import { noAckForOldEpoch, pubacksInPublishOrder } from '../services/wire-assertions.ts'
+import { startFlood } from './flood.ts'
 import { startPlant, topics } from './plant.ts'
 import { sized } from './sizes.ts'
 
@@ -17,9 +17,7 @@ for (const output of ['reading', 'batches'] as const)
     timeout: sized(280_000, 3_600_000),
   }, async () => {
     await using plant = await startPlant({ brokers: kafka.brokers, output, qos: 1, delivery: 'outbox' })
-    const enough = new AbortController()
-    const flood = { port: plant.broker.port, topics, count: 1e9, qos: 1, ratePerSecond: 500 } as const
-    const publishing = publishNumbered({ ...flood, signal: enough.signal })
+    await using flood = startFlood({ port: plant.broker.port, topics, qos: 1, ratePerSecond: 500 })
     const started = performance.now()
     for (let kill = 1; kill <= kills / 2; kill++) {
       await wait(Math.random() * 2500)
@@ -28,8 +26,7 @@ for (const output of ['reading', 'batches'] as const)
       await (kill % 3 === 0 ? plant.nodeRed.restart() : plant.restart())
     }
     process.stderr.write(`${kills / 2} kills in ${((performance.now() - started) / 1000).toFixed(0)} s\n`)
-    enough.abort()
-    const published = await publishing
+    const published = await flood.stop()
     const count = published.length
     assert.deepEqual(
       { ...(await plant.settle(published, kafka.brokers)), duplicated: 0 },

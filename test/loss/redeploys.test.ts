@@ -3,8 +3,8 @@ import { after, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { sharedKafka } from '../services/kafka.ts'
 import type { DeployType, FlowNode } from '../services/node-red.ts'
-import { publishNumbered } from '../services/publisher.ts'
 import { noAckForOldEpoch, packets, pubacksInPublishOrder } from '../services/wire-assertions.ts'
+import { startFlood } from './flood.ts'
 import { type Plant, startPlant, topics } from './plant.ts'
 import { sized } from './sizes.ts'
 
@@ -46,9 +46,7 @@ for (const delivery of ['outbox', 'confirm'] as const)
     timeout: sized(280_000, 7_200_000),
   }, async () => {
     await using plant = await startPlant({ brokers: kafka.brokers, output: 'reading', qos: 1, delivery })
-    const enough = new AbortController()
-    const flood = { port: plant.broker.port, topics, count: 1e9, qos: 1, ratePerSecond: 1000 } as const
-    const publishing = publishNumbered({ ...flood, signal: enough.signal })
+    await using flood = startFlood({ port: plant.broker.port, topics, qos: 1, ratePerSecond: 1000 })
     const started = performance.now()
     let flow: readonly FlowNode[] = plant.flow
     for (let n = 0; n < redeploys; n++) {
@@ -59,8 +57,7 @@ for (const delivery of ['outbox', 'confirm'] as const)
     }
     const took = ((performance.now() - started) / 1000).toFixed(0)
     process.stderr.write(`${redeploys} redeploys in ${took} s, ${plant.wire.connections} connections\n`)
-    enough.abort()
-    const published = await publishing
+    const published = await flood.stop()
     const count = published.length
     assert.deepEqual(
       { ...(await plant.settle(published, kafka.brokers)), duplicated: 0 },

@@ -30,6 +30,7 @@ test('the first row that matches a topic decides where it goes', () => {
     to: 'iot_sensors_zone1',
     partitions: 4,
     unrouted: false,
+    place: { filter: 'sensors/+/zone1', to: 'iot_sensors_zone1', partitions: 4 },
   })
 })
 

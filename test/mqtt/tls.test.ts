@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { ByteBudget } from '../../src/core/byte-budget.ts'
 import { startMosquitto } from '../services/mosquitto.ts'
-import { temporaryDirectory } from '../services/processes.ts'
-import { Collector, connect, connected, failure, options } from './harness.ts'
+import { temporaryDirectory, until } from '../services/processes.ts'
+import { Collector, connect, connected, create, failure, options } from './harness.ts'
 
 test('TLS: with the authority and a client certificate, as files and as text; without them it is red and says why', async () => {
   await using mosquitto = await startMosquitto({ tls: true, conf: ['require_certificate true'] })
@@ -72,4 +73,17 @@ test('a plain connection to a TLS port, and TLS to a plain port, fail with a rea
   )
   const { code, message } = await failure(secure)
   assert.match(code, /BROKER_(TLS|UNREACHABLE)/, message)
+})
+
+test('attempts that fail before they connect take no share of the memory', async () => {
+  const budget = new ByteBudget(100)
+  const tls = { ca: 'nowhere/ca.pem', cert: '', key: '', passphrase: '', rejectUnauthorized: true }
+  const collector = new Collector(['c'])
+  const connection = create(options(1, { socket: { host: '127.0.0.1', port: 1, tls } }), () => {}, budget)
+  collector.connection = connection
+  connection.subscribe(collector)
+  connection.open()
+  await until(() => collector.errors.length > 5, { what: 'attempts' })
+  budget.add(100)
+  assert.equal(budget.stops(49), false)
 })

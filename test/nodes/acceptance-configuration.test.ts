@@ -42,7 +42,13 @@ const filter = (...filters: readonly string[]) => ({
 const misconfigurations: readonly Misconfiguration[] = [
   { what: 'no broker', at: 'broker', values: { host: '' }, red: 'in', status: /^broker required$/ },
   { what: 'no topic', at: 'in', values: { subscriptions: [] }, red: 'in', status: /^topic required$/ },
-  { what: 'a row without filter', at: 'in', values: filter(''), red: 'in', status: /Topic: row 1: Topic filter is required/ },
+  {
+    what: 'a row without filter',
+    at: 'in',
+    values: filter(''),
+    red: 'in',
+    status: /Topic: row 1: Topic filter is required/,
+  },
   { what: 'no source', at: 'in', values: { source: '' }, red: 'in', status: /^source required$/ },
   { what: 'port 0', at: 'broker', values: { port: '0' }, red: 'in', status: /Port: .* from 1 to 65535/ },
   { what: 'port 70000', at: 'broker', values: { port: '70000' }, red: 'in', status: /Port: .* from 1 to 65535/ },

@@ -122,6 +122,17 @@ for (const limit of [{ windowRecords: '3' }, { windowBytes: '1 KiB' }]) {
   })
 }
 
+test('a node that hung has its full time again after it was replaced', async () => {
+  await deploy(flow('return; node.done()', { settleTimeoutMs: '3 s' }))
+  publish('1', '2', '3')
+  await acknowledged(3)
+  await deploy(flow('setTimeout(() => { node.send(msg); node.done() }, 2500)', { settleTimeoutMs: '3 s' }))
+  publish('4')
+  assert.deepEqual(await waitForLines(nodeRed, `${builder.id('k')}.ndjson`, 1), ['4'])
+  await acknowledged(4)
+  assert.equal((await waitForDeadLetters(nodeRed, builder.id('in'), 3)).length, 3)
+})
+
 test('a node that hangs on every message gets two seconds after three in a row, and its full time after it finished one', async () => {
   const hang = 'if (msg.payload.toString() === "hang") return; node.done()'
   await deploy(flow(`${hang}; return`, { settleTimeoutMs: '3 s' }))

@@ -26,10 +26,10 @@ before(async () => {
   nodeRed = await startNodeRed({ nodesDir: join(import.meta.dirname, 'fixtures'), settings })
 })
 after(async () => {
-  await nodeRed.kill9()
-  await kafka.stop()
-  await tokens.close()
   await broker.close()
+  await tokens.close()
+  await kafka.stop()
+  await nodeRed.kill9()
 })
 
 const { id, node, source } = flowBuilder()

@@ -8,6 +8,7 @@ import type { PipelineError } from '../../src/core/errors.ts'
 import { originalBytes } from '../../src/core/original-bytes.ts'
 import type { Record } from '../../src/core/record.ts'
 import { type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
+import { nodeFiles } from '../../src/outbox/files.ts'
 import { Outbox } from '../../src/outbox/outbox.ts'
 import { OutboxRunner, type OutboxRunnerOptions, type Refused } from '../../src/outbox/outbox-runner.ts'
 import { createGate, MemorySink, outage, quick, reading, refusing } from '../core/memory-sink.ts'
@@ -354,4 +355,15 @@ test('drop-oldest takes everything, counts what it gives up and forwards the new
     sink.stored,
     sink.stored.toSorted((a, b) => a - b),
   )
+})
+
+test('a disk that never answers does not keep the runner from closing', async () => {
+  let asked = 0
+  const list = () => {
+    asked++
+    return new Promise<never>(() => {})
+  }
+  const { runner } = start(new MemorySink(), { files: { ...nodeFiles, list } })
+  await until(() => asked > 0, 'the disk to be asked')
+  assert.ok((await timed(() => runner.close(8000))) < 4000)
 })

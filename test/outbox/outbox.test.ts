@@ -190,3 +190,13 @@ test('counts in the budget what is appended and kept in memory, and keeps nothin
   await outbox.close(1000)
   assert.equal(budget.held, 10_000)
 })
+
+test('a confirmation that comes while the next entries are taken does not confirm these', async () => {
+  const outbox = await open(new SimulatedDisk(1))
+  await Promise.all(Array.from({ length: 10 }, (_, i) => stored(outbox, i + 1, 100)))
+  const first = await outbox.take(5, 1e6, never)
+  const second = outbox.take(5, 1e6, never)
+  outbox.confirm(first.at(-1)!.position)
+  assert.deepEqual((await second).map(numberIn), [6, 7, 8, 9, 10])
+  assert.equal(outbox.snapshot().entries, 5)
+})

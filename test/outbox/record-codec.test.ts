@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Qos, Record, Value } from '../../src/core/record.ts'
+import { NumberText } from '../../src/core/number-text.ts'
+import { type Qos, type Record, toJson, type Value } from '../../src/core/record.ts'
 import { decodeRecord, encodeRecord } from '../../src/outbox/record-codec.ts'
 import { randomFrom } from './random.ts'
 
@@ -18,6 +19,7 @@ const record = (changed: object = {}): Record => ({
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return new Uint8Array(value)
   if (Array.isArray(value)) return value.map(plain)
+  if (value instanceof NumberText) return value
   if (value === null || typeof value !== 'object') return value
   const copy = Object.create(null) as { [name: string]: unknown }
   for (const [name, inner] of Object.entries(value)) copy[name] = plain(inner)
@@ -30,7 +32,7 @@ const texts = ['', 'plain', 'ü😀', '\u0000', '\ud800 alone', '__proto__', 'to
 const numbers = [0, -0, 1.5, -1e308, 5e-324, 2 ** 53, Number.NaN, Infinity, -Infinity]
 
 function randomValue(random: (below: number) => number, depth: number): Value {
-  switch (random(depth > 0 ? 8 : 6)) {
+  switch (random(depth > 0 ? 9 : 7)) {
     case 0:
       return texts[random(texts.length)]!
     case 1:
@@ -44,6 +46,8 @@ function randomValue(random: (below: number) => number, depth: number): Value {
     case 5:
       return null
     case 6:
+      return new NumberText(['12345678901234567890.123456789012345678', '0.0000001'][random(2)]!)
+    case 7:
       return Array.from({ length: random(4) }, () => randomValue(random, depth - 1))
     default:
       return Object.fromEntries(
@@ -73,6 +77,19 @@ test('every record comes back as it was: any value, any bytes, any property set 
   const next = randomFrom(20_260_101)
   const random = (below: number) => Math.floor(next() * below)
   for (let i = 0; i < 5000; i++) assertKept(randomRecord(random))
+})
+
+test('a number whose digits no JavaScript number has keeps them, wherever it stands', () => {
+  const number = new NumberText('12345678901234567890.5')
+  const row = JSON.parse('{"__proto__":{"n":0},"list":[1,0]}') as { __proto__: { n: unknown }; list: unknown[] }
+  row.list[1] = number
+  Object.getOwnPropertyDescriptor(row, '__proto__')!.value.n = number
+  for (const payload of [number, [number], row, { like: { text: 'x' }, number }]) {
+    const kept = decodeRecord(encodeRecord(record({ payload }))).payload
+    assert.equal(toJson(kept), toJson(payload as Value))
+    assertKept(record({ payload }))
+  }
+  assert.equal(JSON.stringify({ number }), '{"number":12345678901234567890.5}')
 })
 
 test('undefined, holes and values of other realms survive as far as they can', () => {

@@ -17,7 +17,8 @@ const catalogue = (type: string, language: string): Texts =>
   JSON.parse(readFileSync(path.join(dist, 'nodes', type, 'locales', language, `${type}.json`), 'utf8')) as Texts
 
 /** Asked for by name in the editor script and the help (and, where a form has nothing to fold, `advanced`). */
-const usedByCode = /^(label|summary|output\.\d+|form\.(advanced|addRow|row|environment|choose)|problem\.\w+)$/
+const usedByCode =
+  /^(label|summary|output\.\d+|form\.(advanced|addRow|row|environment|choose)|problem\.\w+|import\.(nothing|(line|notice)\.\w+))$/
 
 test('generated files are as the declarations say; "npm run generate" makes them so', async () => {
   const stale = (await generatedFiles()).filter(

@@ -7,6 +7,7 @@ import { parseFields } from '../../src/config/fields.ts'
 import { PipelineError } from '../../src/core/errors.ts'
 import { originalBytes } from '../../src/core/original-bytes.ts'
 import type { Payload, Record } from '../../src/core/record.ts'
+import { schemaOf } from '../../src/rows/config.ts'
 import { createDecoder } from '../../src/rows/decode-record.ts'
 import { parseRowSchema } from '../../src/rows/parse-ddl.ts'
 
@@ -159,14 +160,75 @@ test('a decoder that contradicts itself is refused with the field at fault', () 
   ])
 })
 
-test('a row-schema is configured with text and holds its columns; a wrong text is a problem of that field', () => {
-  const { config } = parseFields(schemaNode.fields, { schema: 'a INT, x AS 1' })
-  assert.deepEqual(config?.schema, {
+test('a row-schema is configured with text; a wrong one is a problem of that field, unless it is not in use', () => {
+  const read = (options: object) => parseFields(schemaNode.fields, { ...options }).config!
+  const config = read({ schema: 'a INT, x AS 1' })
+  assert.deepEqual(schemaNode.check!(config), [])
+  assert.deepEqual(schemaOf(config), {
     columns: [{ name: 'a', type: { kind: 'INT' }, notNull: false }],
-    ignored: ['line 1: "x AS 1" has no effect: computed columns are not evaluated'],
+    decoding: {},
+    ignored: [
+      'line 1: "x AS 1" has no effect: other expressions than TO_TIMESTAMP(FROM_UNIXTIME(… / 1000)) are not evaluated',
+    ],
   })
-  assert.deepEqual(parseFields(schemaNode.fields, { schema: 'a INT,\nb' }).problems, [
+  const wrong = { schema: 'a INT,\nb' }
+  assert.deepEqual(schemaNode.check!(read(wrong)), [
     { field: 'schema', text: 'line 2: expected the type of column "b", found the end' },
   ])
-  assert.deepEqual(parseFields(schemaNode.fields, {}).problems, [{ field: 'schema', text: 'is required' }])
+  assert.deepEqual(schemaNode.check!(read({})), [{ field: 'schema', text: 'is required' }])
+  const columns = [{ name: 'a', type: 'INT' }]
+  assert.deepEqual(schemaNode.check!(read({ ...wrong, writtenAs: 'columns', columns })), [])
+})
+
+test('a row-schema is written as a list of columns too', () => {
+  const columns = [
+    { name: 'ts', type: 'BIGINT', required: 'true' },
+    { name: 'a b', type: 'DECIMAL(10, 2)' },
+    { name: 'tags', type: 'ARRAY<STRING NOT NULL> NOT NULL' },
+  ]
+  const read = (more: object) => parseFields(schemaNode.fields, { writtenAs: 'columns', columns, ...more })
+  const { config } = read({ schema: 'other INT' })
+  assert.deepEqual(schemaNode.check!(config!), [])
+  assert.deepEqual(schemaOf(config!), {
+    ...parseRowSchema('ts BIGINT NOT NULL, `a b` DECIMAL(10, 2), tags ARRAY<STRING NOT NULL> NOT NULL'),
+  })
+  const problems = (changed: readonly object[]) => {
+    const { config, problems } = read({ columns: changed })
+    return (config === undefined ? problems : schemaNode.check!(config)).map(({ field, text }) => `${field} ${text}`)
+  }
+  assert.deepEqual(problems([]), ['columns needs at least one row'])
+  assert.deepEqual(problems([...columns, columns[0]!]), ['columns name the column ts twice'])
+  const [unknown] = problems([{ name: 'a', type: 'TEXT' }])
+  assert.match(unknown!, /^columns row 1: Type line 1: there is no type TEXT, expected one of BOOLEAN, .*, ROW$/)
+  assert.deepEqual(problems([{ name: 'a', type: '' }, { type: 'INT, b INT' }]), [
+    'columns row 1: Type is required; row 2: Name is required; row 2: Type line 1: expected the end of the type, found ","',
+  ])
+})
+
+test('what a table says about its JSON counts more than the decoder', () => {
+  const table = (options: string) => `CREATE TABLE t (a INT, at TIMESTAMP(3)) WITH (${options})`
+  const decode = (written: string, options: object, payload: string) =>
+    createDecoder(configure({ schema: 'one', ...options }), () => parseRowSchema(table(written)))(record(payload))
+      ?.payload
+  assert.deepEqual(decode("'json.ignore-parse-errors' = 'TRUE'", {}, '{"a":"x"}'), { a: null, at: null })
+  assert.deepEqual(decode("'json.ignore-parse-errors' = 'false'", {}, '{"a":1}'), { a: 1, at: null })
+  assert.match(
+    codeOf(() => decode("'json.ignore-parse-errors' = 'false'", { ignoreParseErrors: true }, '{"a":"x"}')),
+    /^ROW_TYPE/,
+  )
+  assert.match(
+    codeOf(() => decode("'json.fail-on-missing-field' = 'true'", {}, '{"a":1}')),
+    /^ROW_MISSING/,
+  )
+  const iso = { a: 1, at: '2024-10-19T04:35:51' }
+  assert.deepEqual(decode("'json.timestamp-format.standard' = 'ISO-8601'", {}, JSON.stringify(iso)), iso)
+  assert.deepEqual(decode('', { timestampFormat: 'ISO-8601' }, JSON.stringify(iso)), iso)
+  assert.match(
+    codeOf(() => decode('', {}, JSON.stringify(iso))),
+    /^ROW_TYPE type: At \/at: expected TIMESTAMP\(3\), found "2024-10-19T04:35:51"$/,
+  )
+  assert.match(
+    codeOf(() => decode("'json.fail-on-missing-field' = 'true'", { ignoreParseErrors: true }, '{}')),
+    /^CONFIG_INVALID .*ignoreParseErrors: cannot be on together with failOnMissingField; one of them is set in the WITH clause/,
+  )
 })

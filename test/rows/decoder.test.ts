@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PipelineError } from '../../src/core/errors.ts'
+import { NumberText } from '../../src/core/number-text.ts'
 import { type Row, toJson } from '../../src/core/record.ts'
 import { compileDecoder } from '../../src/rows/compile-decoder.ts'
 import { parseRowSchema } from '../../src/rows/parse-ddl.ts'
+import type { DecoderOptions } from '../../src/rows/row-schema.ts'
 import { factoryTable, readings } from './readings.ts'
 
-const plain = { failOnMissingField: false, ignoreParseErrors: false }
-const strict = { failOnMissingField: true, ignoreParseErrors: false }
-const lax = { failOnMissingField: false, ignoreParseErrors: true }
+const plain = { failOnMissingField: false, ignoreParseErrors: false, timestampFormat: 'SQL' } as const
+const strict = { ...plain, failOnMissingField: true }
+const lax = { ...plain, ignoreParseErrors: true }
 
-function decoder(schema: string, options = plain): (payload: string | Uint8Array) => Row | undefined {
+function decoder(schema: string, options: DecoderOptions = plain): (payload: string | Uint8Array) => Row | undefined {
   const decode = compileDecoder(parseRowSchema(schema), options)
   return (payload) => decode(typeof payload === 'string' ? Buffer.from(payload) : payload)
 }
@@ -74,6 +76,10 @@ test('values are converted as Flink does where the conformance file is silent', 
     ['DOUBLE', '"+Infinity"', 'Infinity'],
     ['DOUBLE', '-1e999', '-Infinity'],
     ['DOUBLE', '-0.0', -0],
+    ['FLOAT', '1.4e-45', 1e-45],
+    ['FLOAT', '123456789', 123456790],
+    ['FLOAT', '33.33300018310547', 33.333],
+    ['FLOAT', '-0.0', -0],
     ['BOOLEAN', 'false', false],
     ['BOOLEAN', '"tRuE"', true],
     ['STRING', '-1.50E+3', '-1.50E+3'],
@@ -86,6 +92,87 @@ test('values are converted as Flink does where the conformance file is silent', 
   for (const [type, json, expected] of cases) {
     assert.deepEqual(decoder(`x ${type}`)(`{"x":${json}}`), { x: expected }, `${type} ${json}`)
   }
+})
+
+test('values that look different in a row: bytes, exact decimals, times', () => {
+  const decode = decoder(
+    'b BYTES, d DECIMAL(38, 18), e DECIMAL(38, 0), f DECIMAL(10, 7), t TIMESTAMP(3), z TIMESTAMP_LTZ(3)',
+  )
+  const { b, d, e, f, t, z } = decode(`{
+    "b": "AP8=", "d": 12345678901234567890.123456789012345678, "e": "-00090071992547409930", "f": 1e-7,
+    "t": "2024-02-30 24:00:00.000", "z": "2024-10-19 04:35:51.120000Z"
+  }`)!
+  assert.deepEqual(b, Buffer.from([0, 255]))
+  assert.deepEqual(
+    [d, e, f],
+    ['12345678901234567890.123456789012345678', '-90071992547409930', '0.0000001'].map((text) => new NumberText(text)),
+  )
+  assert.equal(Number(d) + 1, 12345678901234567000 + 1)
+  assert.deepEqual([t, z], ['2024-03-01 00:00:00', '2024-10-19 04:35:51.12Z'])
+})
+
+test('a computed column counts the seconds of another one, and is null where that is', () => {
+  const table = 'w AS TO_TIMESTAMP(FROM_UNIXTIME(CAST(`ts` AS BIGINT) / 1000)), ts BIGINT, v STRING'
+  const cases: readonly (readonly [string, string | null])[] = [
+    ['1729312551000', '2024-10-19 04:35:51'],
+    ['1729312551999', '2024-10-19 04:35:51'],
+    ['"1729312551000"', '2024-10-19 04:35:51'],
+    ['-1999', '1969-12-31 23:59:59'],
+    ['-62167219200000', '0000-01-01 00:00:00'],
+    ['253402300799999', '9999-12-31 23:59:59'],
+    ['253402300800000', null],
+    ['9223372036854775807', null],
+    ['null', null],
+  ]
+  for (const [ts, expected] of cases) {
+    for (const v of ['"x"', '1.50']) {
+      const row = decoder(table)(`{"v":${v},"w":"never read","ts":${ts}}`)!
+      assert.deepEqual([Object.keys(row), row.w], [['w', 'ts', 'v'], expected], `${ts} ${v}`)
+    }
+  }
+  assert.equal(decoder(table)('{}')!.w, null)
+  assert.equal(decoder(table, lax)('{"ts":"x"}')!.w, null)
+  assert.equal(
+    decoder(table, { ...plain, timestampFormat: 'ISO-8601' })('{"ts":1729312551000}')!.w,
+    '2024-10-19T04:35:51',
+  )
+  assert.equal(error(() => decoder(table, strict)('{"v":""}')).message, 'At /ts: the field is missing')
+})
+
+test('what Flink takes is refused where its answer would be a surprise', () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ['BOOLEAN', '{}'],
+    ['BOOLEAN', '[true]'],
+    ['DOUBLE', '"0x1p3"'],
+    ['DECIMAL(3, 0)', '"٣"'],
+    ['TIMESTAMP(3)', '"+2000000-01-01 00:00:00"'],
+  ]
+  for (const [type, value] of cases)
+    assert.match(error(() => decoder(`a ${type}`)(`{"a":${value}}`)).message, /^At \/a: expected/)
+})
+
+test('arrays, maps and rows in each other are read to the innermost value, by both ways', () => {
+  const decode = decoder('m MAP<STRING, ARRAY<ROW<a INT, t DATE>>>, n ARRAY<MAP<STRING, DOUBLE>>, s STRING')
+  const inner =
+    '{"m":{"__proto__":[{"t":"2024-01-01","a":"5","x":1},null,{}],"b":null,"c":[]},"n":[{"constructor":1.5},{}]'
+  for (const s of ['"x"', '7']) {
+    const row = decode(`${inner},"s":${s}}`)!
+    assert.equal(
+      toJson(row),
+      `{"m":{"__proto__":[{"a":5,"t":"2024-01-01"},null,{"a":null,"t":null}],"b":null,"c":[]},"n":[{"constructor":1.5},{}],"s":"${s.replaceAll('"', '')}"}`,
+    )
+    assert.equal(Object.getPrototypeOf(row.m), Object.prototype)
+  }
+  const cases: readonly (readonly [string, string])[] = [
+    ['{"m":{"k/~":[{},{"a":true}]}}', 'At /m/k~1~0/1/a: expected INT, found true'],
+    ['{"m":[]}', 'At /m: expected MAP, found []'],
+    ['{"n":{}}', 'At /n: expected ARRAY, found {}'],
+    ['{"n":[{"a":"1_0"}]}', 'At /n/0/a: expected DOUBLE, found "1_0"'],
+  ]
+  for (const [payload, message] of cases) assert.equal(error(() => decode(payload)).message, message)
+  const required = decoder('a ARRAY<INT NOT NULL>, m MAP<STRING, DECIMAL(2, 0) NOT NULL>')
+  assert.equal(error(() => required('{"a":[1,null]}')).message, 'At /a/1: expected INT NOT NULL, found null')
+  assert.equal(error(() => required('{"m":{"k":100}}')).message, 'At /m/k: expected DECIMAL(2, 0) NOT NULL, found 100')
 })
 
 test('a wrong value is reported with its place, the expected type and the found text', () => {
@@ -143,6 +230,7 @@ test('names that every JavaScript object knows are columns like all others', () 
   )
   assert.deepEqual(Object.values(decode('{"__proto__":null,"toString":5}')!), [null, null, '5', null, null, null])
   const nested = decoder('`__proto__` ROW<polluted STRING>, other INT')
+  assert.deepEqual(Object.values(nested('{"other":1}')!), [null, 1])
   for (const other of [1, '"1"']) {
     const row = nested(`{"__proto__":{"polluted":"x"},"other":${other}}`)!
     assert.equal('polluted' in row, false)
@@ -160,8 +248,8 @@ test('large payloads are decoded or refused with a short reason', () => {
   const size = 5_000_000
   assert.equal(decode(`{"a":1,"s":"${'x'.repeat(size)}"}`)!.s?.toString().length, size)
   assert.equal(decode(`{"a":"1","s":"${'\\n'.repeat(size)}"}`)!.s?.toString().length, size)
-  assert.deepEqual(decode(`{"a":1,"z":${'['.repeat(size / 2)}${']'.repeat(size / 2)}}`), { a: 1, s: null })
   const bad: readonly (readonly [string, RegExp])[] = [
+    [`{"a":1,"z":${'['.repeat(size / 2)}${']'.repeat(size / 2)}}`, /nested more than 1000 deep/],
     [`{"a":1,"s":${'['.repeat(size / 2)}${']'.repeat(size / 2)}}`, /nested more than 1000 deep/],
     ['['.repeat(size), /nested more than 1000 deep/],
     [`{"a":1${' '.repeat(size)}`, /expected "," or "}" at character 5000007, but the text ends/],
@@ -198,7 +286,37 @@ test('values that have the type of their column take the fast way, which does no
   const usual = '"a":1729312551000,"b":101,"c":24.5,"d":"BAR","e":false,"f":{"g":1},"h":null'
   assert.equal(toJson(decode(`{"z":${bomb},${usual}}`)!), `{${usual},"i":null}`)
   assert.match(
-    error(() => decode(`{"z":${bomb},${usual.replace('101', '"101"')}}`)).message,
+    error(() => decode(`{"z":${bomb},${usual.replace('101', '[101]')}}`)).message,
     /nested more than 1000 deep/,
+  )
+})
+
+test('numbers that need their text take the second try, which finds them by name and nowhere else', () => {
+  const bomb = `${'['.repeat(2000)}${']'.repeat(2000)}`
+  const decode = decoder('s STRING, id BIGINT, c CHAR(2), r ROW<s STRING>, `b"s` BIGINT, `x*` STRING')
+  const row = decode(
+    `{"z":${bomb},"s" : 1.50 ,"id":-9007199254740993,"c":1E5,"r":{"s":12345678901234567890},"b\\"s":5,"x*":7}`,
+  )
+  assert.deepEqual(row, {
+    s: '1.50',
+    id: -9007199254740993n,
+    c: '1E5',
+    r: { s: '12345678901234567890' },
+    'b"s': 5,
+    'x*': '7',
+  })
+  const quoted = '{"s":"\\"id\\":9007199254740993, \\"s\\":1}","id":9007199254740993}'
+  assert.deepEqual(decoder('s STRING, id BIGINT')(quoted), {
+    s: '"id":9007199254740993, "s":1}',
+    id: 9007199254740993n,
+  })
+  assert.deepEqual(decoder('s STRING, n INT')('{"s":1.0,"n":1.9,"s":2.50}'), { s: '2.50', n: 1 })
+})
+
+test('a number is no BYTES, though another column of that name needs the text of its number', () => {
+  const decode = decoder('a BIGINT, r ROW<a BYTES>')
+  assert.equal(
+    error(() => decode('{"a":9007199254740993,"r":{"a":1234567890123456}}')).message,
+    'At /r/a: expected BYTES, found 1234567890123456',
   )
 })

@@ -47,11 +47,8 @@ test('what is no JSON is refused with the place', () => {
     ['"a\nb"', 'a control character in a string has to be escaped at character 3, found "\\nb\\""'],
     ['', 'expected a value at character 1, but the text ends'],
     ['[1e999]', 'the number 1e999 is too large'],
-    [`${'['.repeat(1001)}${']'.repeat(1001)}`, 'it is nested more than 1000 deep'],
-    [
-      `${'['.repeat(1001)}1234567890123456${']'.repeat(1001)}`,
-      'it is nested more than 1000 deep at character 1001, found "[1234567890123456]]]"',
-    ],
+    [`${'['.repeat(1001)}${']'.repeat(1001)}`, 'it is nested more than 1000 deep at character 1001'],
+    [`${'['.repeat(1001)}1234567890123456${']'.repeat(1001)}`, 'it is nested more than 1000 deep at character 1001'],
     [`[${'1'.repeat(1001)}]`, 'a number has more than 1000 characters at character 2, found "11111111111111111111"'],
   ]
   for (const [text, expected] of cases) assert.equal(problem(text), expected)

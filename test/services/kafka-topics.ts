@@ -72,7 +72,7 @@ async function waitForRecords(brokers: string, topic: string, options: ReadOptio
   const deadline = Date.now() + (options.timeoutMs ?? 30_000)
   return withAdmin(brokers, async (admin) => {
     for (;;) {
-      const ends = (await topicExists(admin, topic)) ? await topicEnds(admin, topic) : []
+      const ends = await topicEnds(admin, topic)
       const found = ends?.reduce((sum, end) => sum + end.records, 0) ?? 0
       if (ends && found >= (options.count ?? 0)) return ends
       if (Date.now() > deadline) throw new Error(`${topic} holds ${found} of ${options.count} records`)
@@ -81,20 +81,18 @@ async function waitForRecords(brokers: string, topic: string, options: ReadOptio
   })
 }
 
-const topicExists = async (admin: Admin, topic: string) => (await admin.listTopics()).includes(topic)
-
-/** Undefined while the partitions of a new topic have no leader yet. */
+/** None for a topic that does not exist, undefined while it is being made. */
 async function topicEnds(admin: Admin, topic: string): Promise<readonly End[] | undefined> {
-  try {
-    return (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => ({
-      partition,
-      last: Number(high) - 1,
-      records: Number(high) - Number(low),
-    }))
-  } catch (error) {
-    if (error instanceof kafkajs.KafkaJSError && error.retriable) return undefined
+  if (!(await admin.listTopics()).includes(topic)) return []
+  const offsets = await admin.fetchTopicOffsets(topic).catch((error: { readonly retriable?: boolean }) => {
+    if (error.retriable) return undefined
     throw error
-  }
+  })
+  return offsets?.map(({ partition, low, high }) => ({
+    partition,
+    last: Number(high) - 1,
+    records: Number(high) - Number(low),
+  }))
 }
 
 /** How many records a topic holds; 0 if it does not exist. */
@@ -112,7 +110,9 @@ export async function createTopic(
 ): Promise<void> {
   const configEntries = Object.entries(configuration).map(([name, value]) => ({ name, value }))
   await withAdmin(brokers, async (admin) => {
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: partitions, configEntries }] })
+    await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: partitions, configEntries }] })
+    // With waitForLeaders it fails where the broker has not heard of the topic yet.
+    await until(() => hasLeaders(admin, topic, partitions), { timeoutMs: 30_000, what: `leaders of ${topic}` })
   })
 }
 
@@ -126,6 +126,11 @@ export async function createAssignedTopic(
   await withAdmin(brokers, (admin) =>
     admin.createTopics({ waitForLeaders: true, topics: [{ topic, replicaAssignment }] }),
   )
+}
+
+async function hasLeaders(admin: Admin, topic: string, partitions: number): Promise<boolean> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => ({ topics: [] }))
+  return topics[0]?.partitions.filter(({ leader }) => leader >= 0).length === partitions
 }
 
 export async function deleteTopic(brokers: string, topic: string): Promise<void> {

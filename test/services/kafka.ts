@@ -239,6 +239,27 @@ async function tokenProperties(directory: string, { jwks, audience }: NonNullabl
   return { 'sasl.oauthbearer.jwks.endpoint.url': `file://${file}`, 'sasl.oauthbearer.expected.audience': audience }
 }
 
+/** Writes text records with Java's own client, which chooses the partitions. Neither keys nor values have tabs or line feeds. */
+export async function produceWithJava(
+  brokers: string,
+  topic: string,
+  records: readonly { readonly key: string; readonly value: string }[],
+): Promise<void> {
+  const jars = await kafkaJars()
+  const input = join(temporaryDirectory('java'), 'records')
+  await writeFile(input, records.map(({ key, value }) => `${key}\t${value}\n`).join(''))
+  const producer = ['org.apache.kafka.tools.ConsoleProducer', '--bootstrap-server', brokers, '--topic', topic]
+  const line = [
+    'java',
+    ...javaOptions(jars),
+    '-Dfile.encoding=UTF-8',
+    ...producer,
+    '--reader-property',
+    'parse.key=true',
+  ]
+  await runCommand('sh', ['-c', 'exec "$@" <"$0"', input, ...line], { name: 'ConsoleProducer' })
+}
+
 /** Directory of the broker's jars, downloaded once per version. */
 async function kafkaJars(): Promise<string> {
   const root = join(homedir(), '.cache', 'rowline', 'kafka')
@@ -291,13 +312,19 @@ async function startBroker(jars: string, directory: string, { heapMegabytes = 51
   let text = ''
   const isStarted = async () => {
     text = await readFile(logFile, 'utf8')
-    if (!broker.isRunning()) throw new Error(`Kafka ended: ${broker.output()}${text.slice(-3000)}`)
+    if (!broker.isRunning()) throw new Error(`Kafka ended: ${broker.output()}${reasonsIn(text)}`)
     return text.includes('Kafka Server started')
   }
   await until(isStarted, { timeoutMs: 180_000, intervalMs: 100, what: 'Kafka', output: () => text.slice(-3000) })
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   progress(`Apache Kafka ${version} ready after ${seconds} s (pid ${broker.pid})`)
   return broker
+}
+
+/** What went wrong is followed by pages about the shutdown. */
+function reasonsIn(log: string): string {
+  const reasons = log.split('\n').filter((line) => /ERROR|Exception/.test(line))
+  return reasons.length > 0 ? reasons.slice(0, 10).join('\n') : log.slice(-3000)
 }
 
 export async function freePorts(): Promise<Ports> {

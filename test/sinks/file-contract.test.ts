@@ -24,6 +24,7 @@ sinkContract(fileSink, {
     connection: () => {
       throw new Error('a file needs no connection')
     },
+    jsonSchema: () => undefined,
     warn: () => {},
   },
   readBack: async (name) =>

@@ -27,6 +27,7 @@ describe('file-sink', () => {
       directory,
       name: 'test',
       connection: () => assert.fail('no connection'),
+      jsonSchema: () => undefined,
       warn: (message) => warnings.push(message),
     })
   const opened = async (options: { readonly [option: string]: unknown } = {}) => {

@@ -9,6 +9,7 @@ const [path, first] = process.argv.slice(2) as [string, string]
 const sink = fileSink.create(parsed(sinkFields, { path }), {
   directory: '/',
   name: 'writer',
+  jsonSchema: () => undefined,
   connection: () => {
     throw new Error('no connection')
   },

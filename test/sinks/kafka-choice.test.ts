@@ -17,6 +17,7 @@ const options: KafkaClientOptions = {
   connectTimeoutMs: 1000,
   requestTimeoutMs: 1000,
   compression: 'none',
+  hash: () => 0,
   keepTrying: (error) => classify(error, 'Kafka').disposition === 'retry',
 }
 
@@ -58,7 +59,7 @@ describe('the Kafka client', () => {
     const client = await createPlatformaticClient({ ...options, brokers, compression: 'lzma' as never })
     const request = { topic, key: undefined, value: Buffer.from('v'), headers: {}, id: undefined }
     const failure = await client
-      .send([{ ...request, timestamp: 1, partitions: 1 }])
+      .send([{ ...request, timestamp: 1, claimed: undefined, partitions: 1 }])
       .catch((error: Error) => error.cause)
     const { code, disposition, message } = classify(failure, 'Kafka')
     assert.deepEqual([code, disposition], ['TARGET_UNSUPPORTED', 'config'])

@@ -23,14 +23,16 @@ export interface Opening {
   readonly sink: Raw
   readonly directory?: string
   readonly warn?: (message: string) => void
+  readonly jsonSchema?: object
 }
 
-export function kafkaContext({ cluster, directory, warn }: Omit<Opening, 'sink'>): SinkContext {
+export function kafkaContext({ cluster, directory, warn, jsonSchema }: Omit<Opening, 'sink'>): SinkContext {
   const connection = parsed(clusterFields, cluster)
   return {
     connection: <C>() => connection as C,
     directory: directory ?? '/',
     name: 'rowline-test',
+    jsonSchema: () => jsonSchema,
     warn: warn ?? (() => {}),
   }
 }

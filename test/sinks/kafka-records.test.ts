@@ -6,7 +6,6 @@ import { reading } from '../contract/sink-harness.ts'
 import { type Kafka, sharedKafka } from '../services/kafka.ts'
 import { createTopic, partitionsOf, readTopic } from '../services/kafka-topics.ts'
 import { describeForClients, forever } from './kafka-harness.ts'
-import { murmur2 } from './murmur2.ts'
 
 describeForClients('kafka-sink writes records', (createKafkaSink) => {
   let kafka: Pick<Kafka, 'brokers' | 'stop'>
@@ -54,21 +53,6 @@ describeForClients('kafka-sink writes records', (createKafkaSink) => {
     const [record] = await readTopic(kafka.brokers, to)
     assert.equal(record?.value?.toString('hex'), '00ff80410a')
     assert.deepEqual(record?.headers, {})
-  })
-
-  it('to the partitions that the Java client would choose', async () => {
-    assert.deepEqual(
-      ['21', 'foobar', 'abc', 'a-little-bit-long-string'].map(hashOf),
-      [-973932308, -790332482, 479470107, -985981536],
-    )
-    const topic = topicName()
-    await createTopic(kafka.brokers, topic, 6)
-    const records = Array.from({ length: 400 }, (_, n) => reading(n, { topic: `plant/${n % 7}/ü${n}`.slice(n % 5) }))
-    await write({ topic }, records)
-    const stored = await readTopic(kafka.brokers, topic)
-    assert.equal(stored.length, 400)
-    for (const { key, partition } of stored) assert.equal(partition, (hashOf(key!) & 0x7fffffff) % 6, key!)
-    assert.equal(new Set(stored.map(({ partition }) => partition)).size, 6)
   })
 
   it('without key to all partitions', async () => {
@@ -125,5 +109,3 @@ describeForClients('kafka-sink writes records', (createKafkaSink) => {
     }
   })
 })
-
-const hashOf = (key: string) => murmur2(Buffer.from(key))

@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { parseField } from '../../src/config/fields.ts'
-import type { Record } from '../../src/core/record.ts'
+import { Problem, parseField } from '../../src/config/fields.ts'
+import type { Payload, Record } from '../../src/core/record.ts'
 import { clusterFields, parseBrokers, sinkFields } from '../../src/sinks/kafka/config.ts'
-import { createRequestBuilder, kafkaTopic } from '../../src/sinks/kafka/request.ts'
+import { checkRegistry, registryFields } from '../../src/sinks/kafka/registry-fields.ts'
+import { createRequestBuilder } from '../../src/sinks/kafka/request.ts'
+import { Collisions, kafkaTopic } from '../../src/sinks/kafka/topic-name.ts'
 import { reading } from '../contract/sink-harness.ts'
 import { parsed } from './kafka-harness.ts'
 
 const build = (options: { readonly [name: string]: unknown }, record: Partial<Record>) =>
   createRequestBuilder({ ...parsed(sinkFields, { cluster: 'c' }), ...options })(reading(1, record))
+
+const bytesOf = (options: { readonly [name: string]: unknown }, payload: Payload) => {
+  const { value } = build(options, { payload }).request
+  return value && Buffer.from(value)
+}
 
 const topicOf = (options: { readonly [name: string]: unknown }, record: Partial<Record>) =>
   build(options, record).request.topic
@@ -34,11 +41,33 @@ describe('the Kafka topic of an MQTT topic', () => {
 
   it('may have 249 characters and no more', () => {
     assert.equal(kafkaTopic('ä'.repeat(249), '_'), '_'.repeat(249))
-    for (const name of ['a'.repeat(250), '.', '..', '']) {
-      assert.throws(() => kafkaTopic(name, '_'), { code: 'INVALID_KAFKA_TOPIC', reason: 'invalid-kafka-topic' })
+    for (const name of ['a'.repeat(250), '.', '..', '']) assert.equal(kafkaTopic(name, '_'), undefined, name)
+    for (const topic of ['a'.repeat(250), '.', '..', '/', '//']) {
+      assert.throws(() => topicOf({ topicSeparator: '.' }, { topic }), {
+        code: 'INVALID_KAFKA_TOPIC',
+        reason: 'invalid-kafka-topic',
+        message: /^".*" cannot be a Kafka topic: a name has 1 to 249 characters/,
+      })
     }
-    assert.throws(() => kafkaTopic('/', '.'), { code: 'INVALID_KAFKA_TOPIC' })
-    assert.throws(() => kafkaTopic('//', '.'), { code: 'INVALID_KAFKA_TOPIC' })
+  })
+
+  it('is cut and gets a hash of the whole name where onInvalidTopic says so, and only where it must', () => {
+    const of = (topic: string) => topicOf({ onInvalidTopic: 'hash' }, { topic })
+    const [one, other] = [of(`a/${'b'.repeat(300)}1`), of(`a/${'b'.repeat(300)}2`)]
+    assert.match(one, /^a_b{230}-[0-9a-f]{16}$/)
+    assert.equal(one.length, 249)
+    assert.notEqual(one, other)
+    assert.equal(of(`a/${'b'.repeat(300)}1`), one)
+    assert.match(of('..'), /^\.\.-[0-9a-f]{16}$/)
+    assert.notEqual(of('.'), of('..'))
+    assert.notEqual(
+      of(`a/${'b'.repeat(300)}`),
+      of(`a ${'b'.repeat(300)}`),
+      'names that differ only in what is replaced',
+    )
+    assert.match(of(`a/${'x'.repeat(2000)}`), /-[0-9a-f]{16}$/)
+    assert.equal(of('a'.repeat(249)), 'a'.repeat(249))
+    assert.throws(() => topicOf({ onInvalidTopic: 'hash' }, { topic: '' }), { code: 'NO_TOPIC' })
   })
 
   it('comes from the template, else from "to", else from MQTT', () => {
@@ -68,9 +97,52 @@ describe('the Kafka topic of an MQTT topic', () => {
     assert.throws(() => topicOf({}, { topic: '' }), { code: 'NO_TOPIC' })
   })
 
+  it('takes what the source says of itself', () => {
+    assert.equal(topicOf({ topic: '{tag}/{node}' }, { tag: 'north', node: 'Readings 1' }), 'north_Readings_1')
+    assert.throws(() => topicOf({ topic: '{tag}' }, {}), { code: 'NO_TOPIC' })
+  })
+
   it('takes no placeholder it does not know', () => {
-    assert.match(JSON.stringify(parseField(sinkFields.topic, '{topic}/{plant}')), /not \{plant\}/)
+    assert.match(
+      JSON.stringify(parseField(sinkFields.topic, '{topic}/{plant}')),
+      /knows \{topic\}, .*\{node\} and \{tag\}, not \{plant\}/,
+    )
     assert.equal(parseField(sinkFields.topic, '{topic}/{to}'), '{topic}/{to}')
+  })
+})
+
+describe('two names that become one Kafka topic', () => {
+  const collisions = () => {
+    const reported: string[] = []
+    const known = new Collisions((first, second, topic) => reported.push(`${first} ${second} ${topic}`))
+    const options = parsed(sinkFields, { cluster: 'c' })
+    const prepare = createRequestBuilder(options, (name, topic) => known.note(name, topic))
+    const write = (...records: Partial<Record>[]) => records.forEach((record) => void prepare(reading(1, record)))
+    return { known, reported, write }
+  }
+
+  it('are reported once per pair, whichever comes first and however often', () => {
+    const { known, reported, write } = collisions()
+    for (let repeat = 0; repeat < 3; repeat++)
+      write({ topic: 'a/b' }, { topic: 'a b' }, { topic: 'a_b' }, { topic: 'c' })
+    assert.deepEqual(reported, ['a/b a b a_b', 'a/b a_b a_b'])
+    assert.equal(known.count, 2)
+  })
+
+  it('are still reported once after more topics than the memory holds', () => {
+    const { known, reported, write } = collisions()
+    for (let repeat = 0; repeat < 2; repeat++) {
+      write(repeat ? { topic: 'x y' } : { topic: 'x/y' }, repeat ? { topic: 'x/y' } : { topic: 'x y' })
+      for (let n = 0; n < 11_000; n++) write({ topic: `t${n}` })
+    }
+    assert.deepEqual(reported, ['x/y x y x_y'])
+    assert.equal(known.count, 1)
+  })
+
+  it('are none where they are the same target, meant so', () => {
+    const { reported, write } = collisions()
+    write({ topic: 'a', to: 'iot/x' }, { topic: 'b', to: '/iot/x' }, { topic: 'iot/x' })
+    assert.deepEqual(reported, [])
   })
 })
 
@@ -93,6 +165,49 @@ describe('a Kafka record', () => {
     assert.equal(request.key?.toString(), 'a')
   })
 
+  it('has the headers of the form besides, where the record has a value for them', () => {
+    const headers = [
+      { name: 'source.node', value: '{node}' },
+      { name: 'tag', value: 'plant-{tag}' },
+      { name: 'source', value: 'gateway' },
+    ]
+    const of = (includeMetadata: boolean, record: Partial<Record>) =>
+      build({ headers, includeMetadata }, { topic: 'a', ...record }).request.headers
+    assert.deepEqual(of(false, { node: 'Readings', tag: 'north' }), {
+      'source.node': 'Readings',
+      tag: 'plant-north',
+      source: 'gateway',
+    })
+    assert.deepEqual(of(false, { node: 'Readings' }), { 'source.node': 'Readings', source: 'gateway' })
+    const both = { 'mqtt.topic': 'a', 'mqtt.qos': '1', 'mqtt.retain': 'false', 'mqtt.dup': 'false', source: 'gateway' }
+    assert.deepEqual(of(true, {}), both)
+    assert.deepEqual(of(true, { qos: 2 })['mqtt.qos'], '2')
+  })
+
+  it('shares the headers of the form between records that say the same', () => {
+    const prepare = createRequestBuilder(parsed(sinkFields, { cluster: 'c', headers: [{ name: 't', value: '{tag}' }] }))
+    const of = (tag: string) => prepare(reading(1, { tag })).request.headers
+    assert.equal(of('a'), of('a'))
+    assert.deepEqual([of('a').t, of('b').t], ['a', 'b'])
+  })
+
+  it('refuses headers that Rowline gives itself, and templates it does not know', () => {
+    for (const row of [
+      { name: 'rowline.id', value: 'x' },
+      { name: 'x', value: '{plant}' },
+      { name: '', value: 'x' },
+    ])
+      assert.ok(parseField(sinkFields.headers, [row]) instanceof Problem, JSON.stringify(row))
+  })
+
+  it('is a tombstone for null and for nothing, where asked for', () => {
+    for (const payload of [null, new Uint8Array()]) {
+      assert.equal(bytesOf({ tombstones: true }, payload), undefined)
+      assert.equal(String(bytesOf({}, payload)), payload === null ? 'null' : '')
+    }
+    for (const payload of [0, '', false, {}, []]) assert.ok(bytesOf({ tombstones: true }, payload), String(payload))
+  })
+
   it('has the key of its template, and none when that is empty or the record lacks it', () => {
     assert.equal(build({ keyTemplate: '{route}/x' }, { route: 'r' }).request.key?.toString(), 'r/x')
     assert.equal(build(parsed(sinkFields, { cluster: 'c', keyTemplate: '' }), {}).request.key, undefined)
@@ -101,10 +216,9 @@ describe('a Kafka record', () => {
 
   it('carries bytes as they came and rows as JSON with exact integers', () => {
     const bytes = Buffer.from('00ff80410a', 'hex')
-    assert.deepEqual(Buffer.from(build({}, { payload: bytes }).request.value), bytes)
+    assert.deepEqual(bytesOf({}, bytes), bytes)
     const row = { ts: 9223372036854775807n, missing: null, text: 'ä' }
-    const { value } = build({}, { payload: row }).request
-    assert.equal(Buffer.from(value).toString(), '{"ts":9223372036854775807,"missing":null,"text":"ä"}')
+    assert.equal(String(bytesOf({}, row)), '{"ts":9223372036854775807,"missing":null,"text":"ä"}')
   })
 
   it('has the time it was received and the partitions asked for', () => {
@@ -136,5 +250,31 @@ describe('the brokers of a cluster', () => {
     for (const list of ['kafka:0', 'kafka:70000', 'a,,b', 'a:b', 'http://kafka:9092']) {
       assert.match(JSON.stringify(parseField(clusterFields.brokers, list)), /must be addresses/, list)
     }
+  })
+})
+
+describe('the schema registry of a kafka-sink', () => {
+  it('has an address without credentials, and a version that can be meant', () => {
+    const isRefused = (name: 'schemaRegistryUrl' | 'schemaVersion', value: string) =>
+      parseField(sinkFields[name], value) instanceof Problem
+    for (const url of ['http://registry:8081', 'https://10.0.0.1/registry'])
+      assert.equal(isRefused('schemaRegistryUrl', url), false, url)
+    for (const url of ['registry:8081', 'ftp://registry', 'https://bob:secret@registry', 'https://'])
+      assert.equal(isRefused('schemaRegistryUrl', url), true, url)
+    for (const version of ['latest', '1', '12', '>=3'])
+      assert.equal(isRefused('schemaVersion', version), false, version)
+    for (const version of ['0', '-1', '>3', 'first', '1.5', '>=0'])
+      assert.equal(isRefused('schemaVersion', version), true, version)
+  })
+
+  it('asks for what its options need, and for nothing where it is not used', () => {
+    const problems = (options: { readonly [name: string]: unknown }) =>
+      checkRegistry(parsed(registryFields, { valueFormat: 'json-schema', ...options })).map(({ field }) => field)
+    const schemaRegistryUrl = 'http://registry:8081'
+    assert.deepEqual(problems({}), ['schemaRegistryUrl', 'schema'])
+    assert.deepEqual(problems({ valueFormat: 'plain' }), [])
+    assert.deepEqual(problems({ schemaRegistryUrl, autoRegister: false }), [])
+    assert.deepEqual(problems({ schemaRegistryUrl, schema: 's', subjectStrategy: 'record' }), ['subject'])
+    assert.deepEqual(problems({ schemaRegistryUrl, schema: 's', subjectStrategy: 'topic-record', subject: 'r' }), [])
   })
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { PipelineError } from '../../src/core/errors.ts'
@@ -38,8 +38,8 @@ describeForClients('kafka-sink at a secured cluster', (createKafkaSink) => {
     certificates = kafka.secure.certificates!
   })
   after(async () => {
-    await kafka.stop()
     await tokens.close()
+    await kafka.stop()
   })
 
   /** Signs in at the listener with TLS and, for tokens, at a token server of another authority. */
@@ -161,6 +161,13 @@ describeForClients('kafka-sink at a secured cluster', (createKafkaSink) => {
       await sink.close()
     })
 
+    it('shows what the token server has to know: who we are, and what for', async () => {
+      const stranger = { ...byToken(), tokenClientId: 'somebody else' }
+      await fails(attempt(stranger, 'x'), 'TARGET_AUTHENTICATION', /invalid_client/)
+      const elsewhere = { ...byToken(), tokenScope: 'mail' }
+      await fails(attempt(elsewhere, 'x'), 'TARGET_UNSUPPORTED', /status 400, invalid_scope, only "kafka write"/)
+    })
+
     const answers = [
       [{ status: 400, body: '{"error":"invalid_scope"}' }, 'TARGET_UNSUPPORTED', /invalid_scope/],
       [{ status: 503, body: 'later' }, 'TARGET_UNREACHABLE', /status 503/],
@@ -241,6 +248,25 @@ describeForClients('kafka-sink at a secured cluster', (createKafkaSink) => {
       assert.deepEqual(await stored(topic), [1])
     })
   }
+
+  it('PLAIN: a wrong password that is made right at the cluster needs no deploy', async () => {
+    const topic = await topicOf('alice')
+    const cluster = { brokers: kafka.secure.sasl, ...user('PLAIN', 'alice', 'the new one') }
+    const sink = createKafkaSink({ cluster, sink: { topic } })
+    await fails(sink.open(forever), 'TARGET_AUTHENTICATION', /Correct the credentials/)
+    const properties = join(kafka.directory, 'server.properties')
+    const text = readFileSync(properties, 'utf8')
+    writeFileSync(properties, text.replaceAll('alice-secret', 'the new one'))
+    await kafka.kill()
+    await kafka.restart()
+    await sink.open(forever)
+    await write(sink, 1)
+    await sink.close()
+    writeFileSync(properties, text)
+    await kafka.kill()
+    await kafka.restart()
+    assert.deepEqual(await stored(topic), [1])
+  })
 
   it('a password that is changed while the sink writes is said, and nothing is lost until it is right again', async () => {
     const mechanism = 'SCRAM-SHA-512'

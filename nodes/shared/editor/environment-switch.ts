@@ -24,12 +24,15 @@ export function switchToEnvironment(
     text.toggle(environment).attr('id', environment ? id : null)
     button.toggleClass('selected', environment).attr('title', titles[environment ? 1 : 0])
   }
-  if (hasReference(stored)) text.val(String(stored))
-  else writeInput(control, stored)
-  show(hasReference(stored))
+  const write = (value: unknown) => {
+    if (hasReference(value)) text.val(String(value))
+    else writeInput(control, value)
+    show(hasReference(value))
+  }
+  write(stored)
   button.on('click', () => {
     show(!fromEnvironment)
     changed()
   })
-  return { read: () => readInput(fromEnvironment ? text : control) }
+  return { read: () => readInput(fromEnvironment ? text : control), write }
 }

@@ -1,9 +1,10 @@
 import type { NodeDeclaration } from '../../../src/config/declaration.ts'
 import { hasReference } from '../../../src/config/environment.ts'
-import type { Field } from '../../../src/config/fields.ts'
+import type { Field, Fields } from '../../../src/config/fields.ts'
 import { openCode } from './code-control.ts'
 import { editorDefault } from './editor-default.ts'
 import { switchToEnvironment } from './environment-switch.ts'
+import { openImport } from './import-section.ts'
 import { writeInput } from './input.ts'
 import { crossProblems, describe, problemsOf, type Surroundings, type Values } from './problems.ts'
 import { addStyle } from './style.ts'
@@ -19,6 +20,8 @@ export interface EditedNode {
 /** One field in the open dialog. */
 export interface Control {
   read(): unknown
+  /** Enters a value, as a user would. */
+  write?(value: unknown): void
   /** Where Node-RED does not read the value itself. */
   save?(): void
   /** Called when the control may have become visible. */
@@ -44,9 +47,13 @@ export class Form {
     )
     this.#root.on('input change', update)
     this.#root.on('click keydown', '.rowline-explain', explain)
+    const { importer } = declaration
+    if (importer) {
+      openImport(this.#root.find('.rowline-import'), importer, around.texts, (name, value) => this.#write(name, value))
+    }
     this.#root.find('details').on('toggle', () => this.#each((control) => control.shown?.()))
     this.#update()
-    this.#root.find('details').prop('open', this.#root.find('details .rowline-wrong').length > 0)
+    this.#root.find('.rowline-advanced').prop('open', this.#root.find('.rowline-advanced .rowline-wrong').length > 0)
   }
 
   /** What is entered now. */
@@ -74,7 +81,15 @@ export class Form {
     const input = row.find<HTMLInputElement>(`[id$="-${name}"]`)
     if (field.kind !== 'node' && field.kind !== 'secret') writeInput(input, value)
     // "_ADD_" is Node-RED's entry for no node.
-    return { read: () => (field.kind === 'node' && input.val() === '_ADD_' ? '' : input.val()) }
+    return {
+      read: () => (field.kind === 'node' && input.val() === '_ADD_' ? '' : input.val()),
+      write: (entered) => writeInput(input, entered),
+    }
+  }
+
+  #write(name: string, value: unknown): void {
+    this.#controls[name]?.write?.(value)
+    this.#update()
   }
 
   #each(visit: (control: Control) => void): void {
@@ -90,7 +105,7 @@ export class Form {
     const across = crossProblems(this.#declaration, values)
     for (const [name, field] of Object.entries(this.#declaration.fields)) {
       this.#showProblem(name, field, values[name], across[name])
-      this.#row(name).toggle(isWanted(field, values))
+      this.#row(name).toggle(isWanted(field, this.#declaration.fields, values))
     }
   }
 
@@ -115,11 +130,12 @@ export class Form {
   }
 }
 
-/** Shown unless the field it depends on has a plain value that is not among the wanted ones. */
-function isWanted(field: Field<unknown>, values: Values): boolean {
-  if (field.when === undefined) return true
-  const value = values[field.when.field]
-  return hasReference(value) || field.when.values.some((wanted) => String(wanted) === String(value))
+/** Shown unless the field it depends on is hidden, or has a plain value that is not among the wanted ones. */
+function isWanted({ when }: Field<unknown>, fields: Fields, values: Values): boolean {
+  if (when === undefined) return true
+  const value = values[when.field]
+  const isMet = hasReference(value) || when.values.some((wanted) => String(wanted) === String(value))
+  return isMet && isWanted(fields[when.field]!, fields, values)
 }
 
 function explain(this: HTMLElement, event: JQuery.TriggeredEvent): void {

@@ -20,8 +20,13 @@ const css = `
 .rowline-explain { cursor: pointer; color: var(--red-ui-tertiary-text-color); }
 .rowline-environment { flex: none; opacity: 0.55; }
 .rowline-environment:hover, .rowline-environment:focus, .rowline-environment.selected { opacity: 1; }
-.rowline-advanced { margin-top: 14px; }
-.rowline-advanced > summary { cursor: pointer; margin-bottom: 10px; font-weight: bold; }
+.rowline-folded { margin-top: 14px; }
+.rowline-folded > summary { cursor: pointer; margin-bottom: 10px; font-weight: bold; }
+.rowline-import > .rowline-note { font-size: 12px; line-height: 1.35; color: var(--red-ui-secondary-text-color); }
+.rowline-import > textarea { width: 100%; box-sizing: border-box; margin: 6px 0; font: 12px/1.35 var(--red-ui-monospace-font, monospace); }
+.rowline-import > ul { margin: 8px 0 0; list-style: none; font-size: 12px; line-height: 1.5; overflow-wrap: anywhere; }
+.rowline-import code { padding: 0; border: 0; background: none; color: inherit; font-size: inherit; white-space: normal; }
+.rowline-import .rowline-wrong { color: var(--red-ui-text-color-error); }
 .rowline-example { margin-top: 4px; font: 12px/1.35 var(--red-ui-monospace-font, monospace); color: var(--red-ui-secondary-text-color); overflow-wrap: anywhere; }
 .rowline-row .node-text-editor { height: 220px; }
 .rowline-columns, .rowline-rows [data-cells] { display: grid; grid-template-columns: repeat(12, minmax(0, 1fr)); gap: 4px; align-items: center; }

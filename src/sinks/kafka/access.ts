@@ -47,7 +47,8 @@ async function tlsOptions(
   }
 }
 
-async function readPem(pathOrText: string, directory: string, target: string): Promise<string> {
+/** Text that is PEM, or what a file holds. Rejects with TARGET_TLS, naming `target`. */
+export async function readPem(pathOrText: string, directory: string, target: string): Promise<string> {
   if (pathOrText.includes('-----BEGIN')) return pathOrText
   return readFile(resolve(directory, pathOrText), 'utf8').catch((error: unknown) => {
     throw new PipelineError('TARGET_TLS', { target, problem: messageOf(error) }, error)

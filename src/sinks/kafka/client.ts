@@ -1,4 +1,5 @@
 import type { Broker, KafkaSinkConfig } from './config.ts'
+import type { KeyHash } from './partitioner.ts'
 import type { KafkaRequest } from './request.ts'
 
 export interface KafkaClientOptions {
@@ -15,6 +16,7 @@ export interface KafkaClientOptions {
   readonly connectTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly compression: KafkaSinkConfig['compression']
+  readonly hash: KeyHash
   /** Asked after each failed try of a `send`; false ends the send with the errors so far. */
   readonly keepTrying: (error: unknown) => boolean
 }

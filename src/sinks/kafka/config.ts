@@ -1,7 +1,19 @@
-import { bytes, type ConfigOf, choice, duration, flag, integer, node, secret, text } from '../../config/fields.ts'
+import {
+  bytes,
+  type ConfigOf,
+  choice,
+  duration,
+  flag,
+  integer,
+  node,
+  secret,
+  table,
+  text,
+} from '../../config/fields.ts'
 import { runnerFields } from '../../config/sink-fields.ts'
 import { tlsFields } from '../../config/tls-fields.ts'
 import { templateProblem } from '../../core/metadata.ts'
+import { registryFields } from './registry-fields.ts'
 
 const password = { field: 'saslMechanism', values: ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] } as const
 const token = { field: 'saslMechanism', values: ['OAUTHBEARER'] } as const
@@ -82,7 +94,7 @@ export const sinkFields = {
   cluster: node({ label: 'Cluster', note: 'The Kafka cluster to write to.', nodeType: 'kafka-cluster' }),
   topic: text({
     label: 'Topic',
-    note: 'The Kafka topic. Takes {topic}, {filter}, {route} and {to}. Left empty: msg.to, else the MQTT topic. A slash becomes the separator, any other character that Kafka does not allow becomes "_".',
+    note: 'The Kafka topic. Takes {topic}, {filter}, {route}, {to}, {node} and {tag}. Left empty: msg.to, else the MQTT topic. A slash becomes the separator, any other character that Kafka does not allow becomes "_".',
     default: '',
     placeholder: 'the MQTT topic',
     check: templateProblem,
@@ -93,9 +105,16 @@ export const sinkFields = {
     values: ['_', '.'],
     default: '_',
   }),
+  onInvalidTopic: choice({
+    label: 'Impossible names',
+    note: 'What becomes of a reading whose Kafka topic would be longer than 249 characters, "." or "..": "reject" sends it to output 2, "hash" cuts the name and adds a hash of the whole.',
+    values: ['reject', 'hash'],
+    default: 'reject',
+    advanced: true,
+  }),
   keyTemplate: text({
     label: 'Key',
-    note: 'Records with the same key stay in order. Takes {topic}, {filter}, {route} and {to}. Left empty: no key, the records are spread over the partitions.',
+    note: 'Records with the same key stay in order. Takes the same placeholders as the topic. Left empty: no key, the records are spread over the partitions.',
     default: '{topic}',
     blank: true,
     check: templateProblem,
@@ -104,6 +123,34 @@ export const sinkFields = {
     label: 'Metadata headers',
     note: 'Adds the headers mqtt.topic, mqtt.qos, mqtt.retain, mqtt.dup and source.',
     default: true,
+  }),
+  headers: table({
+    label: 'Headers',
+    note: 'More headers, for example source.node = {node}. Values take the same placeholders as the topic; a header whose value is not known is left out.',
+    columns: {
+      name: text({ label: 'Header', note: 'Its name.', placeholder: 'source.node', check: headerProblem }),
+      value: text({ label: 'Value', note: 'Text and placeholders.', placeholder: '{node}', check: templateProblem }),
+    },
+    advanced: true,
+  }),
+  timestampAttribute: text({
+    label: 'Time column',
+    note: 'The column with the time of the record, inside sub-rows as in metadata.ts: a number is milliseconds since 1970, text is RFC 3339. Where it is missing, older than the topic keeps records or more than an hour ahead, the record has the time of receipt, and the original in the header rowline.timestamp. Left empty: the time of receipt.',
+    default: '',
+    advanced: true,
+  }),
+  tombstones: flag({
+    label: 'Tombstones',
+    note: 'Writes a payload that is null or empty as a record without value, which deletes the key from a compacted topic.',
+    default: false,
+    advanced: true,
+  }),
+  partitioner: choice({
+    label: 'Partitioner',
+    note: 'How a key chooses its partition: "murmur2" as the Java client does, "consistent" as librdkafka does unless told otherwise. Change it only where other producers write the same keys.',
+    values: ['murmur2', 'consistent'],
+    default: 'murmur2',
+    advanced: true,
   }),
   compression: choice({
     label: 'Compression',
@@ -151,9 +198,10 @@ export const sinkFields = {
     max: 64 << 20,
     advanced: true,
   }),
+  ...registryFields,
   requestTimeoutMs: duration({
     label: 'Request timeout',
-    note: 'How long a broker may take to answer before the request is sent again.',
+    note: 'How long a broker, or the schema registry, may take to answer before the request is sent again.',
     default: 30_000,
     min: 100,
     max: 600_000,
@@ -171,6 +219,12 @@ export const sinkFields = {
 }
 
 export type KafkaSinkConfig = ConfigOf<typeof sinkFields>
+
+const ours = ['rowline.id', 'rowline.timestamp']
+
+function headerProblem(name: string): string | undefined {
+  return ours.includes(name) ? `must not be ${name}, which Rowline gives itself` : undefined
+}
 
 export interface Broker {
   readonly host: string

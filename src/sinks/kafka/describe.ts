@@ -1,6 +1,6 @@
 import type { Admin, Connection } from '@platformatic/kafka'
 import type { TopicFacts } from './client.ts'
-import { nestedErrors } from './errors.ts'
+import { classify, nestedErrors } from './errors.ts'
 
 type Library = typeof import('@platformatic/kafka')
 
@@ -61,8 +61,11 @@ async function readSettings(
   )
 }
 
+/** A cluster that has no such question, and one that answers it for some topics only, can be written all the same. */
 function answeredAllTheSame(error: unknown): readonly Described[] {
-  return [...nestedErrors(error)].flatMap(
+  const results = [...nestedErrors(error)].flatMap(
     (nested) => (nested as { response?: { results?: readonly Described[] } }).response?.results ?? [],
   )
+  if (results.length === 0 && classify(error, '').code !== 'TARGET_UNSUPPORTED') throw error
+  return results
 }

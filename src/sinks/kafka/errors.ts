@@ -21,9 +21,9 @@ const meanings: readonly (readonly [ErrorCode, RegExp])[] = [
     /^(PLT_KFK_AUTHENTICATION|KafkaJSSASLAuthenticationError|SASL_AUTHENTICATION_FAILED|ILLEGAL_SASL_STATE)$/,
   ],
   ['TARGET_AUTHORIZATION', /_AUTHORIZATION_FAILED$/],
-  ['TARGET_TLS', /^(CERT_|ERR_TLS_|ERR_SSL_|ERR_OSSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA$)/],
+  ['TARGET_TLS', /^(EPROTO$|CERT_|ERR_TLS_|ERR_SSL_|ERR_OSSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA$)/],
   ['TARGET_MISSING', /^UNKNOWN_TOPIC_OR_PARTITION$/],
-  ['TARGET_UNSUPPORTED', /^(PLT_KFK_)?UNSUPPORTED/],
+  ['TARGET_UNSUPPORTED', /^((PLT_KFK_)?UNSUPPORTED|HPE_)/],
   ['TARGET_UNSUPPORTED', /^(INVALID_(REPLICATION_FACTOR|PARTITIONS|CONFIG|TOPIC_EXCEPTION)|POLICY_VIOLATION)$/],
   ['RECORD_REFUSED_SIZE', /^(MESSAGE|RECORD_LIST)_TOO_LARGE$/],
   ['RECORD_INVALID', /^(INVALID_RECORD|CORRUPT_MESSAGE|INVALID_TIMESTAMP)$/],
@@ -82,6 +82,11 @@ export function answersIn(error: unknown): readonly object[] {
 export function nameOfCluster({ brokers }: { readonly brokers: string }): string {
   const [first = '', ...others] = brokers.split(',').map((address) => address.trim())
   return `Kafka at ${first}${others.length > 0 ? ` and ${others.length} more` : ''}`
+}
+
+/** As Kafka does where another topic differs only in `.` and `_`. */
+export function refusesName(error: unknown): boolean {
+  return [...nestedErrors(error)].some((nested) => namesOf(nested).includes('INVALID_TOPIC_EXCEPTION'))
 }
 
 export const nameOfTopic = (topic: string) => `The Kafka topic ${topic}`

@@ -1,7 +1,7 @@
 import { backoffCeilingMs, pause } from '../../core/retry.ts'
 import { answersIn } from './errors.ts'
 import type { KafkajsSession } from './kafkajs-session.ts'
-import type { PartitionBatch } from './partition-batches.ts'
+import type { PartitionBatch } from './partitions.ts'
 import type { KafkaRequest } from './request.ts'
 
 const backoff = { baseMs: 100, maxMs: 2000 }

@@ -5,7 +5,7 @@ import type { Broker } from './config.ts'
 import { isIllegalSaslState, isWithoutLeader } from './errors.ts'
 import { saslConfig } from './kafkajs-sasl.ts'
 import { Sockets } from './kafkajs-sockets.ts'
-import type { PartitionBatch } from './partition-batches.ts'
+import type { PartitionBatch } from './partitions.ts'
 import type { KafkaRequest } from './request.ts'
 
 export type Library = typeof import('kafkajs')
@@ -200,7 +200,7 @@ function message(request: KafkaRequest, partition: number): Message {
   return {
     partition,
     key: key ?? null,
-    value: Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+    value: value ?? null,
     headers: id === undefined ? headers : { ...headers, 'rowline.id': id },
     timestamp: String(timestamp),
   }

@@ -4,8 +4,7 @@ import { isUnknownTopic } from './errors.ts'
 import { describeTopics } from './kafkajs-describe.ts'
 import { Send } from './kafkajs-send.ts'
 import { KafkajsSession, type Library } from './kafkajs-session.ts'
-import { Partitions } from './partition-batches.ts'
-import { keyHashes } from './partitioner.ts'
+import { batchesOf, Partitions } from './partitions.ts'
 import type { KafkaRequest } from './request.ts'
 
 export { codecs } from './kafkajs-session.ts'
@@ -25,7 +24,7 @@ class KafkajsClient implements KafkaClient {
   constructor(library: Library, options: KafkaClientOptions) {
     this.#library = library
     this.#options = options
-    this.#partitions = new Partitions(keyHashes.murmur2)
+    this.#partitions = new Partitions(options.hash)
   }
 
   async connect(): Promise<void> {
@@ -64,7 +63,8 @@ class KafkajsClient implements KafkaClient {
       await this.#inSession(async (session) => {
         const topics = new Set(requests.map(({ topic }) => topic))
         for (const topic of topics) if (session.count(topic) === undefined) await session.findPartitions(topic)
-        const batches = this.#partitions.batches(requests, (topic) => session.count(topic)!)
+        const choose = this.#partitions.chooser()
+        const batches = batchesOf(requests, ({ topic, key }) => choose(key, session.count(topic)!))
         await new Send(session, this.#options.keepTrying, stored).all(batches)
       })
     } catch (error) {

@@ -1,10 +1,11 @@
 import { crc32 } from 'node:zlib'
+import type { KafkaSinkConfig } from './config.ts'
 
 /** A number whose rest by the count of partitions is the partition of a key. */
 export type KeyHash = (key: Uint8Array) => number
 
 /** `murmur2` is what the Java client does, `consistent` what librdkafka does unless told otherwise. */
-export const keyHashes: { readonly [name in 'murmur2' | 'consistent']: KeyHash } = {
+export const keyHashes: { readonly [name in KafkaSinkConfig['partitioner']]: KeyHash } = {
   murmur2: (key) => murmur2(key) & 0x7fffffff,
   consistent: (key) => crc32(key),
 }

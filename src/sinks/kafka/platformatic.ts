@@ -6,6 +6,7 @@ import { sinkFields } from './config.ts'
 import { describeTopics } from './describe.ts'
 import { isTopicThere, isUnknownTopic, nestedErrors } from './errors.ts'
 import { followLeaders } from './follow-leaders.ts'
+import { Partitions } from './partitions.ts'
 import { disconnect, end, quiet, saslOptions } from './platformatic-connections.ts'
 import type { KafkaRequest } from './request.ts'
 
@@ -36,15 +37,14 @@ class PlatformaticClient implements KafkaClient {
   #parting: unknown
   /** Connections whose session is about to end. */
   readonly #expired = new Set<Connection>()
-  /** What has to be done once for keys and headers that requests share. */
-  readonly #hashes = new WeakMap<Buffer, number>()
+  readonly #partitions: Partitions
+  /** Encoded once for all requests that share them. */
   readonly #headers = new WeakMap<KafkaRequest['headers'], Map<Buffer, Buffer>>()
-  /** Records without key go to one partition per send. */
-  #keyless = 0
 
   constructor(library: Library, options: KafkaClientOptions) {
     this.#library = library
     this.#options = options
+    this.#partitions = new Partitions(options.hash)
   }
 
   async connect(): Promise<void> {
@@ -107,19 +107,10 @@ class PlatformaticClient implements KafkaClient {
   async #messages(producer: Producer, requests: readonly KafkaRequest[]): Promise<MessageToProduce[]> {
     const names = [...new Set(requests.map(({ topic }) => topic))]
     const { topics } = await producer.metadata({ topics: names, retries: 0 })
-    const keyless = this.#keyless++ & 0x7fffffff
-    return requests.map((request) => {
-      const hash = request.key ? this.#hash(request.key) : keyless
-      return this.#message(request, hash % topics.get(request.topic)!.partitionsCount)
-    })
-  }
-
-  #hash(key: Buffer): number {
-    const known = this.#hashes.get(key)
-    if (known !== undefined) return known
-    const hash = this.#library.compatibilityPartitioner({ topic: '' }, key)
-    this.#hashes.set(key, hash)
-    return hash
+    const choose = this.#partitions.chooser()
+    return requests.map((request) =>
+      this.#message(request, choose(request.key, topics.get(request.topic)!.partitionsCount)),
+    )
   }
 
   #message(request: KafkaRequest, partition: number): MessageToProduce {
@@ -128,7 +119,7 @@ class PlatformaticClient implements KafkaClient {
       topic,
       partition,
       ...(key && { key }),
-      value: Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+      ...(value && { value }),
       headers: this.#encodedHeaders(request),
       timestamp: BigInt(timestamp),
     }

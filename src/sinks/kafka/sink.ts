@@ -2,13 +2,18 @@ import { PipelineError } from '../../core/errors.ts'
 import type { Record } from '../../core/record.ts'
 import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
-import { createAccess } from './access.ts'
+import { createAccess, readPem } from './access.ts'
 import { createKafkaClient } from './choice.ts'
 import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
 import { type Broker, type ClusterConfig, type KafkaSinkConfig, parseBrokers, sinkFields } from './config.ts'
-import { classify, nameOfCluster, nameOfTopic } from './errors.ts'
-import { createRequestBuilder, fixedTopic, type KafkaRequest } from './request.ts'
-import { TopicCare } from './topic-care.ts'
+import { classify, nameOfCluster } from './errors.ts'
+import { EventTimes } from './event-time.ts'
+import { keyHashes } from './partitioner.ts'
+import { createRequestBuilder, type KafkaRequest } from './request.ts'
+import { SchemaRegistry } from './schema-registry.ts'
+import { Collisions } from './topic-name.ts'
+import { Topics } from './topics.ts'
+import { SchemaIds } from './wire-format.ts'
 
 export const kafkaSink: SinkDefinition<typeof sinkFields, KafkaRequest> = {
   type: 'kafka-sink',
@@ -24,9 +29,10 @@ class KafkaSink implements Sink<KafkaRequest> {
   readonly prepare: (record: Record) => Prepared<KafkaRequest>
   #client: KafkaClient | undefined
   #forgetAccess = () => {}
-  readonly #care: TopicCare
-  /** Topics known to exist. Forgotten after an error, so that a topic deleted or created meanwhile is noticed. */
-  readonly #topics = new Set<string>()
+  readonly #topics: Topics
+  readonly #times: EventTimes
+  readonly #collisions: Collisions
+  #schemaIds: SchemaIds | undefined
   /** What a failed write has stored all the same: the caller writes the batch again, or parts of it. */
   readonly #stored = new WeakSet<KafkaRequest>()
   #deadline = 0
@@ -37,93 +43,72 @@ class KafkaSink implements Sink<KafkaRequest> {
     this.#context = context
     this.#cluster = context.connection<ClusterConfig>('cluster')
     this.#target = nameOfCluster(this.#cluster)
-    this.#care = new TopicCare(config, (topics) => this.#client!.describe(topics), context.warn)
-    this.prepare = createRequestBuilder(config)
+    this.#topics = new Topics(config, () => this.#client!, context.warn)
+    this.#times = new EventTimes((topic) => this.#topics.settings(topic))
+    this.#collisions = new Collisions((first, second, topic) =>
+      context.warn(`"${first}" and "${second}" are both written to the Kafka topic ${topic}`),
+    )
+    this.prepare = createRequestBuilder(config, (name, topic) => this.#collisions.note(name, topic))
+  }
+
+  get counters(): NonNullable<Sink['counters']> {
+    return { 'topic collisions': this.#collisions.count, 'timestamps replaced': this.#times.replaced }
   }
 
   async open(signal: AbortSignal): Promise<void> {
     this.#client ??= await createKafkaClient(this.#cluster.client, await this.#clientOptions())
     const client = this.#client
     await this.#untilAborted(signal, async () => {
-      await this.#try(this.#target, () => client.connect())
-      const topic = fixedTopic(this.#config)
-      if (topic !== undefined && (await this.#exists(topic))) await this.#check([topic])
+      await client.connect().catch((error: unknown) => {
+        throw classify(error, this.#target)
+      })
+      await this.#topics.open()
+      this.#schemaIds ??= await this.#createSchemaIds()
+      await this.#schemaIds?.open(this.#topics.fixed, signal)
     })
   }
 
   async write(batch: readonly KafkaRequest[], signal: AbortSignal): Promise<WriteResult> {
     const missing = batch.filter((request) => !this.#stored.has(request))
-    if (missing.length > 0) await this.#untilAborted(signal, () => this.#send(missing))
-    return { rejected: [] }
+    if (missing.length > 0) await this.#untilAborted(signal, () => this.#send(missing, signal))
+    return { rejected: this.#topics.refusesAny ? this.#rejections(batch) : [] }
   }
 
   async close(): Promise<void> {
     await this.#client?.close()
   }
 
-  async #send(requests: readonly KafkaRequest[]): Promise<void> {
-    await this.#findTopics(requests)
+  async #send(requests: readonly KafkaRequest[], signal: AbortSignal): Promise<void> {
+    await this.#topics.ensure(requests)
+    const possible = this.#topics.refusesAny
+      ? requests.filter(({ topic }) => this.#topics.refusal(topic) === undefined)
+      : requests
+    if (possible.length === 0) return
+    if (this.#config.timestampAttribute !== '') await this.#times.apply(possible)
+    await this.#schemaIds?.apply(possible, signal)
     this.#deadline = Date.now() + this.#config.deliveryTimeoutMs
     try {
-      await this.#client!.send(requests)
+      await this.#client!.send(possible)
     } catch (error) {
-      this.#topics.clear()
+      this.#topics.forget()
+      this.#times.forget()
       if (!(error instanceof SendError)) throw error
       for (const request of error.stored) this.#stored.add(request)
-      throw this.#classified(error.cause, this.#target)
+      throw classify(error.cause, this.#target)
     } finally {
       this.trouble = undefined
     }
   }
 
-  async #findTopics(requests: readonly KafkaRequest[]): Promise<void> {
-    const met: string[] = []
-    for (const request of requests) {
-      if (this.#topics.has(request.topic)) continue
-      await this.#findTopic(request)
-      met.push(request.topic)
-    }
-    if (met.length > 0) await this.#check(met)
-  }
-
-  async #findTopic({ topic, partitions }: KafkaRequest): Promise<void> {
-    if (await this.#exists(topic)) return
-    const settings = { ...this.#config, ...(partitions !== undefined && { partitions }) }
-    await this.#try(nameOfTopic(topic), () => this.#client!.createTopic(topic, settings))
-    this.#topics.add(topic)
-  }
-
-  /** Throws TARGET_MISSING when the topic neither exists nor may be created. */
-  async #exists(topic: string): Promise<boolean> {
-    const found = await this.#try(nameOfTopic(topic), () => this.#client!.partitions(topic))
-    if (found !== undefined) this.#topics.add(topic)
-    else if (!this.#config.autoCreateTopics) throw new PipelineError('TARGET_MISSING', { target: nameOfTopic(topic) })
-    return found !== undefined
-  }
-
-  async #check(topics: readonly string[]): Promise<void> {
-    try {
-      await this.#try(this.#target, () => this.#care.check(topics))
-    } catch (error) {
-      for (const topic of topics) this.#topics.delete(topic)
-      throw error
-    }
-  }
-
-  async #try<T>(target: string, attempt: () => Promise<T>): Promise<T> {
-    return attempt().catch((error: unknown) => {
-      throw this.#classified(error, target)
+  #rejections(batch: readonly KafkaRequest[]): WriteResult['rejected'] {
+    return batch.flatMap((request, index) => {
+      const error = this.#topics.refusal(request.topic)
+      return error && !this.#stored.has(request) ? [{ index, error }] : []
     })
   }
 
-  #classified(error: unknown, target: string): PipelineError {
-    const failure = classify(error, target)
-    if (failure.code === 'TARGET_AUTHENTICATION') this.#forgetAccess()
-    return failure
-  }
-
   #keepTrying(error: unknown): boolean {
-    const failure = this.#classified(error, this.#target)
+    const failure = classify(error, this.#target)
     if (failure.disposition !== 'retry' || Date.now() >= this.#deadline) return false
     this.trouble = failure
     return true
@@ -142,6 +127,9 @@ class KafkaSink implements Sink<KafkaRequest> {
     signal.addEventListener('abort', abort)
     try {
       await Promise.race([aborted, work()])
+    } catch (error) {
+      if (error instanceof PipelineError && error.code === 'TARGET_AUTHENTICATION') this.#forgetAccess()
+      throw error
     } finally {
       signal.removeEventListener('abort', abort)
     }
@@ -159,7 +147,19 @@ class KafkaSink implements Sink<KafkaRequest> {
       connectTimeoutMs,
       requestTimeoutMs: this.#config.requestTimeoutMs,
       compression: this.#config.compression,
+      hash: keyHashes[this.#config.partitioner],
       keepTrying: (error) => this.#keepTrying(error),
     }
+  }
+
+  async #createSchemaIds(): Promise<SchemaIds | undefined> {
+    const config = this.#config
+    if (config.valueFormat === 'plain') return undefined
+    const { schemaRegistryUrl: url, schemaRegistryUser: user, schemaRegistryPassword: password } = config
+    const { schemaRegistryToken: token, schemaRegistryCa, requestTimeoutMs: timeoutMs } = config
+    const { directory } = this.#context
+    const ca = schemaRegistryCa && (await readPem(schemaRegistryCa, directory, `The schema registry at ${url}`))
+    const registry = new SchemaRegistry({ url, user, password, token, ca, timeoutMs })
+    return new SchemaIds(config, registry, this.#context.jsonSchema('schema'))
   }
 }

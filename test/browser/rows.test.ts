@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { build } from 'esbuild'
+import type { Browser, Page } from 'playwright-core'
+import { factoryTable } from '../rows/readings.ts'
+import { modes } from '../rows/vectors.ts'
+import { launchBrowser } from './editor-page.ts'
+
+const root = path.join(import.meta.dirname, '../..')
+
+let browser: Browser
+let page: Page
+
+/** All of src/rows and the judge of the vectors as one script; esbuild refuses what only Node.js has. */
+async function bundle(): Promise<string> {
+  const files = [...globSync('src/rows/*.ts', { cwd: root }), 'src/core/record.ts', 'test/rows/vectors.ts']
+  const contents = files.map((file) => `export * from './${file}'`).join('\n')
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: root },
+    bundle: true,
+    format: 'iife',
+    globalName: 'rows',
+    platform: 'browser',
+    write: false,
+  })
+  return outputFiles[0]!.text
+}
+
+before(async () => {
+  browser = await launchBrowser()
+  page = await browser.newPage()
+  await page.addScriptTag({ content: await bundle() })
+})
+after(() => browser?.close())
+
+for (const name of ['flink-json-conformance.jsonl', 'flink-json-measured.jsonl']) {
+  test(`in Chromium the vectors of ${name} give the rows of Flink, in all modes`, async () => {
+    const lines = readFileSync(path.join(root, 'test/fixtures', name), 'utf8')
+    for (const mode of Object.keys(modes)) {
+      const found = await page.evaluate(`(() => {
+        const vectors = rows.readVectors(${JSON.stringify(lines)})
+        return { count: vectors.length, wrong: rows.mismatches(vectors, '${mode}') }
+      })()`)
+      assert.deepEqual(found, { count: lines.trim().split('\n').length, wrong: [] })
+    }
+  })
+}
+
+test('in Chromium a record is decoded, bytes and numbers of any size are shown, and a table is imported', async () => {
+  const shown = await page.evaluate(`(() => {
+    const config = { format: 'json-row', schema: 's', routes: [], onEmpty: 'skip', failOnMissingField: false, ignoreParseErrors: false, timestampFormat: 'SQL' }
+    const schema = rows.parseRowSchema('b BYTES, n DECIMAL(38, 18), i BIGINT')
+    const payload = '{"b":"AP+A","n":12345678901234567890.5,"i":9007199254740993}'
+    const { payload: row } = rows.createDecoder(config, () => schema)({ topic: 't', payload })
+    return rows.toJson(row)
+  })()`)
+  assert.equal(shown, '{"b":"AP+A","n":12345678901234567890.5,"i":9007199254740993}')
+  const name = await page.evaluate(`rows.parseTableImport(${JSON.stringify(factoryTable)}).name`)
+  assert.equal(name, 'hive_catalog.mqtt.factory_iot_101')
+  assert.equal(await page.evaluate('typeof Buffer + typeof process'), 'undefinedundefined')
+})
