@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import { reading } from '../contract/sink-harness.ts'
 import { type ClusterNode, startKafkaCluster } from '../services/kafka-cluster.ts'
 import { createAssignedTopic, describeTopic, reassign, recordsIn, setTopic } from '../services/kafka-topics.ts'
 import { until } from '../services/processes.ts'
-import { type Plant, type PlantOptions, startPlant } from './plant.ts'
+import { clients, createKafkaSink, forever } from '../sinks/kafka-harness.ts'
+import { type Plant, startPlant } from './plant.ts'
 import { sized } from './sizes.ts'
 import { assertComplete } from './verdict.ts'
 
@@ -19,14 +21,18 @@ const partitions = [0, 1, 2]
 /** One write to Kafka is under way at a time, and is written again when Node-RED ends in it. */
 const batchRecords = 500
 
-/** Soak runs every test in both modes. */
-const modes = (inEveryRun: 'outbox' | 'confirm') => sized([inEveryRun], ['outbox', 'confirm'] as const)
+/** Soak runs every test in both modes and with both clients. */
+const legs = (delivery: 'outbox' | 'confirm', client: (typeof clients)[number]) =>
+  sized(
+    [{ delivery, client }],
+    clients.flatMap((client) => [{ delivery: 'outbox', client } as const, { delivery: 'confirm', client } as const]),
+  )
 
-for (const delivery of modes('confirm')) {
-  test(`the leader killed -9 under load, back again, and all leaders moved: nothing is lost (${delivery})`, {
+for (const { delivery, client } of legs('confirm', 'kafkajs')) {
+  test(`the leader killed -9 under load, back again, and all leaders moved: nothing is lost (${delivery}, ${client})`, {
     timeout: sized(240_000, 1_200_000),
   }, async () => {
-    await using plant = await start({ delivery })
+    await using plant = await start(delivery, client)
     const publishing = plant.publish({ ratePerSecond })
     await arrives(plant, 2 * ratePerSecond)
     assert.equal((await describeTopic(cluster.brokers, plant.kafkaTopic)).replicas, 3)
@@ -42,12 +48,12 @@ for (const delivery of modes('confirm')) {
   })
 }
 
-for (const delivery of modes('outbox')) {
-  test(`the first broker of the list down when Node-RED starts, and one whose partitions go to different brokers: nothing is lost (${delivery})`, {
+for (const { delivery, client } of legs('outbox', 'platformatic')) {
+  test(`the first broker of the list down when Node-RED starts, and one whose partitions go to different brokers: nothing is lost (${delivery}, ${client})`, {
     timeout: sized(240_000, 1_200_000),
   }, async () => {
     const [first, second, third] = cluster.nodes as [ClusterNode, ClusterNode, ClusterNode]
-    await using plant = await start({ delivery })
+    await using plant = await start(delivery, client)
     await createAssignedTopic(cluster.brokers, plant.kafkaTopic, [
       [second.id, first.id, third.id],
       [second.id, third.id, first.id],
@@ -72,11 +78,11 @@ for (const delivery of modes('outbox')) {
   })
 }
 
-for (const delivery of modes('confirm')) {
-  test(`too few replicas for min.insync.replicas for ${outageMs / 1000} s: nothing is confirmed, nothing is lost (${delivery})`, {
+for (const { delivery, client } of legs('confirm', 'platformatic')) {
+  test(`too few replicas for min.insync.replicas for ${outageMs / 1000} s: nothing is confirmed, nothing is lost (${delivery}, ${client})`, {
     timeout: sized(240_000, 600_000),
   }, async () => {
-    await using plant = await start({ delivery })
+    await using plant = await start(delivery, client)
     const publishing = plant.publish({ ratePerSecond })
     await arrives(plant, 2 * ratePerSecond)
     await setTopic(cluster.brokers, plant.kafkaTopic, 'min.insync.replicas', '3')
@@ -93,18 +99,44 @@ for (const delivery of modes('confirm')) {
   })
 }
 
+for (const client of clients) {
+  test(`a topic of others that has no leader keeps nobody from writing where there is one (${client})`, {
+    timeout: 120_000,
+  }, async () => {
+    const [safe, lonely] = [`safe-${client}`, `lonely-${client}`]
+    const ids = cluster.nodes.map(({ id }) => id)
+    const last = cluster.nodes.at(-1)!
+    await createAssignedTopic(cluster.brokers, safe, [ids])
+    await createAssignedTopic(cluster.brokers, lonely, [[last.id]])
+    await last.kill()
+    const isLonely = () =>
+      describeTopic(cluster.brokers, lonely).then(
+        () => false,
+        (error) => /no leader/.test(String(error)),
+      )
+    await until(isLonely, { what: 'a topic without leader', timeoutMs: 60_000 })
+    const sink = createKafkaSink({ cluster: { brokers: cluster.brokers, client }, sink: { topic: safe } })
+    await sink.open(forever)
+    await sink.write([sink.prepare(reading(1)).request], forever)
+    await sink.close()
+    await last.restart()
+    const stored = async () => (await recordsIn(cluster.brokers, safe).catch(() => 0)) === 1
+    await until(stored, { what: 'the record', timeoutMs: 60_000 })
+  })
+}
+
 const isDegraded = ({ fill, text = '' }: { readonly fill?: string; readonly text?: string }) =>
   fill === 'yellow' && text.includes('and 2 more misses brokers')
 
 /** With a topic of three replicas, made by the sink. */
-const start = (options: Pick<PlantOptions, 'delivery'>) =>
+const start = (delivery: 'outbox' | 'confirm', client: (typeof clients)[number]) =>
   startPlant({
-    ...options,
+    delivery,
     brokers: cluster.brokers,
     output: 'reading',
     qos: 1,
     mosquitto: { maxInflight: 0 },
-    properties: { sink: { replication: '3', deliveryTimeoutMs: '10 min' } },
+    properties: { kafka: { client }, sink: { replication: '3', deliveryTimeoutMs: '10 min' } },
   })
 
 /** Waits until Kafka has so many records more. */

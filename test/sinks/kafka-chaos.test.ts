@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { entriesOf, startRunner } from '../contract/runner-contract.ts'
 import { reading } from '../contract/sink-harness.ts'
 import { type Kafka, startKafka } from '../services/kafka.ts'
-import { createTopic, readTopic } from '../services/kafka-topics.ts'
+import { createTopic, readTopic, type StoredRecord } from '../services/kafka-topics.ts'
+import { temporaryDirectory, until } from '../services/processes.ts'
 import { startTcpProxy, type TcpProxy } from '../services/tcp-proxy.ts'
-import { createKafkaSink, forever } from './kafka-harness.ts'
+import { describeForClients, forever } from './kafka-harness.ts'
 
-describe('kafka-sink in front of a network that loses answers', () => {
+describeForClients('kafka-sink in front of a network that loses answers', (createKafkaSink) => {
   let kafka: Kafka
   let proxy: TcpProxy
   before(async () => {
@@ -21,45 +23,57 @@ describe('kafka-sink in front of a network that loses answers', () => {
     await kafka.stop()
   })
 
-  const open = async (options: { readonly [option: string]: unknown }) => {
+  const create = (options: { readonly [option: string]: unknown }) => {
     const cluster = { brokers: `127.0.0.1:${proxy.port}` }
-    const sink = createKafkaSink({ cluster, sink: { autoCreateTopics: false, ...options } })
+    return createKafkaSink({ cluster, sink: { autoCreateTopics: false, ...options } })
+  }
+  const open = async (options: { readonly [option: string]: unknown }) => {
+    const sink = create(options)
     await sink.open(forever)
     return sink
   }
 
-  for (const size of [10, 500]) {
-    it(`writes batches of ${size} once and in order per key while every answer of each 600th ms is lost`, async () => {
-      const topic = `chaos-${size}`
-      await createTopic(kafka.brokers, topic, 3)
-      const sink = await open({ topic, deliveryTimeoutMs: 60_000 })
-      const cutsBefore = proxy.cuts
-      const ends = Date.now() + 6000
-      const cutting = cutRepeatedly(proxy, ends)
-      let next = 0
-      while (Date.now() < ends) {
-        const records = Array.from({ length: size }, () => reading(next, { topic: `key${next++ % 5}` }))
-        const requests = records.map((record) => sink.prepare(record).request)
-        assert.deepEqual(await sink.write(requests, forever), { rejected: [] })
-        await sleep(2)
-      }
-      await cutting
-      await sink.close()
-      assert.ok(proxy.cuts - cutsBefore >= 6, `only ${proxy.cuts - cutsBefore} cuts`)
-      assert.ok(next >= 10 * size, `only ${next} records`)
-
-      const last = new Map<string | null, number>()
-      const seen = new Set<number>()
-      let [duplicated, inverted] = [0, 0]
-      for (const { key, value } of await readTopic(kafka.brokers, topic)) {
-        const n: number = JSON.parse(String(value)).n
-        if (seen.has(n)) duplicated++
-        if (n < (last.get(key) ?? -1)) inverted++
-        seen.add(n)
-        last.set(key, n)
-      }
-      assert.deepEqual({ lost: next - seen.size, duplicated, inverted }, { lost: 0, duplicated: 0, inverted: 0 })
-    })
+  for (const mode of ['confirm', 'outbox'] as const) {
+    for (const size of [10, 500]) {
+      it(`in mode ${mode} writes batches of ${size} once and in order per key while every answer of each 600th ms is lost`, async () => {
+        const topic = `chaos-${mode}-${size}`
+        await createTopic(kafka.brokers, topic, 3)
+        const directory = temporaryDirectory('kafka-chaos')
+        const running = startRunner(create({ topic, deliveryTimeoutMs: 60_000 }), mode, directory, {
+          batchRecords: size,
+        })
+        const isStored = () => !entriesOf(running)
+        let next = 0
+        const write = async () => {
+          const records = Array.from({ length: size }, () => reading(next, { topic: `key${next++ % 5}` }))
+          assert.notEqual((await running.submit(records)).status, 'released')
+        }
+        await write()
+        await until(isStored, { what: 'the first records', timeoutMs: 60_000 })
+        const { retries } = running.runner.snapshot()
+        const cutsBefore = proxy.cuts
+        const ends = Date.now() + 6000
+        const cutting = cutRepeatedly(proxy, ends)
+        while (Date.now() < ends) {
+          await write()
+          const hasRoom = () => (entriesOf(running) ?? 0) < 5 * size
+          await until(hasRoom, { what: 'room in the outbox', timeoutMs: 60_000, intervalMs: 2 })
+          await sleep(2)
+        }
+        await cutting
+        await until(isStored, { what: 'an empty outbox', timeoutMs: 60_000 })
+        const after = running.runner.snapshot()
+        assert.equal(after.retries, retries, `a session ended: ${after.lastFailure?.error.message}`)
+        await running.runner.close(5000)
+        assert.ok(proxy.cuts - cutsBefore >= 6, `only ${proxy.cuts - cutsBefore} cuts`)
+        assert.ok(next >= 10 * size, `only ${next} records`)
+        assert.deepEqual(account(await readTopic(kafka.brokers, topic), next), {
+          lost: 0,
+          duplicated: 0,
+          inverted: 0,
+        })
+      })
+    }
   }
 
   it('does not write again what a failed write has stored', async () => {
@@ -97,6 +111,20 @@ describe('kafka-sink in front of a network that loses answers', () => {
     }
   })
 })
+
+function account(stored: readonly StoredRecord[], published: number) {
+  const last = new Map<string | null, number>()
+  const seen = new Set<number>()
+  let [duplicated, inverted] = [0, 0]
+  for (const { key, value } of stored) {
+    const n: number = JSON.parse(String(value)).n
+    if (seen.has(n)) duplicated++
+    if (n < (last.get(key) ?? -1)) inverted++
+    seen.add(n)
+    last.set(key, n)
+  }
+  return { lost: published - seen.size, duplicated, inverted }
+}
 
 async function cutRepeatedly(proxy: TcpProxy, until: number): Promise<void> {
   while (Date.now() < until) {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, describe, it } from 'node:test'
+import { after, before, it } from 'node:test'
 import type { Record } from '../../src/core/record.ts'
 import { reading } from '../contract/sink-harness.ts'
 import { type Kafka, sharedKafka } from '../services/kafka.ts'
 import { createTopic, partitionsOf, readTopic } from '../services/kafka-topics.ts'
-import { createKafkaSink, forever } from './kafka-harness.ts'
+import { describeForClients, forever } from './kafka-harness.ts'
 
-describe('kafka-sink writes records', () => {
+describeForClients('kafka-sink writes records', (createKafkaSink) => {
   let kafka: Pick<Kafka, 'brokers' | 'stop'>
   before(async () => {
     kafka = await sharedKafka()

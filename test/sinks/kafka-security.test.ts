@@ -12,13 +12,13 @@ import { type Kafka, runKafkaTool, startKafka } from '../services/kafka.ts'
 import { createTopic, readTopic, reserveTopic } from '../services/kafka-topics.ts'
 import { runCommand, temporaryDirectory, until } from '../services/processes.ts'
 import { startTokenServer, type TokenServer, tokenClient, tokenScope, tokenSecret } from '../services/token-server.ts'
-import { createKafkaSink, forever } from './kafka-harness.ts'
+import { describeForClients, forever } from './kafka-harness.ts'
 
 type Raw = { readonly [option: string]: unknown }
 
 const sessionMs = 4000
 
-describe('kafka-sink at a secured cluster', () => {
+describeForClients('kafka-sink at a secured cluster', (createKafkaSink) => {
   let tokens: TokenServer
   let kafka: Kafka
   let certificates: Certificates

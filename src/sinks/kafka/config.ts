@@ -70,6 +70,13 @@ export const clusterFields = {
     when: token,
   }),
   ...tlsFields,
+  client: choice({
+    label: 'Client',
+    note: 'The library that talks to Kafka. "auto" takes platformatic where Node.js is new enough for it (22.22 or newer of its line, 24.6 and newer), else kafkajs, which needs about twice the CPU and compresses only with gzip.',
+    values: ['auto', 'platformatic', 'kafkajs'],
+    default: 'auto',
+    advanced: true,
+  }),
   connectTimeoutMs: duration({
     label: 'Connect timeout',
     note: 'How long a broker may take to accept the connection.',

@@ -6,6 +6,7 @@ import { sinkFields } from './config.ts'
 import { describeTopics } from './describe.ts'
 import { internalTopic, isTopicThere, isUnknownTopic, missingTopic, nestedErrors } from './errors.ts'
 import { followLeaders } from './follow-leaders.ts'
+import { Partitions } from './partitions.ts'
 import { disconnect, end, quiet, saslOptions } from './platformatic-connections.ts'
 import type { KafkaRequest } from './request.ts'
 
@@ -36,15 +37,14 @@ class PlatformaticClient implements KafkaClient {
   #parting: unknown
   /** Connections whose session is about to end. */
   readonly #expired = new Set<Connection>()
-  /** What has to be done once for keys and headers that requests share. */
-  readonly #hashes = new WeakMap<Buffer, number>()
+  readonly #partitions: Partitions
+  /** Encoded once for all requests that share them. */
   readonly #headers = new WeakMap<KafkaRequest['headers'], Map<Buffer, Buffer>>()
-  /** Records without key go to one partition per send. */
-  #keyless = 0
 
   constructor(library: Library, options: KafkaClientOptions) {
     this.#library = library
     this.#options = options
+    this.#partitions = new Partitions(options.hash)
   }
 
   async connect(): Promise<void> {
@@ -109,21 +109,12 @@ class PlatformaticClient implements KafkaClient {
   async #messages(producer: Producer, requests: readonly KafkaRequest[]): Promise<MessageToProduce[]> {
     const names = [...new Set(requests.map(({ topic }) => topic))]
     const { topics } = await producer.metadata({ topics: names, retries: 0 })
-    const keyless = this.#keyless++ & 0x7fffffff
+    const choose = this.#partitions.chooser()
     return requests.map((request) => {
-      const hash = request.key ? this.#hash(request.key) : keyless
       const partitions = topics.get(request.topic)?.partitionsCount
       if (!partitions) throw missingTopic(request.topic)
-      return this.#message(request, hash % partitions)
+      return this.#message(request, choose(request.key, partitions))
     })
-  }
-
-  #hash(key: Buffer): number {
-    const known = this.#hashes.get(key)
-    if (known !== undefined) return known
-    const hash = this.#options.hash(key)
-    this.#hashes.set(key, hash)
-    return hash
   }
 
   #message(request: KafkaRequest, partition: number): MessageToProduce {

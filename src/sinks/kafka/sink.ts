@@ -3,12 +3,12 @@ import type { Record } from '../../core/record.ts'
 import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
 import { createAccess, readPem } from './access.ts'
+import { createKafkaClient } from './choice.ts'
 import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
 import { type Broker, type ClusterConfig, type KafkaSinkConfig, parseBrokers, sinkFields } from './config.ts'
 import { classify, nameOfCluster } from './errors.ts'
 import { EventTimes } from './event-time.ts'
 import { keyHashes } from './partitioner.ts'
-import { createPlatformaticClient } from './platformatic.ts'
 import { createRequestBuilder, type KafkaRequest } from './request.ts'
 import { SchemaRegistry } from './schema-registry.ts'
 import { Collisions } from './topic-name.ts'
@@ -56,7 +56,7 @@ class KafkaSink implements Sink<KafkaRequest> {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    this.#client ??= await createPlatformaticClient(await this.#clientOptions())
+    this.#client ??= await createKafkaClient(this.#cluster.client, await this.#clientOptions())
     const client = this.#client
     await this.#untilAborted(signal, async () => {
       await client.connect().catch((error: unknown) => {

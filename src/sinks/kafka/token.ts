@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { text } from 'node:stream/consumers'
-import { getCACertificates, rootCertificates } from 'node:tls'
+import * as tls from 'node:tls'
 import { PipelineError } from '../../core/errors.ts'
 import { classify } from './errors.ts'
 
@@ -114,8 +114,8 @@ function post({ url, clientId, clientSecret, scope, ca, timeoutMs }: TokenServer
 /** RFC 6749, 2.3.1: both are form-encoded before they become Basic. */
 const encoded = (value: string) => new URLSearchParams([['', value]]).toString().slice(1)
 
-/** Those that count without `ca`; the function is new in Node.js 22.15. */
-const authorities = () => (getCACertificates as typeof getCACertificates | undefined)?.('default') ?? rootCertificates
+/** Those that count without `ca`. The function is new in Node.js 22.15: importing it by name would fail before. */
+const authorities = () => (tls as Partial<typeof tls>).getCACertificates?.('default') ?? tls.rootCertificates
 
 const timedOut = (error: Error) =>
   Object.assign(new Error('Request timed out', { cause: error }), { code: 'REQUEST_TIMED_OUT' })
