@@ -66,11 +66,8 @@ export class Tokens {
 
   #refusal(status: number, answer: Answer): PipelineError {
     const said = [answer.error, answer.error_description].filter((said) => typeof said === 'string')
-    const details = { target: this.#target, problem: [`status ${status}`, ...said].join(', ').slice(0, 300) }
-    if (status === 429) return new PipelineError('TARGET_THROTTLED', details)
-    if (status >= 500) return new PipelineError('TARGET_UNREACHABLE', details)
-    const isUnknownClient = status === 401 || answer.error === 'invalid_client'
-    return new PipelineError(isUnknownClient ? 'TARGET_AUTHENTICATION' : 'TARGET_UNSUPPORTED', details)
+    const problem = [`status ${status}`, ...said].join(', ').slice(0, 300)
+    return new PipelineError(refusalCode(status, answer), { target: this.#target, problem })
   }
 }
 
@@ -119,3 +116,9 @@ const authorities = () => (tls as Partial<typeof tls>).getCACertificates?.('defa
 
 const timedOut = (error: Error) =>
   Object.assign(new Error('Request timed out', { cause: error }), { code: 'REQUEST_TIMED_OUT' })
+
+function refusalCode(status: number, { error }: Answer) {
+  if (status === 429) return 'TARGET_THROTTLED'
+  if (status >= 500) return 'TARGET_UNREACHABLE'
+  return status === 401 || error === 'invalid_client' ? 'TARGET_AUTHENTICATION' : 'TARGET_UNSUPPORTED'
+}
