@@ -2,6 +2,7 @@ import path from 'node:path'
 import type { ConfigOf } from '../../src/config/fields.ts'
 import type { runnerFields } from '../../src/config/sink-fields.ts'
 import type { RecordRunner } from '../../src/core/sink-runner.ts'
+import { DrainFirst, isOutbox } from '../../src/outbox/drain-first.ts'
 import { OutboxRunner, type OutboxRunnerSnapshot } from '../../src/outbox/outbox-runner.ts'
 import { BurstSum } from './burst-sum.ts'
 import type { RowlineNode } from './register-node.ts'
@@ -14,7 +15,10 @@ export type DeliveryConfig = ConfigOf<ReturnType<typeof runnerFields>>
 /** What a sink's node may say about its runner, in either mode. */
 export type DeliverySnapshot = ReturnType<RecordRunner['snapshot']> & Partial<Pick<OutboxRunnerSnapshot, 'outbox'>>
 
-/** `confirm` is the sink's runner itself; `outbox` puts the disk in front of it. */
+/**
+ * `confirm` is the sink's runner itself, once it has forwarded what the node's outbox still holds; `outbox` puts the
+ * disk in front of it.
+ */
 export function inDeliveryMode(
   runner: RecordRunner,
   config: DeliveryConfig,
@@ -22,12 +26,10 @@ export function inDeliveryMode(
 ): RecordRunner {
   const { outboxPath } = config
   const directory = outboxPath === '' ? rowline.pathOf('outbox', node) : path.resolve(rowline.directory, outboxPath)
-  const isConfirm = config.delivery === 'confirm'
   const left = rowline.leftOutboxes.get(node.id)
   rowline.leftOutboxes.delete(node.id)
-  if (left && (isConfirm || left.directory !== directory))
-    node.warn(restText(left, 'this node, before it was changed,'))
-  if (isConfirm) return runner
+  if (left && left.directory !== directory) node.warn(restText(left, 'this node, before it was changed,'))
+  if (config.delivery === 'confirm' && !isOutbox(directory)) return runner
   const dropped = new BurstSum((entries) =>
     node.warn(`${count(entries)} readings were deleted unsent: the outbox ${directory} is full`),
   )
@@ -41,10 +43,12 @@ export function inDeliveryMode(
     whenFull: config.outboxWhenFull,
     onDropped: (entries: number) => dropped.add(entries),
   }
-  return new OutboxRunner(runner, options, (refused, then) => rejections.rejectLate(refused, then))
+  const outboxOver = (target: RecordRunner) =>
+    new OutboxRunner(target, options, (refused, then) => rejections.rejectLate(refused, then))
+  return config.delivery === 'confirm' ? new DrainFirst(runner, outboxOver) : outboxOver(runner)
 }
 
-/** A node that is removed, or is deployed with another outbox or none, leaves its files where they are. */
+/** A node that is removed, or is deployed with another outbox, leaves its files where they are. */
 export function noteRest(
   node: RowlineNode,
   { leftOutboxes }: Rowline,

@@ -1,6 +1,6 @@
 import { PipelineError } from '../../src/core/errors.ts'
 import { originalBytes } from '../../src/core/original-bytes.ts'
-import type { Payload, Qos, Record } from '../../src/core/record.ts'
+import { isPartitionCount, isTime, type Payload, type Qos, type Record } from '../../src/core/record.ts'
 import { type FlowMessage, HANDLE, ORIGIN, Origin, SHARED } from './handle.ts'
 
 /** One message per reading: the record's properties on the message itself. The flow may write to its bytes. */
@@ -64,13 +64,13 @@ function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
     qos: qos === 1 || qos === 2 ? (qos as Qos) : 0,
     retain: retain === true,
     dup: dup === true,
-    receivedAt: typeof receivedAt === 'number' ? receivedAt : Date.now(),
+    receivedAt: isTime(receivedAt) ? receivedAt : Date.now(),
   }
   if (origin?.filter !== undefined) record.filter = origin.filter
   if (origin?.node !== undefined) record.node = origin.node
   if (typeof route === 'string') record.route = route
   if (typeof to === 'string') record.to = to
-  if (typeof partitions === 'number') record.partitions = partitions
+  if (isPartitionCount(partitions)) record.partitions = partitions
   if (typeof tag === 'string') record.tag = tag
   if (origin) record.original = origin.bytes
   return record

@@ -7,7 +7,10 @@ import type { Rowline } from './rowline.ts'
 
 type Send = (messages: unknown) => void
 
-/** How long the branch of output 2 may take with a reading that comes from the outbox. */
+/**
+ * How long the branch of output 2 may take with a reading that comes from the outbox, whoever has it: it may lead back
+ * to the same outbox, which is full and waits for this very reading.
+ */
 const SETTLE_TIMEOUT_MS = 60_000
 
 /** Output 2 of a node, or its dead letters while output 2 is not wired. */
@@ -15,11 +18,13 @@ export class Rejections {
   readonly #node: Node & { wires?: readonly (readonly string[])[] }
   readonly #rowline: Rowline
   readonly #deadLetters: DeadLetters
+  readonly #settleTimeoutMs: number
   #count = 0
 
-  constructor(node: Node, rowline: Rowline) {
+  constructor(node: Node, rowline: Rowline, settleTimeoutMs = SETTLE_TIMEOUT_MS) {
     this.#node = node
     this.#rowline = rowline
+    this.#settleTimeoutMs = settleTimeoutMs
     this.#deadLetters = new DeadLetters(
       rowline.pathOf('dead-letter', node),
       node.id,
@@ -90,12 +95,14 @@ export class Rejections {
     const handle = tracker.track(message, {
       origin: originOf(rejected.record),
       batch: false,
-      timeoutMs: SETTLE_TIMEOUT_MS,
+      timeoutMs: this.#settleTimeoutMs,
       onFinished: ({ status }) => {
+        clearTimeout(deadline)
         if (status === 'accepted') then()
         else this.#store([rejected], then)
       },
     })
+    const deadline = setTimeout(() => tracker.abandon(handle), this.#settleTimeoutMs).unref()
     this.#node.send([null, message] as Parameters<Node['send']>[0])
     tracker.sent(handle)
   }

@@ -112,6 +112,10 @@ export const errorTable = {
     message:
       '{path} has reached its size limit of {limit} bytes. Move the finished files away, or raise "Disk limit" where the node has one.',
   },
+  FILE_TAKEN: {
+    disposition: 'config',
+    message: 'Another file sink writes {path}. Give this one another "File".',
+  },
 
   OUTBOX_LOCKED: {
     disposition: 'config',

@@ -39,6 +39,15 @@ export interface Record {
   readonly id?: string
 }
 
+/** A flow may put anything in the place of `receivedAt`. */
+export const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
+const mostPartitions = 10_000
+
+/** A flow may put anything in the place of `partitions`. */
+export const isPartitionCount = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= 1 && (value as number) <= mostPartitions
+
 /** Bytes as they are, text as UTF-8, everything else as JSON in which integers of any size are exact. */
 export function encodePayload(payload: Payload): Uint8Array {
   if (payload instanceof Uint8Array) return payload

@@ -127,6 +127,7 @@ export class Epoch {
   #end(): void {
     this.#ended = true
     this.#window.close()
+    this.#session.unfollow()
   }
 
   #createClient(): MqttClient {
@@ -181,18 +182,16 @@ export class Epoch {
     this.#serverSession = this.#session.number
   }
 
-  #arrive(publish: InboundPublish): void {
+  /** A repeat of what is in the flow is held as its first coming, so that its bytes are held once. */
+  #arrive(arrived: InboundPublish): void {
     if (this.#ended) return
-    const bytes = publish.payload.length + publish.topic.length
-    const entry = this.#window.admit(publish, bytes)
+    const earlier = this.#session.earlier(arrived)
+    const publish = earlier?.publish ?? arrived
+    const entry = this.#window.admit(publish, publish.payload.length + publish.topic.length)
     if (this.#window.full) this.#shim.pauseReading()
-    if (this.#session.wasReceived(publish)) {
-      this.#window.settle(entry)
-      return
-    }
     const settled = () => this.#window.settle(entry)
-    const earlier = publish.qos > 0 ? this.#session.earlier(publish) : undefined
-    if (earlier)
+    if (this.#session.wasReceived(arrived)) settled()
+    else if (earlier)
       earlier.whenSettled(({ status }) => (status === 'released' ? this.#redeliver(publish, settled) : settled()))
     else this.#handOver(publish, settled)
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { createDelivery, type Delivery, type Outcome } from '../core/delivery.ts'
 import type { InboundPublish } from './publish-decoder.ts'
 
@@ -7,15 +8,19 @@ export interface HandedOver {
   readonly delivery: Delivery
   /** Hears the outcome, at once if it is known. */
   whenSettled(listener: (outcome: Outcome) => void): void
+  /** Forgets every listener but the first, which is that of the connection that handed it over. */
+  unfollow(): void
 }
 
 /**
  * What must outlive one network connection: which packet ids are handed over and not yet acknowledged on the wire, and
- * which QoS 2 ids are answered with PUBREC and wait for their PUBREL [MQTT-4.3.3-2].
+ * which QoS 2 ids are answered with PUBREC and wait for their PUBREL [MQTT-4.3.3-2]. Only a PUBLISH with DUP can be a
+ * repeat [MQTT-3.3.1-1]: one without it is new, whatever else it resembles.
  */
 export class InboundSession {
   readonly #unacknowledged = new Map<number, HandedOver>()
-  readonly #received = new Map<number, InboundPublish>()
+  /** Digests, because a server without a limit may have sent any number of messages before its first PUBREL. */
+  readonly #received = new Map<number, string>()
   #number = 0
 
   /** Which session of the server this is: they are counted. */
@@ -36,23 +41,29 @@ export class InboundSession {
    */
   wasReceived(publish: InboundPublish): boolean {
     const received = this.#received.get(publish.packetId)
-    return publish.qos === 2 && received !== undefined && isEqual(received, publish)
+    return publish.dup && publish.qos === 2 && received !== undefined && received === digestOf(publish)
   }
 
   /**
    * The first hand-over of a message that the server sends again. Only one whose acknowledgement never left counts:
    * otherwise the server may have given the id to a new message that happens to be equal. An expired message's id may
-   * be given away too, so topic and payload must be the same.
+   * be given away too, so QoS, topic and payload must be the same.
    */
   earlier(publish: InboundPublish): HandedOver | undefined {
     const known = this.#unacknowledged.get(publish.packetId)
-    return known && isEqual(known.publish, publish) ? known : undefined
+    return publish.dup && known && isEqual(known.publish, publish) ? known : undefined
   }
 
   add(publish: InboundPublish): HandedOver {
     const handedOver = handOver(publish)
     if (publish.qos > 0) this.#unacknowledged.set(publish.packetId, handedOver)
+    this.#received.delete(publish.packetId)
     return handedOver
+  }
+
+  /** The connection has ended: nothing that came again over it is waited for any longer. */
+  unfollow(): void {
+    for (const handedOver of this.#unacknowledged.values()) handedOver.unfollow()
   }
 
   /** The PUBACK or PUBREC is about to leave: from here on the server may use the id again. */
@@ -60,7 +71,7 @@ export class InboundSession {
     const { qos, packetId } = publish
     if (qos === 0) return
     this.#unacknowledged.delete(packetId)
-    if (qos === 2) this.#received.set(packetId, publish)
+    if (qos === 2) this.#received.set(packetId, digestOf(publish))
   }
 
   /** Nobody has it any longer: when the server sends it again it is handed over again. */
@@ -74,7 +85,12 @@ export class InboundSession {
 }
 
 function isEqual(a: InboundPublish, b: InboundPublish): boolean {
-  return a.topic === b.topic && a.payload.equals(b.payload)
+  return a.qos === b.qos && a.topic === b.topic && a.payload.equals(b.payload)
+}
+
+/** A cryptographic one: nobody can publish a message that is taken for another and never handed over. */
+function digestOf({ topic, payload }: InboundPublish): string {
+  return createHash('sha256').update(`${topic.length} ${topic}`).update(payload).digest('base64')
 }
 
 export function handOver(publish: InboundPublish): HandedOver {
@@ -90,5 +106,6 @@ export function handOver(publish: InboundPublish): HandedOver {
       if (outcome) listener(outcome)
       else listeners.push(listener)
     },
+    unfollow: () => void listeners.splice(1),
   }
 }

@@ -19,8 +19,18 @@ export interface PacketReceiver {
 }
 
 const CONTINUES = 0x80
-/** CONNACK, PUBLISH, the four answers to one, SUBACK, UNSUBACK, PINGRESP. */
-const SENT_BY_SERVERS: ReadonlySet<number> = new Set([2, 3, 4, 5, 6, 7, 9, 11, 13])
+/** Least and most remaining length of what servers send, by packet type (sections 3.2 to 3.13). */
+const LENGTHS: ReadonlyMap<number, readonly [least: number, most: number]> = new Map([
+  [2, [2, 2]], // CONNACK
+  [3, [0, Infinity]], // PUBLISH, which is looked at more closely
+  [4, [2, 2]], // PUBACK
+  [5, [2, 2]], // PUBREC
+  [6, [2, 2]], // PUBREL
+  [7, [2, 2]], // PUBCOMP
+  [9, [3, Infinity]], // SUBACK
+  [11, [2, 2]], // UNSUBACK
+  [13, [0, 0]], // PINGRESP
+])
 
 /**
  * Cuts the byte stream of an MQTT 3.1.1 server into packets and decodes the PUBLISHes (section 3.3) itself, because
@@ -72,9 +82,9 @@ export class PublishDecoder {
     if (end > bytes.length) return this.#keep(bytes, start, end - start)
     const header = bytes[start]!
     const type = header >> 4
+    assertLength(type, remaining)
     if (type === 3) this.#publish(bytes, header, cursor, end)
-    else if (type === 6 && remaining === 2) this.#receiver.pubrel(bytes.readUInt16BE(cursor))
-    else if (!SENT_BY_SERVERS.has(type)) throw violation(`a packet of type ${type}`)
+    else if (type === 6) this.#receiver.pubrel(bytes.readUInt16BE(cursor))
     else this.#receiver.other(type, bytes.subarray(start, end))
     return end
   }
@@ -111,6 +121,14 @@ export class PublishDecoder {
     this.#lastTopic = bytes.toString('utf8', start, end)
     return this.#lastTopic
   }
+}
+
+/** MQTT.js relies on it: it answers a PUBREL without a packet id by throwing. */
+function assertLength(type: number, remaining: number): void {
+  const lengths = LENGTHS.get(type)
+  if (!lengths) throw violation(`a packet of type ${type}`)
+  if (remaining < lengths[0] || remaining > lengths[1])
+    throw violation(`a packet of type ${type} with a remaining length of ${remaining}`)
 }
 
 function violation(problem: string): PipelineError {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import { Duplex, type Writable } from 'node:stream'
 import { type PacketReceiver, PublishDecoder } from './publish-decoder.ts'
 
 export interface ShimReceiver extends Omit<PacketReceiver, 'other'> {
@@ -26,7 +26,7 @@ export class StreamShim extends Duplex {
       publish: (packet) => receiver.publish(packet),
       pubrel: (packetId) => receiver.pubrel(packetId),
       other: (type, packet) => {
-        if (type === CONNACK && packet[3] === 0) receiver.connack((packet[2]! & 1) === 1)
+        if (type === CONNACK && packet.at(-1) === 0) receiver.connack((packet.at(-2)! & 1) === 1)
         this.push(Buffer.from(packet))
       },
     })
@@ -80,6 +80,23 @@ export class StreamShim extends Duplex {
       socket.end(packet)
       socket.resume()
     })
+  }
+
+  /**
+   * What MQTT.js throws while it handles a packet ends the connection. Left alone it would end the process: either Node
+   * passes it to the parser as an `error` that MQTT.js does not listen for, or it is thrown in a tick of its own.
+   */
+  override pipe<T extends NodeJS.WritableStream>(destination: T, options?: { end?: boolean }): T {
+    const parser = destination as unknown as Writable
+    const write = parser._write
+    parser._write = (...args) => {
+      try {
+        write.apply(parser, args)
+      } catch (error) {
+        this.destroy(error as Error)
+      }
+    }
+    return super.pipe(destination, options)
   }
 
   override _read(): void {}

@@ -14,7 +14,7 @@ export interface OpenFile {
   write(bytes: Uint8Array, position: number): Promise<number>
   truncate(bytes: number): Promise<void>
   size(): Promise<number>
-  /** fdatasync: what was written, and the size needed to read it, survive a power cut. */
+  /** fdatasync: what was written, and the size needed to read it, survive a power cut. Fails when the file is deleted. */
   sync(): Promise<void>
   close(): Promise<void>
 }
@@ -86,18 +86,23 @@ class NodeFile implements OpenFile {
     return called((done) => fs.ftruncate(this.#fd, bytes, done))
   }
 
-  size(): Promise<number> {
-    return new Promise((resolve, reject) =>
-      fs.fstat(this.#fd, (error, stats) => (error ? reject(error) : resolve(stats.size))),
-    )
+  async size(): Promise<number> {
+    return (await this.#stat()).size
   }
 
-  sync(): Promise<void> {
-    return called((done) => fs.fdatasync(this.#fd, done))
+  async sync(): Promise<void> {
+    await called((done) => fs.fdatasync(this.#fd, done))
+    if ((await this.#stat()).nlink === 0) throw new Error('somebody has deleted the file that is written to')
   }
 
   close(): Promise<void> {
     return called((done) => fs.close(this.#fd, done))
+  }
+
+  #stat(): Promise<fs.Stats> {
+    return new Promise((resolve, reject) =>
+      fs.fstat(this.#fd, (error, stats) => (error ? reject(error) : resolve(stats))),
+    )
   }
 }
 

@@ -31,6 +31,11 @@ const OUTBOX_HANGS_MS = 1000
 /** Batches on their way to the target at a time: one is written while the next is made ready. */
 const IN_FLIGHT = 4
 
+interface Submitted {
+  readonly entries: readonly Uint8Array[]
+  readonly onSettled: (settled: Settled) => void
+}
+
 interface Forwarded {
   readonly last: number
   done: boolean
@@ -45,11 +50,11 @@ export class OutboxRunner implements RecordRunner {
   readonly #options: OutboxRunnerOptions
   readonly #refused: (refused: readonly Refused[], then: () => void) => void
   readonly #abort = new AbortController()
-  readonly #waiting: { readonly entries: readonly Uint8Array[]; readonly onSettled: (settled: Settled) => void }[] = []
+  /** In order. They outlive an outbox that is lost before it has stored them. */
+  readonly #unsettled = new Set<Submitted>()
   readonly #forwarded: Forwarded[] = []
   #room: (() => void) | undefined
   #outbox: Outbox | undefined
-  #opening: Promise<void> | undefined
   #running: Promise<void> | undefined
   #error: PipelineError | undefined
 
@@ -65,8 +70,7 @@ export class OutboxRunner implements RecordRunner {
 
   start(): void {
     this.#runner.start()
-    this.#opening ??= this.#open()
-    this.#running ??= this.#opening.then(() => this.#forward())
+    this.#running ??= this.#run()
   }
 
   /** `onSettled` says `stored` when every record survives a power cut; never after `close`. */
@@ -101,19 +105,37 @@ export class OutboxRunner implements RecordRunner {
     this.#room?.()
     await this.#runner.close(Math.max(0, graceMs - OUTBOX_CLOSE_MS))
     if (this.#running) await within(OUTBOX_HANGS_MS, this.#running)
-    for (const { onSettled } of this.#waiting.splice(0)) onSettled({ status: 'released' })
     await this.#outbox?.close(1000)
+    for (const { onSettled } of this.#unsettled) onSettled({ status: 'released' })
+    this.#unsettled.clear()
   }
 
   #append(entries: readonly Uint8Array[], onSettled: (settled: Settled) => void): void {
-    const outbox = this.#outbox
-    if (this.#abort.signal.aborted) onSettled({ status: 'released' })
-    else if (!outbox) this.#waiting.push({ entries, onSettled })
-    else if (entries.length === 0) onSettled({ status: 'stored', ids: () => [] })
-    else
-      outbox.append(entries, (first) =>
-        onSettled({ status: 'stored', ids: () => entries.map((_, i) => recordId(outbox, first + i)) }),
-      )
+    if (this.#abort.signal.aborted) {
+      onSettled({ status: 'released' })
+      return
+    }
+    const submitted = { entries, onSettled }
+    this.#unsettled.add(submitted)
+    if (this.#outbox) this.#store(this.#outbox, submitted)
+  }
+
+  #store(outbox: Outbox, submitted: Submitted): void {
+    const { entries, onSettled } = submitted
+    const stored = (ids: () => readonly string[]) => {
+      if (this.#unsettled.delete(submitted)) onSettled({ status: 'stored', ids })
+    }
+    if (entries.length === 0) stored(() => [])
+    else outbox.append(entries, (first) => stored(() => entries.map((_, i) => recordId(outbox, first + i))))
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort
+    while (!signal.aborted) {
+      await this.#open()
+      await this.#forward()
+      if (!signal.aborted) await this.#leave()
+    }
   }
 
   async #open(): Promise<void> {
@@ -124,12 +146,22 @@ export class OutboxRunner implements RecordRunner {
         if (signal.aborted) return void (await outbox.close(0))
         this.#outbox = outbox
         this.#error = undefined
-        for (const { entries, onSettled } of this.#waiting.splice(0)) this.#append(entries, onSettled)
+        outbox.lost.addEventListener('abort', () => this.#room?.(), { once: true })
+        for (const submitted of [...this.#unsettled]) this.#store(outbox, submitted)
         return
       } catch (error) {
         await this.#failed(error, failures)
       }
     }
+  }
+
+  /** The lock is lost. What was handed out and is not confirmed is handed out again by the next outbox. */
+  async #leave(): Promise<void> {
+    const outbox = this.#outbox!
+    this.#error = outbox.snapshot().error
+    this.#outbox = undefined
+    this.#forwarded.length = 0
+    await outbox.close(OUTBOX_HANGS_MS)
   }
 
   async #forward(): Promise<void> {
@@ -189,7 +221,8 @@ export class OutboxRunner implements RecordRunner {
   #untilRoom(): Promise<void> {
     return new Promise((resolve) => {
       this.#room = () => {
-        if (this.#forwarded.length >= IN_FLIGHT && !this.#abort.signal.aborted) return
+        const isOver = this.#abort.signal.aborted || this.#outbox!.lost.aborted
+        if (this.#forwarded.length >= IN_FLIGHT && !isOver) return
         this.#room = undefined
         resolve()
       }

@@ -76,6 +76,8 @@ interface Parts {
  * What was stored is never left out unless the disk has lost it, and then it is counted and its file named.
  */
 export class Outbox {
+  /** Aborted when the directory is no longer ours: nothing more is stored or handed out, and all that is left is to close. */
+  readonly lost: AbortSignal
   readonly #parts: Parts
   readonly #retention: Retention
   readonly #outlet: Outlet
@@ -117,21 +119,21 @@ export class Outbox {
     const { id, segments, confirmed, next } = recovered
     const place = { files, directory, id, seed: seedOf(id), troubles }
     const onDropped = options.onDropped ?? (() => {})
+    this.lost = lock.lost
     this.#parts = parts
     this.#budget = budget
-    const retention = new Retention({ ...place, limits: options, segmentBytes, onDropped }, segments, confirmed)
+    const limits = { limits: options, segmentBytes, onDropped, onConfirmed: () => this.#writer.look() }
+    const retention = new Retention({ ...place, ...limits }, segments, confirmed)
     const replay = new Replay({ ...place, damage, patience, segments: () => retention.segments })
     const outlet = new Outlet(retention, replay, memoryBytes, budget)
     this.#retention = retention
     this.#outlet = outlet
-    const { backoff } = patience
-    const { maxBytes } = options
-    const groupBytes = Math.min(mostGroupBytes, maxBytes / share)
+    const groupBytes = Math.min(mostGroupBytes, options.maxBytes / share)
     this.#writer = new Writer(
       {
         ...place,
-        backoff,
-        maxBytes,
+        backoff: patience.backoff,
+        maxBytes: options.maxBytes,
         groupBytes,
         retention,
         latencies,
@@ -139,7 +141,7 @@ export class Outbox {
       },
       next,
     )
-    lock.lost.addEventListener('abort', () => this.#lockLost(directory), { once: true })
+    this.lost.addEventListener('abort', () => this.#lockLost(directory), { once: true })
   }
 
   /** Names this outbox for good: `id` and a position together name an entry. */
@@ -187,7 +189,6 @@ export class Outbox {
   /** Everything handed out up to and including `position` is done. */
   confirm(position: number): void {
     this.#outlet.confirm(position)
-    this.#writer.look()
   }
 
   /** Hands out again everything that is not confirmed. Not while a `take` is under way. */

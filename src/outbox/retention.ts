@@ -21,6 +21,8 @@ interface Setting {
   readonly limits: Limits
   readonly segmentBytes: number
   readonly onDropped: (entries: number) => void
+  /** There may be room again. */
+  readonly onConfirmed: () => void
   readonly troubles: Troubles
 }
 
@@ -127,6 +129,7 @@ export class Retention {
     this.ages.forget(this.#confirmed + 1)
     this.#release()
     this.#schedule()
+    this.#setting.onConfirmed()
   }
 
   /** Touches no file from now on. */

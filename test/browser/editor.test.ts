@@ -255,7 +255,7 @@ test('pasted settings of a Kafka client fill sink and cluster, and each says wha
     ...['security.protocol', 'sasl.mechanism', 'sasl.username', 'sasl.password'].map(
       (key) => `${key} Belongs to the kafka cluster: paste the same text there.`,
     ),
-    'compression.type not applied: Compression must be one of none, gzip',
+    'compression.type not applied: Compression must be one of none, gzip, snappy, lz4, zstd',
     'linger.ms set: Linger',
     'partitioner set: Partitioner',
     'allow.auto.create.topics set: Create topics',
@@ -284,6 +284,8 @@ test('pasted settings of a Kafka client fill sink and cluster, and each says wha
   assert.deepEqual(await (await nodeRed.request(path)).json(), {
     user: 'bridge',
     has_password: true,
+    tokenClientId: '',
+    has_tokenClientSecret: false,
     has_passphrase: false,
   })
   assert.doesNotMatch(JSON.stringify(flow), /secret words/)

@@ -52,7 +52,7 @@ async function killedLives(plan: readonly (Strike | undefined)[], early = false)
     return startProcess(process.execPath, [child, JSON.stringify(all)], { name: 'child' })
   }
   await createSession(broker.port, settings.clientId, [settings.filter])
-  await using flood = startFlood({ port: broker.port, topics, qos: 1, ratePerSecond: 500 })
+  await using flood = startFlood({ port: broker.port, topics, qos: 1, ratePerSecond: 300 })
   const lives: string[] = []
   for (const strike of plan) lives.push(await lifeOf(start(strike), strike))
   const last = start()
@@ -117,7 +117,7 @@ const clean = { deadLettered: 0, held: 0, lost: 0, duplicated: 0, outOfOrder: 0,
 
 for (let round = 1; round <= rounds; round++)
   test(`${kills} kill -9 of source, outbox and sink lose nothing, and each next process goes on by itself (${round})`, {
-    timeout: 600_000,
+    timeout: 800_000,
   }, async () => {
     const { died, lives, ...result } = await killedLives(strikes(kills))
     process.stderr.write(`${table(died)}at any moment: ${died.get('at any moment')}\n`)

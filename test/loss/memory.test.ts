@@ -95,6 +95,7 @@ function bounded(what: string, { options, publish: load, stallMs = stallBoundMs 
     await createTopic(kafka.brokers, plant.kafkaTopic, 3, { 'max.message.bytes': String(16 * megabyte) })
     const small = await publish(plant, { first: 0, count: warmUp, payload: padded(500) })
     await acknowledged(plant, warmUp)
+    assert.match(plant.nodeRed.log(), /stall of \d+ ms/, 'the probe sees what the start of Node-RED takes')
     const [before, logged] = [residentBytes(plant), plant.nodeRed.log().length]
     const peak = watchPeak(plant)
     const published = await load(plant)

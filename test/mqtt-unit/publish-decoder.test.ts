@@ -140,6 +140,17 @@ test('what breaks the protocol throws a sentence about it, before anything of th
     ['PINGREQ', [0xc0, 0], /packet of type 12/],
     ['DISCONNECT', [0xe0, 0], /packet of type 14/],
     ['packet type 15', [0xf0, 0], /packet of type 15/],
+    ['CONNACK without a return code', [0x20, 1, 0], /type 2 with a remaining length of 1/],
+    ['CONNACK of MQTT 5', [0x20, 3, 0, 0, 0], /type 2 with a remaining length of 3/],
+    ['PUBACK with a reason code', [0x40, 3, 0, 1, 0], /type 4 with a remaining length of 3/],
+    ['PUBREC with half an id', [0x50, 1, 0], /type 5 with a remaining length of 1/],
+    ['PUBREL without its id', [0x62, 0], /type 6 with a remaining length of 0/],
+    ['PUBREL with half an id', [0x62, 1, 0x78], /type 6 with a remaining length of 1/],
+    ['PUBREL with a reason code', [0x62, 3, 0, 1, 0], /type 6 with a remaining length of 3/],
+    ['PUBCOMP without its id', [0x70, 0], /type 7 with a remaining length of 0/],
+    ['SUBACK without a return code', [0x90, 2, 0, 1], /type 9 with a remaining length of 2/],
+    ['UNSUBACK without its id', [0xb0, 0], /type 11 with a remaining length of 0/],
+    ['PINGRESP with a body', [0xd0, 1, 0], /type 13 with a remaining length of 1/],
   ]
   for (const [what, bytes, reason] of wrong)
     for (const most of [1, 100])

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import { Writable } from 'node:stream'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { StreamShim } from '../../src/mqtt/stream-shim.ts'
@@ -51,6 +52,33 @@ test('a refused CONNACK begins nothing', async () => {
   await wait(30)
   assert.deepEqual(at.seen, [])
 })
+
+test('a CONNACK whose length has a superfluous byte begins with what it says', async () => {
+  using at = await pair()
+  at.shim.resume()
+  at.peer.write(Buffer.from([0x20, 0x82, 0, 1, 0, 0x30, 3, 0, 1, 97]))
+  while (at.seen.length < 2) await wait(5)
+  assert.deepEqual(at.seen, ['connack true', 'a'])
+})
+
+for (const isPipedLate of [false, true]) {
+  test(`what the reader throws is an error of the shim, ${isPipedLate ? 'also of bytes that waited for it' : 'and of nobody else'}`, async () => {
+    using at = await pair()
+    const thrown = new Error('from the parser')
+    const reader = new Writable({
+      write() {
+        throw thrown
+      },
+    })
+    const pingresp = Buffer.from([0xd0, 0])
+    if (isPipedLate) at.peer.write(pingresp)
+    while (isPipedLate && at.shim.readableLength === 0) await wait(5)
+    const ended = once(at.shim, 'close').then(() => 'closed', String)
+    at.shim.pipe(reader)
+    if (!isPipedLate) setTimeout(() => at.peer.write(pingresp), 20)
+    assert.equal(await ended, String(thrown))
+  })
+}
 
 test('silence counts from the moment reading goes on', async () => {
   using at = await pair()

@@ -114,6 +114,68 @@ test('QoS 2: an id that comes again after PUBREC is not handed over, on this con
   assert.deepEqual(at.collector.texts, ['a', 'b', 'a', 'b'], 'a forgotten session takes its ids with it')
 })
 
+for (const qos of [1, 2] as const) {
+  test(`QoS ${qos}: without DUP it is a new message, however equal, also on the next connection of the session`, async () => {
+    await using at = await stage()
+    at.link.send(publish(1, 'alive', qos))
+    await at.collector.count(1)
+    at.link.cut()
+    const next = await at.broker.connection(2)
+    next.send(publish(1, 'alive', qos))
+    await at.collector.count(2)
+    at.collector.taken[0]!.settle()
+    await wait(30)
+    assert.deepEqual(next.answers(), [], 'the new one is not settled')
+    at.collector.taken[1]!.settle()
+    await answered(next, [qos === 1 ? 'puback 1' : 'pubrec 1'])
+  })
+
+  test(`QoS ${qos}: one that comes again and again over one connection is handed over once, and each is answered`, async () => {
+    await using at = await stage()
+    at.link.send(publish(1, 'a', qos), publish(1, 'a', qos, true), publish(1, 'a', qos, true), publish(2, 'b', qos))
+    const [a, b] = await at.collector.count(2)
+    b!.settle()
+    a!.settle()
+    await answered(
+      at.link,
+      [1, 1, 1, 2].map((id) => `${qos === 1 ? 'puback' : 'pubrec'} ${id}`),
+    )
+    assert.deepEqual(at.collector.texts, ['a', 'b'])
+  })
+}
+
+test('QoS 2: an equal message without DUP under an id that was answered is new, and stays so when it comes again', async () => {
+  await using at = await stage()
+  at.link.send(publish(1, 'alive', 2))
+  const [first] = await at.collector.count(1)
+  first!.settle()
+  await answered(at.link, ['pubrec 1'])
+  at.link.cut()
+  const second = await at.broker.connection(2)
+  second.send(publish(1, 'alive', 2))
+  await at.collector.count(2)
+  second.cut()
+  const third = await at.broker.connection(3)
+  third.send(publish(1, 'alive', 2, true))
+  await until(() => at.own.connection.status.unacknowledged === 1, { what: 'the repeat' })
+  await wait(30)
+  assert.deepEqual([at.collector.texts.length, third.answers()], [2, []])
+  at.collector.taken[1]!.settle()
+  await answered(third, ['pubrec 1'])
+})
+
+test('an equal message under the id of one with another QoS is new, and answered as its own QoS wants', async () => {
+  await using at = await stage()
+  at.link.send(publish(1, 'a', 1))
+  await at.collector.count(1)
+  at.link.cut()
+  const next = await at.broker.connection(2)
+  next.send(publish(1, 'a', 2, true))
+  await at.collector.count(2)
+  at.collector.settleAll()
+  await answered(next, ['pubrec 1'])
+})
+
 test('QoS 1 and 2 mixed: answers leave in the order of the PUBLISHes', async () => {
   await using at = await stage()
   at.link.send(publish(5, 'a', 2), publish(3, 'b'), publish(4, 'c', 2), publish(9, 'd'))
@@ -170,6 +232,8 @@ test('what breaks the protocol ends the connection with that reason, and the nex
     ['packet id 0', Buffer.from([0x32, 5, 0, 1, 97, 0, 0]), /packet id 0/],
     ['a length of five bytes', Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 1]), /remaining length/],
     ['a packet of a client', Buffer.from([0xc0, 0]), /type 12/],
+    ['a PUBREL without its packet id', Buffer.from([0x62, 0]), /type 6 with a remaining length of 0/],
+    ['a PUBREL with half a packet id', Buffer.from([0x62, 1, 0x78]), /type 6 with a remaining length of 1/],
     ['a SUBACK with an impossible code', Buffer.from([0x90, 3, 0, 1, 3]), /[Ss]uback/],
     ['flags that PINGRESP may not have', Buffer.from([0xd4, 0]), /./],
   ]

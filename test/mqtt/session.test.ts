@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type FakeBroker, startFakeBroker } from '../services/fake-broker.ts'
+import { startMosquitto } from '../services/mosquitto.ts'
 import { until } from '../services/processes.ts'
+import { createSession, publishNumbered } from '../services/publisher.ts'
+import { startTcpProxy } from '../services/tcp-proxy.ts'
 import { Collector, type Connected, connect, options, released, subscribed } from './harness.ts'
 
 interface Stage extends AsyncDisposable {
@@ -176,3 +179,31 @@ test('fifty equal messages are fifty, also when acknowledgements are lost in bet
   await until(() => at.acknowledged().length === 100, { what: '100 acknowledgements' })
   assert.equal(at.collector.taken.length, 100)
 })
+
+for (const qos of [1, 2] as const) {
+  test(`QoS ${qos}: mosquitto sends again with DUP, after cuts and after its restart: nothing is handed over twice`, async (t) => {
+    await using mosquitto = await startMosquitto({ persistence: true, maxInflight: 0 })
+    const proxy = await startTcpProxy({ target: mosquitto.port })
+    t.after(() => proxy.close())
+    const mine = options(proxy.port)
+    await createSession(mosquitto.port, mine.clientId, ['s'], qos)
+    await using own = connect(mine, new Collector(['s'], { qos }))
+    const { connection, collector } = own
+    await publishNumbered({ port: mosquitto.port, topics: ['s'], count: 50, qos })
+    await collector.count(50)
+    const isGone = () => until(() => connection.status.phase !== 'connected', { what: 'the end of the connection' })
+    const allAgain = () => until(() => connection.status.unacknowledged === 50, { what: 'all of them again' })
+    await proxy.refuse()
+    await isGone()
+    await proxy.heal()
+    await allAgain()
+    await mosquitto.stop()
+    await isGone()
+    await mosquitto.restart()
+    await allAgain()
+    assert.equal(collector.taken.length, 50)
+    collector.settleAll()
+    await until(() => connection.status.unacknowledged === 0, { what: 'the acknowledgements' })
+    await connection.close()
+  })
+}

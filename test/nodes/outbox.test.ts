@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { readdirSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -172,17 +172,42 @@ test('a removed node warns, keeps its files, and a sink with that outbox folder 
   assert.deepEqual(await linesIn('file', 5), numbered(5))
 })
 
-for (const changed of [{ delivery: 'confirm' }, { outboxPath: 'elsewhere' }])
-  test(`a node that becomes ${JSON.stringify(changed)} says what it leaves in the outbox it had`, async () => {
-    await deploy(flow(['kafka'], kafkaSink('down')))
-    for (const payload of numbered(5)) publish(payload)
-    await acknowledged(5)
-    const folder = join(nodeRed.userDir, 'rowline', 'outbox', builder.id('kafka'))
-    const warning = `before it was changed, still wait in its outbox. The files stay in ${folder}`
-    await deploy(flow(['kafka'], kafkaSink('down', { lingerMs: '1 ms' })))
-    assert.ok(!nodeRed.log().includes(warning))
-    await deploy(flow(['kafka'], kafkaSink('down', changed)))
-    assert.ok(nodeRed.log().includes(`5 readings of this node, ${warning}`))
+test('a node that becomes {"outboxPath":"elsewhere"} says what it leaves in the outbox it had', async () => {
+  await deploy(flow(['kafka'], kafkaSink('down')))
+  for (const payload of numbered(5)) publish(payload)
+  await acknowledged(5)
+  const folder = join(nodeRed.userDir, 'rowline', 'outbox', builder.id('kafka'))
+  const warning = `before it was changed, still wait in its outbox. The files stay in ${folder}`
+  await deploy(flow(['kafka'], kafkaSink('down', { lingerMs: '1 ms' })))
+  assert.ok(!nodeRed.log().includes(warning))
+  await deploy(flow(['kafka'], kafkaSink('down', { outboxPath: 'elsewhere' })))
+  assert.ok(nodeRed.log().includes(`5 readings of this node, ${warning}`))
+})
+
+for (const isRestarted of [false, true])
+  test(`a node that becomes {"delivery":"confirm"} ${isRestarted ? 'with a restart' : 'by a deploy'} first forwards what its outbox holds`, async () => {
+    const topic = `t${randomUUID().slice(0, 8)}`
+    await createTopic(kafka.brokers, topic, 1)
+    const values = { topic, keyTemplate: '' }
+    await deploy(flow(['kafka'], kafkaSink('down', values)))
+    const payloads = numbered(40)
+    for (const payload of payloads.slice(0, 20)) publish(payload)
+    await acknowledged(20)
+    const changed = flow(['kafka'], kafkaSink('down', { ...values, delivery: 'confirm' }))
+    if (isRestarted) {
+      await nodeRed.kill9()
+      writeFileSync(join(nodeRed.userDir, 'flows.json'), JSON.stringify(changed))
+      await nodeRed.restart()
+    } else await deploy(changed)
+    await outboxIs(20)
+    for (const payload of payloads.slice(20)) publish(payload)
+    await wait(500)
+    assert.equal(session.acknowledged.length, 20)
+    await deploy(flow(['kafka'], kafkaSink('up', { ...values, delivery: 'confirm' })))
+    await acknowledged(40)
+    const values40 = (await readTopic(kafka.brokers, topic, { count: 40 })).map(({ value }) => value!.toString())
+    assert.deepEqual([...new Set(values40)], payloads)
+    await nodeRed.statusIs(builder.id('kafka'), ({ text }) => text?.includes('outbox') === false)
   })
 
 test('output 1 sends a receipt of what is stored', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Outbox, type OutboxOptions } from '../../src/outbox/outbox.ts'
+import { segmentHeaderBytes } from '../../src/outbox/segment.ts'
 import { never, numberIn, options, payload } from './ledger.ts'
 import { failure, SimulatedDisk } from './simulated-disk.ts'
 
@@ -42,6 +43,21 @@ test('a full outbox that blocks stores nothing more, says so, and goes on as soo
     Array.from({ length: 40 }, (_, i) => i + 1),
   )
   assert.equal(outbox.snapshot().error, undefined)
+  await outbox.close(1000)
+})
+
+test('a full outbox that blocks goes on when what it holds turns out to be unreadable', async () => {
+  const disk = new SimulatedDisk(1)
+  const before = await open(disk)
+  for (let number = 1; number <= 40; number++) void stored(before, number)
+  while (!before.snapshot().blocked) await pause(1)
+  await before.close(0)
+  for (const file of disk.files('.seg')) disk.replace(file, disk.content(file).fill(0, segmentHeaderBytes))
+  const outbox = await open(disk)
+  const done = stored(outbox, 101, 8000)
+  while (!outbox.snapshot().blocked) await pause(1)
+  assert.deepEqual(await takeAll(outbox, 1), [101])
+  await done
   await outbox.close(1000)
 })
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -8,7 +8,8 @@ import type { PipelineError } from '../../src/core/errors.ts'
 import { originalBytes } from '../../src/core/original-bytes.ts'
 import type { Record } from '../../src/core/record.ts'
 import { type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
-import { nodeFiles } from '../../src/outbox/files.ts'
+import { type FileLayer, nodeFiles } from '../../src/outbox/files.ts'
+import { lockDirectory } from '../../src/outbox/lock.ts'
 import { Outbox } from '../../src/outbox/outbox.ts'
 import { OutboxRunner, type OutboxRunnerOptions, type Refused } from '../../src/outbox/outbox-runner.ts'
 import { createGate, MemorySink, outage, quick, reading, refusing } from '../core/memory-sink.ts'
@@ -317,6 +318,83 @@ test('with a dead target memory holds four batches, and the rest is on disk alon
   up(sink)
   await until(() => sink.stored.length === 2001, 'forwarding')
   assert.deepEqual(sink.stored, numbers(2001))
+})
+
+/** Whoever takes a lock of these notices within milliseconds that it is gone. */
+const watchful: FileLayer = {
+  ...nodeFiles,
+  lock: (place, signal) => lockDirectory(place, signal, { beatMs: 10, staleMs: 200 }),
+}
+
+test('an outbox whose lock file is removed is opened again, and everything is settled and forwarded in order', async () => {
+  const sink = new MemorySink()
+  down(sink)
+  const { submit, runner } = start(sink, { files: watchful, batchRecords: 1 })
+  for (const n of numbers(10)) await submit(n)
+  await until(() => sink.batches.length > 0, 'a write')
+  rmSync(path.join(directory, 'lock'))
+  const settled: Promise<Settled>[] = []
+  for (const n of numbers(20, 11)) {
+    settled.push(submit(n))
+    await wait(5)
+  }
+  for (const one of await Promise.all(settled)) assert.equal(one.status, 'stored')
+  // What was being stored when the lock was lost may be there twice.
+  await until(() => (runner.snapshot().outbox?.entries ?? 0) >= 30, 'the depth')
+  assert.equal(runner.snapshot().outbox!.error, undefined)
+  up(sink)
+  await until(() => runner.snapshot().outbox!.entries === 0, 'an empty outbox')
+  assert.deepEqual([...new Set(sink.stored)], numbers(30))
+})
+
+test('nothing is settled that went into a deleted file: it is stored in a new one', async () => {
+  const sink = new MemorySink()
+  down(sink)
+  const { submit, runner } = start(sink)
+  await submit(1)
+  for (const name of readdirSync(directory)) if (name.endsWith('.seg')) rmSync(path.join(directory, name))
+  idsOf(await submit(2))
+  assert.equal(readdirSync(directory).filter((name) => name.endsWith('.seg')).length, 1)
+  await runner.close(100)
+  const next = new MemorySink()
+  const after = start(next)
+  await until(() => next.stored.length > 0 && after.runner.snapshot().outbox!.entries === 0, 'forwarding')
+  assert.deepEqual(next.stored, [2])
+})
+
+test('an outbox whose folder is removed settles nothing until it has another, and nothing of that is lost', async () => {
+  const sink = new MemorySink()
+  down(sink)
+  const { submit, runner } = start(sink, { files: watchful })
+  await submit(1)
+  rmSync(directory, { recursive: true })
+  const settled = await Promise.all(numbers(5, 2).map((n) => submit(n)))
+  for (const one of settled) assert.equal(one.status, 'stored')
+  await runner.close(100)
+  const next = new MemorySink()
+  start(next)
+  await until(() => next.stored.length === 5, 'forwarding')
+  assert.deepEqual(next.stored, numbers(5, 2))
+})
+
+test('while another has the lock an outbox holds what is submitted, says so, and goes on when it is free', async () => {
+  const sink = new MemorySink()
+  const { submit, runner } = start(sink, { files: watchful })
+  await submit(1)
+  const lock = path.join(directory, 'lock')
+  writeFileSync(lock, JSON.stringify({ pid: process.pid, host: 'elsewhere', space: 'x', started: '1' }))
+  await until(() => runner.snapshot().outbox === undefined, 'the loss')
+  const second = submit(2)
+  assert.equal((runner.snapshot().error as PipelineError | undefined)?.code, 'OUTBOX_LOCKED')
+  for (let n = 0; n < 30; n++) {
+    utimesSync(lock, new Date(), new Date())
+    await wait(10)
+  }
+  assert.equal(runner.snapshot().outbox, undefined)
+  rmSync(lock)
+  idsOf(await second)
+  await until(() => sink.stored.includes(2), 'forwarding')
+  assert.equal(runner.snapshot().error, undefined)
 })
 
 test('a full outbox blocks until the target takes some', async () => {

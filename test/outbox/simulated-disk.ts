@@ -240,6 +240,7 @@ export class SimulatedDisk {
           throw error
         }
         for (const change of inode.pending.splice(0, covered)) inode.durable = apply(inode.durable, change)
+        if (![...this.#names.values()].includes(inode)) throw failure('ENOENT')
       },
       close: () => step('close', file),
     }

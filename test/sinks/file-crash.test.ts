@@ -62,9 +62,7 @@ describe('file-sink in a process that is struck', () => {
     for (const failure of failures) assert.match(failure, /^FILE_FAILED retry .*EFBIG/)
     assert.deepEqual(await linesOf('limited.ndjson'), confirmed)
     const more = await run('limited.ndjson', 1_000_000, 'ulimit -f unlimited;', 2)
-    assert.deepEqual((await linesOf('limited.ndjson')).slice(0, confirmed.length + 2), [
-      ...confirmed,
-      ...more.confirmed,
-    ])
+    const all = [...confirmed, ...more.confirmed]
+    assert.deepEqual((await linesOf('limited.ndjson')).slice(0, all.length), all)
   })
 })

@@ -67,4 +67,25 @@ describe('a line of the dead-letter store', () => {
     })
     assert.ok(request.toString().endsWith('}\n'))
   })
+
+  const error = new PipelineError('RECORD_TOO_LARGE', { bytes: 1, limit: 1, target: 'x' })
+
+  it('holds as base64 what is over 4 MiB, exactly and with all the rest', () => {
+    for (const more of [0, 1, 2, 3, 3 << 20]) {
+      const original = Buffer.alloc((4 << 20) + more, 'abcdefg')
+      const { request } = deadLetter(reading(1, { original, receivedAt: 7 }), error, 'sink')
+      const { payload, encoding, ...rest } = JSON.parse(request.toString())
+      assert.equal(encoding, more === 0 ? undefined : 'base64')
+      assert.ok(Buffer.from(payload, encoding).equals(original), `${more} bytes more`)
+      assert.deepEqual([rest.topic, rest.receivedAt, rest.error.source], ['plant/line1', 7, 'sink'])
+    }
+  })
+
+  it('can be made of the largest message of MQTT, which as text in JSON is more than a string holds', () => {
+    const original = Buffer.alloc((1 << 28) - 1, 1)
+    const { request, bytes } = deadLetter(reading(1, { original }), error, 'sink')
+    assert.equal(bytes, request.length)
+    assert.ok(bytes < 1.4 * original.length)
+    assert.equal(request.at(-1), 0x0a)
+  })
 })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { appendFileSync } from 'node:fs'
 import { appendFile, mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -83,6 +84,25 @@ describe('file-sink', () => {
     await write([2])
     restore()
     assert.deepEqual(await numbersIn('rows.ndjson'), [1, 2])
+    await sink.close()
+  })
+
+  it('cuts off nothing that another process has written, before a write that fails or during it', async () => {
+    const { sink, write } = await opened()
+    await write([1])
+    await appendFile(path(), '{"n":2}\n')
+    let foreign = ''
+    const restore = await observeSyncs((name) => {
+      if (name !== 'datasync') return
+      appendFileSync(path(), foreign)
+      throw new Error('ENOSPC: no space left on device')
+    })
+    await assert.rejects(write([3]), { code: 'FILE_FAILED' })
+    assert.deepEqual(await numbersIn('rows.ndjson'), [1, 2])
+    foreign = '{"n":4}\n'
+    await assert.rejects(write([5]), { code: 'FILE_FAILED' })
+    restore()
+    assert.deepEqual(await numbersIn('rows.ndjson'), [1, 2, 5, 4])
     await sink.close()
   })
 
@@ -183,9 +203,10 @@ describe('file-sink', () => {
   it('refuses a file that another sink writes, until that one is closed', async () => {
     const { sink } = await opened()
     const second = create({ path: path() })
-    await assert.rejects(second.open(forever), { code: 'CONFIG_INVALID', message: /^File: another file-sink/ })
+    const taken = { code: 'FILE_TAKEN', disposition: 'config', message: /^Another file sink writes .*rows\.ndjson/ }
+    await assert.rejects(second.open(forever), taken)
     await second.close()
-    await assert.rejects(second.open(forever), { code: 'CONFIG_INVALID' })
+    await assert.rejects(second.open(forever), taken)
     await sink.close()
     await second.open(forever)
     await second.close()

@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, describe, it } from 'node:test'
+import { after, before, it } from 'node:test'
 import type { Record } from '../../src/core/record.ts'
+import { isUnknownTopic, refusesName } from '../../src/sinks/kafka/errors.ts'
 import { keyHashes } from '../../src/sinks/kafka/partitioner.ts'
+import { createPlatformaticClient } from '../../src/sinks/kafka/platformatic.ts'
 import { reading } from '../contract/sink-harness.ts'
 import { type Kafka, produceWithJava, startKafka } from '../services/kafka.ts'
 import { createTopic, readTopic, reserveTopic } from '../services/kafka-topics.ts'
-import { createKafkaSink, forever } from './kafka-harness.ts'
+import { describeForClients, forever } from './kafka-harness.ts'
 
 type Raw = { readonly [option: string]: unknown }
 const hour = 3_600_000
 
-describe('kafka-sink: names, keys and times', () => {
+describeForClients('kafka-sink: names, keys and times', (createKafkaSink) => {
   let kafka: Kafka
   before(async () => {
     kafka = await startKafka({ secure: true })
@@ -90,11 +92,54 @@ describe('kafka-sink: names, keys and times', () => {
         [3, 'INVALID_KAFKA_TOPIC', 'invalid-kafka-topic'],
       ],
     )
-    assert.match(rejected[0]!.error.message, /collides with existing topic/)
+    // kafkajs does not pass on what the broker says of it.
+    assert.match(rejected[0]!.error.message, /collides with existing topic|invalid topic/)
     const numbers = (await readTopic(kafka.brokers, `${run}_a.b`)).map(({ value }) => JSON.parse(String(value)).n)
     assert.deepEqual(numbers, [0, 2])
     assert.equal((await readTopic(kafka.brokers, `${run}_c`)).length, 1)
     await assert.rejects(write({ topic: `${run}_a_b` }, [reading(1)]), { disposition: 'config' })
+  })
+
+  it('rejects the records for topics that Kafka keeps for itself, makes none of them and writes the rest', async () => {
+    const topic = topicName()
+    await createTopic(kafka.brokers, topic)
+    await readTopic(kafka.brokers, topic)
+    const internal = ['__consumer_offsets', '__transaction_state', '__share_group_state', '__cluster_metadata']
+    const records = [topic, ...internal, topic].map((to, n) => reading(n, { to }))
+    for (const autoCreateTopics of [true, false]) {
+      const { rejected } = await write({ autoCreateTopics }, records)
+      assert.deepEqual(
+        rejected.map(({ index, error }) => [index, error.code]),
+        [1, 2, 3, 4].map((index) => [index, 'INVALID_KAFKA_TOPIC']),
+      )
+      assert.match(rejected[0]!.error.message, /Kafka keeps it for itself/)
+    }
+    assert.equal((await readTopic(kafka.brokers, topic)).length, 4)
+    await assert.rejects(write({ topic: '__consumer_offsets' }, [reading(1)]), { disposition: 'config' })
+  })
+
+  it('knows by what Kafka says of it that a topic is internal', async () => {
+    const topic = topicName()
+    await createTopic(kafka.brokers, topic)
+    await readTopic(kafka.brokers, topic)
+    const client = await createPlatformaticClient({
+      brokers: [{ host: '127.0.0.1', port: kafka.port }],
+      clientId: 'internal',
+      connectTimeoutMs: 30_000,
+      requestTimeoutMs: 30_000,
+      compression: 'none',
+      hash: keyHashes.murmur2,
+      keepTrying: () => false,
+    })
+    const prepared = createKafkaSink({ cluster: { brokers: kafka.brokers }, sink: {} }).prepare(
+      reading(1, { to: '__consumer_offsets' }),
+    )
+    try {
+      await assert.rejects(client.partitions('__consumer_offsets'), refusesName)
+      await assert.rejects(client.send([prepared.request]), ({ cause }) => isUnknownTopic(cause))
+    } finally {
+      await client.close()
+    }
   })
 
   it('writes under a cut name with a hash where a name is too long', async () => {

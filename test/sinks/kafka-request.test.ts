@@ -20,6 +20,21 @@ const bytesOf = (options: { readonly [name: string]: unknown }, payload: Payload
 const topicOf = (options: { readonly [name: string]: unknown }, record: Partial<Record>) =>
   build(options, record).request.topic
 
+describe('a record that an outbox holds since nobody checked what a flow put on it', () => {
+  it('is rejected where its time is none that Kafka can store', () => {
+    for (const receivedAt of [1795276491.5, Number.NaN, 1e20, -1, null as unknown as number]) {
+      assert.throws(() => build({}, { receivedAt }), { code: 'RECORD_INVALID', message: /time of receipt/ })
+    }
+    assert.equal(build({}, { receivedAt: 0 }).request.timestamp, 0)
+  })
+
+  it('says nothing of the partitions of a new topic where it names no number of them', () => {
+    for (const partitions of [0.5, 0, -1, Number.NaN, 5e9])
+      assert.equal(build({}, { partitions }).request.partitions, undefined)
+    assert.equal(build({}, { partitions: 3 }).request.partitions, 3)
+  })
+})
+
 describe('the Kafka topic of an MQTT topic', () => {
   const table: readonly (readonly [string, string, string])[] = [
     ['a/b/c', 'a_b_c', 'a.b.c'],

@@ -1,10 +1,16 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** Writes every byte; one call of the system may write less. */
-export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+/** Writes every byte; one call of the system may write less. `onWritten` hears how many more there are, also if it fails. */
+export async function writeAll(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  onWritten: (bytes: number) => void,
+): Promise<void> {
   for (let written = 0; written < bytes.length; ) {
-    written += (await handle.write(bytes, written)).bytesWritten
+    const { bytesWritten } = await handle.write(bytes, written)
+    written += bytesWritten
+    onWritten(bytesWritten)
   }
 }
 

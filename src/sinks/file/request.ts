@@ -20,17 +20,29 @@ export function createRequestBuilder(content: FileSinkConfig['content']): (recor
   }
 }
 
+/** More than this could become six times as much in JSON, and more than a string holds. */
+const mostText = 4 << 20
+const base64Chunk = 3 << 20
+
 /**
  * A line of the dead-letter store: the payload as it arrived (as text, or with `encoding: "base64"` when it is not
- * UTF-8), the same keys as a message at output 2. `source` is the node that rejected it.
+ * UTF-8 or over 4 MiB), the same keys as a message at output 2. `source` is the node that rejected it. Takes a payload
+ * of any size.
  */
 export function deadLetter(record: Record, error: PipelineError, source: string): Prepared<FileRequest> {
   const { code, message, reason } = error
   const { to, partitions } = record
-  const text = asText(originalBytes(record))
-  return line(
-    JSON.stringify({ ...text, ...envelope(record), to, partitions, reason, error: { code, message, source } }),
-  )
+  const payload = originalBytes(record)
+  const rest = { ...envelope(record), to, partitions, reason, error: { code, message, source } }
+  if (payload.length <= mostText) return line(JSON.stringify({ ...asText(payload), ...rest }))
+  const end = `","encoding":"base64",${JSON.stringify(rest).slice(1)}\n`
+  const request = Buffer.concat([Buffer.from('{"payload":"'), ...base64Chunks(payload), Buffer.from(end)])
+  return { request, bytes: request.length }
+}
+
+function* base64Chunks(payload: Uint8Array): Generator<Buffer> {
+  for (let at = 0; at < payload.length; at += base64Chunk)
+    yield Buffer.from(base64(payload.subarray(at, at + base64Chunk)), 'latin1')
 }
 
 function line(text: string): Prepared<FileRequest> {

@@ -18,7 +18,7 @@ export const fileSink: SinkDefinition<typeof sinkFields, FileRequest> = {
 interface Active {
   readonly handle: FileHandle
   readonly bornMs: number
-  /** Where the last confirmed line ends. */
+  /** Where the lines end, those of other processes too. */
   size: number
 }
 
@@ -43,11 +43,7 @@ class FileSink implements Sink<FileRequest> {
 
   async open(signal: AbortSignal): Promise<void> {
     refuseAborted(signal)
-    if (!this.#owner && taken.has(this.#path))
-      throw new PipelineError('CONFIG_INVALID', {
-        field: sinkFields.path.label,
-        problem: 'another file-sink writes this file',
-      })
+    if (!this.#owner && taken.has(this.#path)) throw new PipelineError('FILE_TAKEN', { path: this.#path })
     taken.add(this.#path)
     this.#owner = true
     await this.#orFailed(() => this.#open())
@@ -101,20 +97,28 @@ class FileSink implements Sink<FileRequest> {
     }
   }
 
-  /** The open file; a new one where somebody has deleted it. */
+  /** The open file as it is now; a new one where somebody has deleted it. */
   async #current(): Promise<Active> {
-    if (this.#active && (await this.#active.handle.stat()).nlink === 0) await this.#abandon()
-    return this.#active ?? this.#open()
+    const active = this.#active
+    if (!active) return this.#open()
+    const { nlink, size } = await active.handle.stat()
+    active.size = size
+    if (nlink > 0) return active
+    await this.#abandon()
+    return this.#open()
   }
 
   async #append(bytes: Buffer): Promise<void> {
     const active = await this.#current()
+    let end = active.size
     try {
-      await writeAll(active.handle, bytes)
+      await writeAll(active.handle, bytes, (written) => {
+        end += written
+      })
       await active.handle.datasync()
-      active.size += bytes.length
+      active.size = end
     } catch (error) {
-      await active.handle.truncate(active.size).catch(ignore)
+      await cutBack(active, end).catch(ignore)
       await this.#abandon()
       throw error
     }
@@ -170,6 +174,11 @@ class FileSink implements Sink<FileRequest> {
       throw new PipelineError('FILE_FAILED', { path: this.#path, problem: messageOf(error) }, error)
     }
   }
+}
+
+/** Takes away what we have written up to `end`, unless somebody else has written too: that may be confirmed. */
+async function cutBack({ handle, size }: Active, end: number): Promise<void> {
+  if ((await handle.stat()).size === end) await handle.truncate(size)
 }
 
 function refuseAborted(signal: AbortSignal): void {

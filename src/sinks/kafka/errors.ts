@@ -89,6 +89,13 @@ export function refusesName(error: unknown): boolean {
   return [...nestedErrors(error)].some((nested) => namesOf(nested).includes('INVALID_TOPIC_EXCEPTION'))
 }
 
+/** What Kafka would say, were it asked. */
+export const internalTopic = () =>
+  Object.assign(new Error('Kafka keeps it for itself'), { apiId: 'INVALID_TOPIC_EXCEPTION' })
+
+/** In the words of the library. */
+export const missingTopic = (topic: string) => new Error(`Unknown topic ${topic}.`)
+
 export const nameOfTopic = (topic: string) => `The Kafka topic ${topic}`
 
 const unknownTopic = /^Unknown topic (\S+)\.$/

@@ -4,7 +4,7 @@ import { PipelineError } from '../../core/errors.ts'
 import { type KafkaClient, type KafkaClientOptions, type NewTopic, SendError, type TopicFacts } from './client.ts'
 import { sinkFields } from './config.ts'
 import { describeTopics } from './describe.ts'
-import { isTopicThere, isUnknownTopic, nestedErrors } from './errors.ts'
+import { internalTopic, isTopicThere, isUnknownTopic, missingTopic, nestedErrors } from './errors.ts'
 import { followLeaders } from './follow-leaders.ts'
 import { Partitions } from './partitions.ts'
 import { disconnect, end, quiet, saslOptions } from './platformatic-connections.ts'
@@ -58,7 +58,9 @@ class PlatformaticClient implements KafkaClient {
     try {
       const producer = await this.#session()
       const { topics } = await producer.metadata({ topics: [topic], forceUpdate: true, retries: 0 })
-      return topics.get(topic)?.partitionsCount
+      const found = topics.get(topic)
+      if (!found) throw internalTopic()
+      return found.partitionsCount
     } catch (error) {
       if (isUnknownTopic(error)) return undefined
       throw error
@@ -108,9 +110,11 @@ class PlatformaticClient implements KafkaClient {
     const names = [...new Set(requests.map(({ topic }) => topic))]
     const { topics } = await producer.metadata({ topics: names, retries: 0 })
     const choose = this.#partitions.chooser()
-    return requests.map((request) =>
-      this.#message(request, choose(request.key, topics.get(request.topic)!.partitionsCount)),
-    )
+    return requests.map((request) => {
+      const count = topics.get(request.topic)?.partitionsCount
+      if (!count) throw missingTopic(request.topic)
+      return this.#message(request, choose(request.key, count))
+    })
   }
 
   #message(request: KafkaRequest, partition: number): MessageToProduce {

@@ -1,6 +1,6 @@
 import { messageOf, PipelineError } from '../../core/errors.ts'
 import { compileTemplate } from '../../core/metadata.ts'
-import { encodePayload, type Record } from '../../core/record.ts'
+import { encodePayload, isPartitionCount, isTime, type Record } from '../../core/record.ts'
 import { remember } from '../../core/remember.ts'
 import type { Prepared } from '../../core/sink.ts'
 import { type KafkaSinkConfig, sinkFields } from './config.ts'
@@ -57,6 +57,7 @@ export function createRequestBuilder(
   const encode = options.valueFormat === 'plain' ? encoded : encodedJson
   const timeOf = createTimeReader(options.timestampAttribute)
   return (record) => {
+    checkTime(record)
     const topic = topicOf(record)
     const key = keyOf(record)
     const { headers, length } = headersOf(record)
@@ -85,10 +86,17 @@ export function createRequestBuilder(
       id,
       timestamp: record.receivedAt,
       claimed,
-      partitions: record.partitions,
+      partitions: isPartitionCount(record.partitions) ? record.partitions : undefined,
     }
     return { request, bytes }
   }
+}
+
+/** An outbox may hold what a flow put there when that was not checked. */
+function checkTime({ receivedAt }: Record): void {
+  if (isTime(receivedAt)) return
+  const problem = `its time of receipt is ${receivedAt}, which is no whole number of milliseconds since 1970`
+  throw new PipelineError('RECORD_INVALID', { target: 'The kafka sink', problem })
 }
 
 const isNothing = ({ payload }: Record) => payload === null || (payload instanceof Uint8Array && payload.length === 0)

@@ -1,7 +1,7 @@
 import { PipelineError } from '../../core/errors.ts'
 import type { KafkaClient } from './client.ts'
 import type { KafkaSinkConfig } from './config.ts'
-import { classify, nameOfTopic, refusesName } from './errors.ts'
+import { classify, internalTopic, nameOfTopic, refusesName } from './errors.ts'
 import type { TopicSettings } from './event-time.ts'
 import type { KafkaRequest } from './request.ts'
 import { TopicCare } from './topic-care.ts'
@@ -19,6 +19,9 @@ type Options = Pick<
   | 'maxMessageBytes'
   | 'batchBytes'
 >
+
+/** Kafka keeps these for itself, also where they are not there yet. */
+const internal = new Set(['__consumer_offsets', '__transaction_state', '__share_group_state', '__cluster_metadata'])
 
 /** Which topics are there and can be written, and which never can be. Every method throws PipelineErrors. */
 export class Topics {
@@ -48,7 +51,7 @@ export class Topics {
     for (const request of requests) {
       const { topic } = request
       if (this.#known.has(topic) || this.#refused.has(topic)) continue
-      if (!(await this.#exists(topic))) await this.#create(request)
+      await this.#find(request)
       if (this.#known.has(topic)) met.push(topic)
     }
     if (met.length > 0) await this.#check(met)
@@ -56,14 +59,19 @@ export class Topics {
 
   /** Throws TARGET_MISSING when the topic neither exists nor may be created. */
   async #exists(topic: string): Promise<boolean> {
-    const found = await this.#try(topic, (client) => client.partitions(topic))
+    const found = await this.#try(topic, async (client) => {
+      if (internal.has(topic)) throw internalTopic()
+      return client.partitions(topic)
+    })
     if (found !== undefined) this.#known.add(topic)
     else if (!this.#options.autoCreateTopics) throw new PipelineError('TARGET_MISSING', { target: nameOfTopic(topic) })
     return found !== undefined
   }
 
-  async #create({ topic, partitions = this.#options.partitions }: KafkaRequest): Promise<void> {
+  async #find(request: KafkaRequest): Promise<void> {
+    const { topic, partitions = this.#options.partitions } = request
     try {
+      if (await this.#exists(topic)) return
       await this.#try(topic, (client) => client.createTopic(topic, { ...this.#options, partitions }))
       this.#known.add(topic)
     } catch (error) {
