@@ -44,15 +44,16 @@ const node = (client: 'platformatic' | 'kafkajs') => [
 ]
 const all = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 
-async function contestants(): Promise<Contestant[]> {
-  const { program } = await installPython(join(peerCache, 'python'))
+async function contestants(): Promise<{ readonly entrants: readonly Contestant[]; readonly python: string }> {
+  const { program, versions } = await installPython(join(peerCache, 'python'))
   const librdkafka = (mode: string) => [program, join(import.meta.dirname, 'kafka/producer.py'), mode]
-  return [
+  const entrants: Contestant[] = [
     { name: 'platformatic', compressions: all, command: node('platformatic') },
     { name: 'kafkajs', compressions: ['none', 'gzip'], command: node('kafkajs') },
     { name: 'librdkafka', compressions: all, command: librdkafka('streaming') },
     { name: 'librdkafka, batches', compressions: ['none'], command: librdkafka('batches') },
   ]
+  return { entrants, python: versions }
 }
 
 /** Fails when Kafka does not have exactly what was sent. */
@@ -75,7 +76,7 @@ await withKafka(async ({ brokers }, ends) => {
   const { rounds, sizes, ...counts } = isQuick() ? quick : full
   const machine = await describeMachine()
   const directory = temporaryDirectory('bench-kafka')
-  const entrants = await contestants()
+  const { entrants, python } = await contestants()
   const productions: Production[] = []
   for (const bytes of sizes) {
     const values = join(directory, `values-${bytes}`)
@@ -90,6 +91,14 @@ await withKafka(async ({ brokers }, ends) => {
           console.log(JSON.stringify(productions.at(-1)))
         }
   }
-  const result = { date: new Date().toISOString(), machine, rounds, records: counts.records, batchRecords, productions }
+  const result = {
+    date: new Date().toISOString(),
+    machine,
+    python,
+    rounds,
+    records: counts.records,
+    batchRecords,
+    productions,
+  }
   publish('kafka', result, markdown(result))
 })

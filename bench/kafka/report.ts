@@ -16,6 +16,8 @@ export interface Production extends Produced {
 export interface KafkaResult {
   readonly date: string
   readonly machine: Machine
+  /** Versions of what librdkafka runs in. */
+  readonly python: string
   readonly rounds: number
   readonly records: number
   readonly batchRecords: number
@@ -26,14 +28,14 @@ const yardstick = 'librdkafka'
 /** The part of librdkafka's rate, and the microseconds per record, that the faster client is to reach. */
 const aims = { rate: 0.35, cpu: 11 }
 
-export function markdown({ date, machine, rounds, records, batchRecords, productions }: KafkaResult): string {
+export function markdown({ date, machine, python, rounds, records, batchRecords, productions }: KafkaResult): string {
   return `# Producing to Apache Kafka
 
 ${circumstances('npm run bench:kafka', date, machine)}
 
 Each run is a process of its own that sends ${whole(records)} records with keys and two headers to 6 partitions of one
 broker, acks all, idempotent, after a warm-up. Our clients send ${batchRecords} at a time and wait for their confirmation,
-as the sink does. librdkafka (confluent-kafka for Python) sends as it likes with one request in flight, or batch by batch
+as the sink does. librdkafka (${python}) sends as it likes with one request in flight, or batch by batch
 as we do. CPU: of the process, all threads. p99: from handing over ${batchRecords} records to the confirmation of the
 last. Medians of ${rounds} rounds; the ratio is the median of the ratios within each round. The load average is the mean
 at the start of the runs: of other programs too, on this machine.

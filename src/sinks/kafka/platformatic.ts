@@ -111,9 +111,9 @@ class PlatformaticClient implements KafkaClient {
     const { topics } = await producer.metadata({ topics: names, retries: 0 })
     const choose = this.#partitions.chooser()
     return requests.map((request) => {
-      const partitions = topics.get(request.topic)?.partitionsCount
-      if (!partitions) throw missingTopic(request.topic)
-      return this.#message(request, choose(request.key, partitions))
+      const count = topics.get(request.topic)?.partitionsCount
+      if (!count) throw missingTopic(request.topic)
+      return this.#message(request, choose(request.key, count))
     })
   }
 
