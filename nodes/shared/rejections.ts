@@ -1,6 +1,6 @@
 import type { Node } from 'node-red'
 import type { PipelineError } from '../../src/core/errors.ts'
-import { DeadLetters, type Rejected } from './dead-letters.ts'
+import type { DeadLetters, Rejected } from './dead-letters.ts'
 import { type FlowMessage, HANDLE } from './handle.ts'
 import { originOf, rejectedMessage } from './messages.ts'
 import type { Rowline } from './rowline.ts'
@@ -25,12 +25,7 @@ export class Rejections {
     this.#node = node
     this.#rowline = rowline
     this.#settleTimeoutMs = settleTimeoutMs
-    this.#deadLetters = new DeadLetters(
-      rowline.pathOf('dead-letter', node),
-      node.id,
-      (message) => node.warn(message),
-      rowline.memory,
-    )
+    this.#deadLetters = rowline.createDeadLetters(node)
   }
 
   get count(): number {

@@ -88,14 +88,14 @@ export class Rowline {
   deadLettersOf(node: Node): DeadLetters {
     const known = this.#deadLetters.get(node.id)
     if (known) return known
-    const deadLetters = new DeadLetters(
-      this.pathOf('dead-letter', node),
-      node.id,
-      (message) => node.warn(message),
-      this.memory,
-    )
+    const deadLetters = this.createDeadLetters(node)
     this.#deadLetters.set(node.id, deadLetters)
     return deadLetters
+  }
+
+  /** For whoever closes them. */
+  createDeadLetters(node: Node): DeadLetters {
+    return new DeadLetters(this.pathOf('dead-letter', node), node.id, (message) => node.warn(message), this.memory)
   }
 
   /** Stable per node, and different in two installations that have imported the same flow. At most 23 characters. */

@@ -46,11 +46,12 @@ function plainValue(text: string): string {
 
 const isNothing = (word: string) => /^(?:None|null|undefined|~)$/.test(word)
 
+/** `\u0041` is A. */
+const withCharacters = (text: string) =>
+  text.replace(/\\u([\da-fA-F]{4})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+
 /** Java's escapes, but only those that cannot be meant as a path of Windows. */
-const unescaped = (text: string) =>
-  text
-    .replace(/\\u([\da-fA-F]{4})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
-    .replace(/\\([\\:=#!"' ])/g, '$1')
+const unescaped = (text: string) => withCharacters(text).replace(/\\([\\:=#!"' ])/g, '$1')
 
 const token = /\s+|#.*|\/\/.*|(["'])((?:\\.|(?!\1)[^\\])*)\1|[{}[\],:]|=>?|[^\s{}[\],:="'#]+/y
 
@@ -147,6 +148,4 @@ function tokensOf(text: string, start: number): readonly Token[] {
 const escapes: { readonly [letter: string]: string } = { n: '\n', r: '\r', t: '\t' }
 
 const stringText = (inner: string) =>
-  inner
-    .replace(/\\u([\da-fA-F]{4})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
-    .replace(/\\([nrt\\"'/])/g, (_, letter: string) => escapes[letter] ?? letter)
+  withCharacters(inner).replace(/\\([nrt\\"'/])/g, (_, letter: string) => escapes[letter] ?? letter)

@@ -2,6 +2,9 @@ import { flag, secret, text } from './fields.ts'
 
 const shown = { field: 'useTls', values: [true] } as const
 
+/** Whether a value is a PEM itself and not the path of a file. */
+export const isPem = (pathOrText: string) => pathOrText.includes('-----BEGIN')
+
 export const privateKeyProblem = (pem: string) =>
   pem.includes('PRIVATE KEY-----') ? 'must not hold a private key: whoever exports the flow would have it' : undefined
 
@@ -28,9 +31,7 @@ export const tlsFields = {
     default: '',
     when: shown,
     check: (key) =>
-      key.includes('-----BEGIN')
-        ? 'must be the path of a file: whoever exports the flow would have the key'
-        : undefined,
+      isPem(key) ? 'must be the path of a file: whoever exports the flow would have the key' : undefined,
   }),
   passphrase: secret({ label: 'Key passphrase', note: 'Where the private key is encrypted.', when: shown }),
   rejectUnauthorized: flag({

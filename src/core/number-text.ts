@@ -1,4 +1,5 @@
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
+/** What JSON.stringify writes as it is. */
+export const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
 
 /**
  * A number as it is written, where no JavaScript number has all of its digits: `12345678901234567890.12`. JSON.stringify

@@ -1,5 +1,5 @@
 import { fromText, toBase64 } from './bytes.ts'
-import type { NumberText } from './number-text.ts'
+import { type NumberText, rawJSON } from './number-text.ts'
 
 /**
  * A value decoded from a payload. Integers beyond 2^53 are BigInt, decimal numbers that no JavaScript number holds are
@@ -42,7 +42,7 @@ export interface Record {
 /** A flow may put anything in the place of `receivedAt`. */
 export const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
-const mostPartitions = 10_000
+export const mostPartitions = 10_000
 
 /** A flow may put anything in the place of `partitions`. */
 export const isPartitionCount = (value: unknown): value is number =>
@@ -74,8 +74,6 @@ function needsReplacer(value: Value): boolean {
   }
   return false
 }
-
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
 
 function exact(this: unknown, key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return rawJSON(value.toString())

@@ -7,12 +7,14 @@ export function readTimestamp(value: unknown): number | undefined {
     return Number.isSafeInteger(ms) && ms >= 0 ? ms : undefined
   }
   const date = typeof value === 'string' ? rfc3339.exec(value) : null
-  if (!date || !isDay(Number(date[1]), Number(date[2]), Number(date[3]))) return undefined
+  // Date.parse takes 30 February for 2 March. Other days and months that are none it refuses itself.
+  if (!date || Number(date[3]) > daysIn(Number(date[1]), Number(date[2]))) return undefined
   const ms = Date.parse(date[0].toUpperCase().replace(' ', 'T'))
   return ms >= 0 ? ms : undefined
 }
 
-/** Date.parse takes 30 February for 2 March. */
-function isDay(year: number, month: number, day: number): boolean {
-  return new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day
+/** Of a month from 1 to 12, in the Gregorian calendar of all years. */
+export function daysIn(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
 }

@@ -13,6 +13,7 @@ import {
 } from '../config/fields.ts'
 import { tlsFields } from '../config/tls-fields.ts'
 import { templateProblem } from '../core/metadata.ts'
+import { mostPartitions } from '../core/record.ts'
 import { filterProblem } from './topic-filter.ts'
 
 /** `mqtt-v3-source`: one broker and one session. */
@@ -126,7 +127,7 @@ const subscriptionColumns = {
     label: 'Partitions',
     note: 'Of the target, where a sink creates it.',
     min: 1,
-    max: 10_000,
+    max: mostPartitions,
   }),
 }
 

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { isPem } from '../config/tls-fields.ts'
 import type { SourceConfig } from './config.ts'
 import type { ConnectionOptions } from './connection.ts'
 
@@ -36,4 +37,4 @@ function will({ willTopic, willPayload, willQos, willRetain }: SourceConfig): Co
 }
 
 const located = (pem: string, directory: string): string =>
-  pem === '' || pem.includes('-----BEGIN') ? pem : path.resolve(directory, pem)
+  pem === '' || isPem(pem) ? pem : path.resolve(directory, pem)

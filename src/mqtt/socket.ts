@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import net from 'node:net'
 import tls from 'node:tls'
+import { isPem } from '../config/tls-fields.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
 
 export interface SocketOptions {
@@ -42,7 +43,7 @@ export function openSocket({ host, port, tls: secure }: SocketOptions): net.Sock
 
 function pem(name: string, value: string): { [name: string]: string | Buffer } {
   if (value === '') return {}
-  return { [name]: value.includes('-----BEGIN') ? value : readFileSync(value) }
+  return { [name]: isPem(value) ? value : readFileSync(value) }
 }
 
 const refusals: { readonly [code: number]: string } = {

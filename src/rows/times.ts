@@ -1,3 +1,4 @@
+import { daysIn } from '../core/timestamp.ts'
 import type { TimestampFormat } from './row-schema.ts'
 
 const date = String.raw`(-(?!0000)\d{4}|\d{4}|[+-][1-9]\d{4,5})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])`
@@ -57,11 +58,6 @@ export function timestampReader(format: TimestampFormat, utc: boolean): (text: s
 
 const isMidnight = (minute: string, second: string, fraction: string): boolean =>
   /^0+$/.test(minute + second + fraction)
-
-function daysIn(year: number, month: number): number {
-  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
-  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
-}
 
 function nextDay(year: number, month: number, day: number): string {
   if (day < daysIn(year, month)) return formatDate(year, month, day + 1)

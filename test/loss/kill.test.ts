@@ -1,20 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { sharedKafka } from '../services/kafka.ts'
-import { count, kills, publishThroughKills, timeoutMs } from './kills.ts'
+import { count, kills, publishThroughKills, runs, timeoutMs } from './kills.ts'
 import { startPlant } from './plant.ts'
 import { assertComplete } from './verdict.ts'
 
 const kafka = await sharedKafka()
 after(() => kafka.stop())
 
-for (const { qos, output } of [
-  { qos: 1, output: 'reading' },
-  { qos: 1, output: 'batches' },
-  { qos: 2, output: 'reading' },
-  { qos: 2, output: 'batches' },
-] as const) {
-  const what = `${count} QoS ${qos} messages at 1,000/s, one message per ${output === 'batches' ? 'batch' : 'reading'}`
+for (const { qos, output, what } of runs) {
   test(`${kills} times kill -9 lose nothing of ${what}`, { timeout: timeoutMs }, async () => {
     await using plant = await startPlant({ brokers: kafka.brokers, output, qos })
     const { published, inFlight } = await publishThroughKills(plant, qos)

@@ -10,6 +10,15 @@ export const kills = 3
 export const timeoutMs = sized(240_000, 1_200_000)
 const ratePerSecond = 1000
 
+/** What is killed in which form; `what` names it in a test. */
+export const runs = ([1, 2] as const).flatMap((qos) =>
+  (['reading', 'batches'] as const).map((output) => ({
+    qos,
+    output,
+    what: `${count} QoS ${qos} messages at 1,000/s, one message per ${output === 'batches' ? 'batch' : 'reading'}`,
+  })),
+)
+
 /** Publishes while Node-RED is killed, each time with readings in flight; `inFlight` is how many those were together. */
 export async function publishThroughKills(
   plant: Plant,

@@ -7,6 +7,7 @@ import { type FakeBroker, startFakeBroker } from '../services/fake-broker.ts'
 import type { FakeSession } from '../services/fake-session.ts'
 import { type DeployType, type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { until } from '../services/processes.ts'
+import { delayed } from './flow-shapes.ts'
 
 /** Flows and deploys that have lost, or blocked, readings. */
 describe('a reading survives', () => {
@@ -262,20 +263,7 @@ describe('a reading survives', () => {
       reader('a', 't', ['f']),
       reader('b', '#', ['d']),
       fn('f', 'msg.payload.fill(32); throw new Error("f")', []),
-      node('d', 'delay', [['kb']], {
-        pauseType: 'delay',
-        timeout: '100',
-        timeoutUnits: 'milliseconds',
-        rate: '1',
-        nbRateUnits: '1',
-        rateUnits: 'second',
-        randomFirst: '1',
-        randomLast: '5',
-        randomUnits: 'seconds',
-        drop: false,
-        allowrate: false,
-        outputs: 1,
-      }),
+      node('d', 'delay', [['kb']], delayed(100)),
       sink('kb'),
     )
     publish('t', 1)

@@ -88,8 +88,7 @@ test('example 03: the button sends what was repaired to Kafka, once; what is sti
   assert.deepEqual(outcomes(second), ['bad json', 'bytes json', `${longTopic} invalid-kafka-topic`])
   assert.deepEqual(await inKafka(topics.comma), [row])
   assert.deepEqual(linesOf(nodeRed, rejectedFile), before)
-  const { text } = await nodeRed.statusIs(named('Not replayed yet').id, () => true)
-  assert.equal(text, '3 of 4 sent again')
+  await nodeRed.statusIs(named('Not replayed yet').id, ({ text }) => text === '3 of 4 sent again')
 })
 
 test('example 03: a dead letter is replayed again while Kafka has not confirmed its row', async () => {

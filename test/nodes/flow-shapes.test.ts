@@ -7,7 +7,7 @@ import { type FakeBroker, startFakeBroker } from '../services/fake-broker.ts'
 import type { FakeSession } from '../services/fake-session.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { until } from '../services/processes.ts'
-import { type FlowShape, functionNode, shapes, slowSink } from './flow-shapes.ts'
+import { delayed, type FlowShape, functionNode, shapes, slowSink } from './flow-shapes.ts'
 
 const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
 
@@ -142,35 +142,24 @@ describe('a reading is acknowledged when the flow has finished with it', () => {
 
   for (const output of ['reading', 'batches']) {
     it(`redeploy of everything while a delay node has the message (${output}): handed over again`, async () => {
-      const nodes = (timeout: string): FlowNode[] => [
+      const nodes = (ms: number): FlowNode[] => [
         {
           id: 'd',
           type: 'delay',
           z: 'flow',
           x: 1,
           y: 1,
-          pauseType: 'delay',
-          timeout,
-          timeoutUnits: 'milliseconds',
-          rate: '1',
-          nbRateUnits: '1',
-          rateUnits: 'second',
-          randomFirst: '1',
-          randomLast: '5',
-          randomUnits: 'seconds',
-          drop: false,
-          allowrate: false,
-          outputs: 1,
+          ...delayed(ms),
           wires: [['k']],
         },
         slowSink('k', 100),
       ]
       const options = { output, settleTimeoutMs: '60000', wires: [['d'], []] }
-      await deploy(nodes('60000'), options)
+      await deploy(nodes(60_000), options)
       const before = session.acknowledged.length
       broker.publish({ topic: 't', qos: 1, payload: '{"value":2}' })
       await wait(400)
-      await nodeRed.deploy([...tabs, ...source(options), ...nodes('100')])
+      await nodeRed.deploy([...tabs, ...source(options), ...nodes(100)])
       await until(() => session.acknowledged.length > before, { what: 'the PUBACK', timeoutMs: 15_000 })
       assert.deepEqual(lines('k.ndjson'), ['{"value":2}'])
     })

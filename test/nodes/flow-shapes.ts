@@ -49,21 +49,22 @@ export const slowSink = (
 
 export const functionNode = (id: string, func: string, wires: readonly (readonly string[])[]) =>
   make(id, 'function', wires, { func, outputs: 1, timeout: 0, noerr: 0, initialize: '', finalize: '', libs: [] })
-const delay = (id: string, ms: number, wires: readonly (readonly string[])[]) =>
-  make(id, 'delay', wires, {
-    pauseType: 'delay',
-    timeout: String(ms),
-    timeoutUnits: 'milliseconds',
-    rate: '1',
-    nbRateUnits: '1',
-    rateUnits: 'second',
-    randomFirst: '1',
-    randomLast: '5',
-    randomUnits: 'seconds',
-    drop: false,
-    allowrate: false,
-    outputs: 1,
-  })
+/** What a delay node holds that keeps every message for so long. */
+export const delayed = (ms: number) => ({
+  pauseType: 'delay',
+  timeout: String(ms),
+  timeoutUnits: 'milliseconds',
+  rate: '1',
+  nbRateUnits: '1',
+  rateUnits: 'second',
+  randomFirst: '1',
+  randomLast: '5',
+  randomUnits: 'seconds',
+  drop: false,
+  allowrate: false,
+  outputs: 1,
+})
+const delay = (id: string, ms: number, wires: readonly (readonly string[])[]) => make(id, 'delay', wires, delayed(ms))
 const pass = (id: string, wires: readonly (readonly string[])[]) =>
   make(id, 'change', wires, { rules: [{ t: 'set', p: 'seen', pt: 'msg', to: 'true', tot: 'bool' }], reg: false })
 const split = (id: string, wires: readonly (readonly string[])[]) =>

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { Node } from 'node-red'
+import { DeadLetters } from '../../nodes/shared/dead-letters.ts'
 import { FlowTracker } from '../../nodes/shared/flow-tracker.ts'
 import type { FlowMessage, Holder } from '../../nodes/shared/handle.ts'
 import { Rejections } from '../../nodes/shared/rejections.ts'
@@ -44,7 +45,8 @@ function startRejections(directory: string, settleTimeoutMs: number) {
       handlers.get('preDeliver.rowline')!(event)
     },
   }
-  const rowline = { tracker, memory: unlimited, pathOf: () => directory }
+  const createDeadLetters = () => new DeadLetters(directory, node.id, () => {}, unlimited)
+  const rowline = { tracker, createDeadLetters }
   const rejections = new Rejections(node as unknown as Node, rowline as unknown as Rowline, settleTimeoutMs)
   return { rejections, tracker, received }
 }

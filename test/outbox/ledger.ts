@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { FileLayer } from '../../src/outbox/files.ts'
 import { Outbox, type OutboxEntry, type OutboxOptions } from '../../src/outbox/outbox.ts'
+import type { SimulatedDisk } from './simulated-disk.ts'
 
 export const never = new AbortController().signal
 export const directory = '/outbox'
@@ -35,6 +36,21 @@ export const numberIn = (entry: OutboxEntry) => Number(Buffer.from(entry.bytes).
 
 export function payload(number: number, bytes = 40): Buffer {
   return Buffer.from(`${number} `.padEnd(bytes, 'x'))
+}
+
+/** Small, and in one file. */
+export const open = (disk: SimulatedDisk, some: Partial<OutboxOptions> = {}) =>
+  Outbox.open(options(disk.layer(), { maxBytes: 20_000, segmentBytes: 1e6, ...some }), never)
+
+/** Resolves with the position when the entry is stored. */
+export const stored = (outbox: Outbox, number: number, bytes = 1000) =>
+  new Promise<number>((resolve) => outbox.append([payload(number, bytes)], resolve))
+
+/** The numbers of the next entries: from disk they come file by file. */
+export async function takeAll(outbox: Outbox, entries: number): Promise<number[]> {
+  const numbers: number[] = []
+  while (numbers.length < entries) numbers.push(...(await outbox.take(entries, 1e6, never)).map(numberIn))
+  return numbers
 }
 
 /** Keeps account of an outbox over crashes: what was promised, what came out, and what the taker was done with. */

@@ -1,23 +1,9 @@
 import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { Outbox, type OutboxOptions } from '../../src/outbox/outbox.ts'
 import { segmentHeaderBytes } from '../../src/outbox/segment.ts'
-import { never, numberIn, options, payload } from './ledger.ts'
+import { never, numberIn, open, stored, takeAll } from './ledger.ts'
 import { failure, SimulatedDisk } from './simulated-disk.ts'
-
-const open = (disk: SimulatedDisk, some: Partial<OutboxOptions> = {}) =>
-  Outbox.open(options(disk.layer(), { maxBytes: 20_000, segmentBytes: 1e6, ...some }), never)
-
-const stored = (outbox: Outbox, number: number, bytes = 1000) =>
-  new Promise<number>((resolve) => outbox.append([payload(number, bytes)], resolve))
-
-/** The numbers of the next entries: from disk they come file by file. */
-async function takeAll(outbox: Outbox, entries: number): Promise<number[]> {
-  const numbers: number[] = []
-  while (numbers.length < entries) numbers.push(...(await outbox.take(entries, 1e6, never)).map(numberIn))
-  return numbers
-}
 
 /** Bytes in the files of a disk. */
 const used = (disk: SimulatedDisk) => disk.files('.seg').reduce((sum, file) => sum + disk.content(file).length, 0)

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { isPem } from '../../config/tls-fields.ts'
 import { messageOf, PipelineError } from '../../core/errors.ts'
 import type { KafkaClientOptions, Sasl } from './client.ts'
 import type { ClusterConfig } from './config.ts'
@@ -49,7 +50,7 @@ async function tlsOptions(
 
 /** Text that is PEM, or what a file holds. Rejects with TARGET_TLS, naming `target`. */
 export async function readPem(pathOrText: string, directory: string, target: string): Promise<string> {
-  if (pathOrText.includes('-----BEGIN')) return pathOrText
+  if (isPem(pathOrText)) return pathOrText
   return readFile(resolve(directory, pathOrText), 'utf8').catch((error: unknown) => {
     throw new PipelineError('TARGET_TLS', { target, problem: messageOf(error) }, error)
   })

@@ -13,6 +13,7 @@ import {
 import { runnerFields } from '../../config/sink-fields.ts'
 import { tlsFields } from '../../config/tls-fields.ts'
 import { templateProblem } from '../../core/metadata.ts'
+import { mostPartitions } from '../../core/record.ts'
 import { registryFields } from './registry-fields.ts'
 
 const password = { field: 'saslMechanism', values: ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] } as const
@@ -168,7 +169,7 @@ export const sinkFields = {
     note: 'Of a topic that is created, where the topics of the source say nothing else. 0: the default of the cluster.',
     default: 0,
     min: 0,
-    max: 10_000,
+    max: mostPartitions,
     advanced: true,
     when: { field: 'autoCreateTopics', values: [true] },
   }),

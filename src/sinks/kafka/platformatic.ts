@@ -2,7 +2,6 @@ import { isIP } from 'node:net'
 import type { Admin, BaseOptions, Connection, MessageToProduce, Producer, ProducerOptions } from '@platformatic/kafka'
 import { PipelineError } from '../../core/errors.ts'
 import { type KafkaClient, type KafkaClientOptions, type NewTopic, SendError, type TopicFacts } from './client.ts'
-import { sinkFields } from './config.ts'
 import { describeTopics } from './describe.ts'
 import { internalTopic, isTopicThere, isUnknownTopic, missingTopic, nestedErrors } from './errors.ts'
 import { followLeaders } from './follow-leaders.ts'
@@ -20,12 +19,6 @@ export async function createPlatformaticClient(options: KafkaClientOptions): Pro
     if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
     throw new PipelineError('DEPENDENCY_MISSING', { name: packageName }, error)
   })
-  const { compression } = options
-  if (library.compressionsAlgorithms[compression]?.available === false)
-    throw new PipelineError('CONFIG_INVALID', {
-      field: sinkFields.compression.label,
-      problem: `${compression} needs Node.js 22.15 or newer, and this is ${process.version}`,
-    })
   return new PlatformaticClient(library, options)
 }
 
