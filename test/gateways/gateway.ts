@@ -17,9 +17,13 @@ const manifest = join(import.meta.dirname, 'runtimes')
 const files = ['package.json', 'package-lock.json']
 const cache = join(homedir(), '.cache/rowline/gateways')
 
+/** An answer of the npm registry that does not come fails a test in words, and not by its time limit. */
+const patience = ['--no-audit', '--no-fund', '--no-update-notifier', '--fetch-timeout=60000', '--fetch-retries=1']
+const installTimeoutMs = 280_000
+const paletteTimeoutMs = 120_000
+
 /** `node` and `nodeRed` are names in runtimes/package.json; without one it is the project's own. */
-export async function gateway(node: string | undefined, nodeRed: string | undefined): Promise<Gateway> {
-  const modules = await installed()
+export function gateway(modules: string, node: string | undefined, nodeRed: string | undefined): Gateway {
   return {
     node: node === undefined ? process.execPath : join(modules, node, 'bin/node'),
     script: join(
@@ -30,10 +34,12 @@ export async function gateway(node: string | undefined, nodeRed: string | undefi
 }
 
 /**
+ * The directory of those packages, which npm fetches once. Rejects within five minutes.
+ *
  * Not among the project's own packages: each Node.js there would also be called `node`, and the one that npm happens
  * to link last would run everything.
  */
-async function installed(): Promise<string> {
+export async function installGateways(): Promise<string> {
   const hash = createHash('sha256').update(process.platform).update(process.arch)
   for (const file of files) hash.update(readFileSync(join(manifest, file)))
   const directory = join(cache, hash.digest('hex').slice(0, 16))
@@ -45,7 +51,7 @@ async function installed(): Promise<string> {
     const work = mkdtempSync(join(cache, 'install-'))
     try {
       for (const file of files) cpSync(join(manifest, file), join(work, file))
-      await runNpm(['ci', '--no-audit', '--no-fund'], work)
+      await runNpm(['ci', ...patience], work, { timeoutMs: installTimeoutMs })
       if (!existsSync(directory)) renameSync(work, directory)
     } finally {
       rmSync(work, { recursive: true, force: true })
@@ -58,15 +64,7 @@ async function installed(): Promise<string> {
 export async function paletteInstall({ node }: Gateway): Promise<string> {
   const userDir = temporaryDirectory('gateway')
   writeFileSync(join(userDir, 'package.json'), '{"name":"user"}')
-  const palette = [
-    'install',
-    '--no-audit',
-    '--no-update-notifier',
-    '--no-fund',
-    '--save',
-    '--save-prefix=~',
-    '--omit=dev',
-  ]
-  await runNpm([...palette, '--engine-strict', await packageTarball()], userDir, node)
+  const palette = ['install', ...patience, '--save', '--save-prefix=~', '--omit=dev', '--engine-strict']
+  await runNpm([...palette, await packageTarball()], userDir, { node, timeoutMs: paletteTimeoutMs })
   return userDir
 }

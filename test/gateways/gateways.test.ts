@@ -15,7 +15,7 @@ import { type Kafka, sharedKafka } from '../services/kafka.ts'
 import { readTopic } from '../services/kafka-topics.ts'
 import type { Mosquitto } from '../services/mosquitto.ts'
 import { startNodeRed } from '../services/node-red.ts'
-import { gateway, paletteInstall } from './gateway.ts'
+import { gateway, installGateways, paletteInstall } from './gateway.ts'
 
 /** What the palette installs, and what the sink then takes. */
 const gateways = [
@@ -28,14 +28,15 @@ const gateways = [
 describe('a flow from MQTT to Kafka runs on every gateway', () => {
   let kafka: Pick<Kafka, 'brokers' | 'stop'>
   let broker: Mosquitto
+  let runtimes: string
+  const services = new AsyncDisposableStack()
   before(async () => {
+    runtimes = await installGateways()
     kafka = await sharedKafka()
-    broker = await startLoggingMosquitto()
+    services.defer(() => kafka.stop())
+    broker = services.use(await startLoggingMosquitto())
   })
-  after(async () => {
-    await broker.stop()
-    await kafka.stop()
-  })
+  after(() => services.disposeAsync())
 
   /** in -> decoder -> sink, and a sink that asks for what only one of the clients can do. */
   const pipeline = (run: string) => {
@@ -55,7 +56,7 @@ describe('a flow from MQTT to Kafka runs on every gateway', () => {
 
   for (const { title, node, nodeRed: version, client } of gateways) {
     it(`${title}, with the client ${client}`, { timeout: 300_000 }, async () => {
-      const chosen = await gateway(node, version)
+      const chosen = gateway(runtimes, node, version)
       const userDir = await paletteInstall(chosen)
       assert.ok(existsSync(join(userDir, 'node_modules/kafkajs')))
       const isInstalled = existsSync(join(userDir, 'node_modules/@platformatic/kafka'))

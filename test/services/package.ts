@@ -75,9 +75,13 @@ async function build(): Promise<string> {
 }
 
 /** npm as Node-RED brings it, run by this Node or another. */
-export const runNpm = (args: readonly string[], cwd: string, node = process.execPath): Promise<string> => {
+export const runNpm = (
+  args: readonly string[],
+  cwd: string,
+  { node = process.execPath, timeoutMs = 0 }: { readonly node?: string; readonly timeoutMs?: number } = {},
+): Promise<string> => {
   const path = `${dirname(node)}:${join(modules, '.bin')}:${process.env.PATH}`
-  return runCommand(node, [npm, ...args], { name: `npm ${args[0]}`, cwd, env: { PATH: path } })
+  return runCommand(node, [npm, ...args], { name: `npm ${args[0]}`, cwd, env: { PATH: path }, timeoutMs })
 }
 
 /**
