@@ -5,7 +5,9 @@ import { messageOf, PipelineError } from '../../core/errors.ts'
 import type { KafkaClientOptions, Sasl } from './client.ts'
 import type { ClusterConfig } from './config.ts'
 import { nameOfCluster } from './errors.ts'
+import { tlsOptions } from './tls-options.ts'
 import { Tokens } from './token.ts'
+import { parseExtensions } from './token-extensions.ts'
 
 export interface Access {
   readonly tls: KafkaClientOptions['tls'] | undefined
@@ -16,8 +18,10 @@ export interface Access {
 
 /** How to sign in. Files are read now; relative paths start at `directory`. Rejects with a PipelineError. */
 export async function createAccess(cluster: ClusterConfig, directory: string): Promise<Access> {
-  const pem = (pathOrText: string) => readPem(pathOrText, directory, nameOfCluster(cluster))
-  const tls = cluster.useTls ? await tlsOptions(cluster, pem) : undefined
+  const target = nameOfCluster(cluster)
+  const pem = (pathOrText: string) => readPem(pathOrText, directory, target)
+  const file = (path: string) => readBytes(path, directory, target)
+  const tls = cluster.useTls ? await tlsOptions(cluster, { target, pem, file }) : undefined
   const { saslMechanism: mechanism, user: username, password } = cluster
   if (mechanism === 'none') return { tls, sasl: undefined, forget: nothing }
   if (mechanism !== 'OAUTHBEARER') return { tls, sasl: { mechanism, username, password }, forget: nothing }
@@ -30,28 +34,19 @@ export async function createAccess(cluster: ClusterConfig, directory: string): P
     // Well within the time that a connection has: else a slow token server would be taken for a slow broker.
     timeoutMs: cluster.connectTimeoutMs / 2,
   })
-  return { tls, sasl: { mechanism, token: () => tokens.current() }, forget: () => tokens.forget() }
+  const extensions = parseExtensions(cluster.tokenExtensions)
+  return { tls, sasl: { mechanism, token: () => tokens.current(), extensions }, forget: () => tokens.forget() }
 }
 
 const nothing = () => {}
 
-async function tlsOptions(
-  { ca, cert, key, passphrase, rejectUnauthorized }: ClusterConfig,
-  pem: (pathOrText: string) => Promise<string>,
-): Promise<NonNullable<Access['tls']>> {
-  return {
-    rejectUnauthorized,
-    ...(ca && { ca: await pem(ca) }),
-    ...(cert && { cert: await pem(cert) }),
-    ...(key && { key: await pem(key) }),
-    ...(passphrase && { passphrase }),
-  }
-}
-
 /** Text that is PEM, or what a file holds. Rejects with TARGET_TLS, naming `target`. */
 export async function readPem(pathOrText: string, directory: string, target: string): Promise<string> {
-  if (isPem(pathOrText)) return pathOrText
-  return readFile(resolve(directory, pathOrText), 'utf8').catch((error: unknown) => {
+  return isPem(pathOrText) ? pathOrText : (await readBytes(pathOrText, directory, target)).toString()
+}
+
+async function readBytes(path: string, directory: string, target: string): Promise<Buffer> {
+  return readFile(resolve(directory, path)).catch((error: unknown) => {
     throw new PipelineError('TARGET_TLS', { target, problem: messageOf(error) }, error)
   })
 }

@@ -5,13 +5,7 @@ import type { KafkaRequest } from './request.ts'
 export interface KafkaClientOptions {
   readonly brokers: readonly Broker[]
   readonly clientId: string
-  readonly tls?: {
-    readonly ca?: string
-    readonly cert?: string
-    readonly key?: string
-    readonly passphrase?: string
-    readonly rejectUnauthorized: boolean
-  }
+  readonly tls?: TlsOptions
   readonly sasl?: Sasl
   readonly connectTimeoutMs: number
   readonly requestTimeoutMs: number
@@ -21,6 +15,20 @@ export interface KafkaClientOptions {
   readonly keepTrying: (error: unknown) => boolean
 }
 
+/** In the words of Node's `tls.connect`. */
+export interface TlsOptions {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly pfx?: Buffer
+  readonly passphrase?: string
+  readonly ciphers?: string
+  readonly ecdhCurve?: string
+  readonly sigalgs?: string
+  readonly checkServerIdentity?: () => undefined
+  readonly rejectUnauthorized: boolean
+}
+
 export type Sasl =
   | {
       readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
@@ -28,7 +36,11 @@ export type Sasl =
       readonly password: string
     }
   /** `token` is asked for every connection, and rejects with a PipelineError. */
-  | { readonly mechanism: 'OAUTHBEARER'; readonly token: () => Promise<string> }
+  | {
+      readonly mechanism: 'OAUTHBEARER'
+      readonly token: () => Promise<string>
+      readonly extensions: { readonly [name: string]: string }
+    }
 
 export interface NewTopic {
   /** 0 means the default of the cluster, here and below. */

@@ -1,23 +1,11 @@
-import {
-  bytes,
-  type ConfigOf,
-  choice,
-  duration,
-  flag,
-  integer,
-  node,
-  secret,
-  table,
-  text,
-} from '../../config/fields.ts'
+import { bytes, type ConfigOf, choice, duration, flag, integer, node, table, text } from '../../config/fields.ts'
 import { runnerFields } from '../../config/sink-fields.ts'
 import { tlsFields } from '../../config/tls-fields.ts'
 import { templateProblem } from '../../core/metadata.ts'
 import { mostPartitions } from '../../core/record.ts'
 import { registryFields } from './registry-fields.ts'
-
-const password = { field: 'saslMechanism', values: ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] } as const
-const token = { field: 'saslMechanism', values: ['OAUTHBEARER'] } as const
+import { signInFields } from './sign-in-fields.ts'
+import { moreTlsFields } from './tls-fields.ts'
 
 /** `kafka-cluster`: how to reach a cluster and who we are there. */
 export const clusterFields = {
@@ -34,43 +22,9 @@ export const clusterFields = {
     advanced: true,
     check: (id) => (/\s/.test(id) ? 'must not contain spaces' : undefined),
   }),
-  saslMechanism: choice({
-    label: 'Sign in with',
-    note: '"PLAIN" sends user name and password; use it with TLS. "SCRAM" proves to know the password without sending it. "OAUTHBEARER" signs in with a token that a token server gives for a client id and secret. A client certificate needs none of them.',
-    values: ['none', 'PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'],
-    default: 'none',
-  }),
-  user: secret({ label: 'User', note: 'The user name of the cluster.', masked: false, when: password }),
-  password: secret({ label: 'Password', note: 'Stored encrypted, never in the flow file.', when: password }),
-  tokenUrl: text({
-    label: 'Token address',
-    note: 'Where the token server gives tokens (OAuth 2 client credentials). Use https: the client secret is sent there. "CA certificate" below counts for it too.',
-    default: '',
-    placeholder: 'https://login.example.com/oauth2/token',
-    when: token,
-    check: (url) =>
-      /^https?:\/\/[^\s/@]+(\/\S*)?$/.test(url)
-        ? undefined
-        : 'must be an address that begins with https:// or http://, without user name and password',
-  }),
-  tokenClientId: secret({
-    label: 'Token client id',
-    note: 'Who we are for the token server.',
-    masked: false,
-    when: token,
-  }),
-  tokenClientSecret: secret({
-    label: 'Token client secret',
-    note: 'Stored encrypted, never in the flow file.',
-    when: token,
-  }),
-  tokenScope: text({
-    label: 'Token scope',
-    note: 'What the token is asked for, where the token server wants to know: one or more names with spaces between them.',
-    default: '',
-    when: token,
-  }),
+  ...signInFields,
   ...tlsFields,
+  ...moreTlsFields,
   client: choice({
     label: 'Client',
     note: 'The library that talks to Kafka. "auto" takes platformatic where Node.js is new enough for it (22.22 or newer of its line, 24.6 and newer), else kafkajs, which needs two to four times the CPU and compresses only with gzip.',

@@ -3,7 +3,7 @@ import type { Sasl } from './client.ts'
 
 /** The library writes into it, so every session has its own. */
 export function saslConfig(sasl: Sasl): NonNullable<KafkaConfig['sasl']> {
-  if (sasl.mechanism === 'OAUTHBEARER') return bearer(sasl.token)
+  if (sasl.mechanism === 'OAUTHBEARER') return bearer(sasl)
   const { username, password } = sasl
   if (sasl.mechanism === 'PLAIN') return { mechanism: 'plain', username, password }
   if (sasl.mechanism === 'SCRAM-SHA-256') return { mechanism: 'scram-sha-256', username, password }
@@ -11,7 +11,8 @@ export function saslConfig(sasl: Sasl): NonNullable<KafkaConfig['sasl']> {
 }
 
 /** The library's own does not look at what the broker answers, and that is where it refuses a token (RFC 7628, 3.2.2). */
-function bearer(token: () => Promise<string>): Mechanism {
+function bearer({ token, extensions }: Extract<Sasl, { mechanism: 'OAUTHBEARER' }>): Mechanism {
+  const more = Object.entries(extensions).map(([name, value]) => `${name}=${value}\x01`)
   return {
     mechanism: 'OAUTHBEARER',
     authenticationProvider: ({ saslAuthenticate }) => ({
@@ -19,7 +20,7 @@ function bearer(token: () => Promise<string>): Mechanism {
         const value = await token().catch((error: unknown) => {
           throw brokenOff(error)
         })
-        const hello = lengthPrefixed(`n,,\x01auth=Bearer ${value}\x01\x01`)
+        const hello = lengthPrefixed(`n,,\x01auth=Bearer ${value}\x01${more.join('')}\x01`)
         await saslAuthenticate({
           request: { encode: async () => hello },
           response: { decode: refusal, parse: () => undefined },

@@ -4,8 +4,11 @@ import type { Sasl } from './client.ts'
 /** A broker that refuses a token says so in an answer that the library takes for a success. */
 export function saslOptions(sasl: Sasl): NonNullable<BaseOptions['sasl']> {
   if (sasl.mechanism !== 'OAUTHBEARER') return sasl
+  const { mechanism, token, extensions } = sasl
   return {
-    ...sasl,
+    mechanism,
+    token,
+    oauthBearerExtensions: extensions,
     authBytesValidator: (answer, callback) => {
       if (answer.length === 0) callback(null, answer)
       else callback(new Error(`The broker refuses the token: ${answer.toString()}`))
