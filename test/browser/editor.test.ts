@@ -287,6 +287,7 @@ test('pasted settings of a Kafka client fill sink and cluster, and each says wha
     tokenClientId: '',
     has_tokenClientSecret: false,
     has_passphrase: false,
+    has_keystorePassword: false,
   })
   assert.doesNotMatch(JSON.stringify(flow), /secret words/)
 })

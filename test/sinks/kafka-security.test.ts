@@ -11,6 +11,7 @@ import { type Certificates, makeCertificates } from '../services/certificates.ts
 import { type Kafka, runKafkaTool, startKafka } from '../services/kafka.ts'
 import { createTopic, readTopic, reserveTopic } from '../services/kafka-topics.ts'
 import { runCommand, temporaryDirectory, until } from '../services/processes.ts'
+import { startTcpProxy } from '../services/tcp-proxy.ts'
 import { startTokenServer, type TokenServer, tokenClient, tokenScope, tokenSecret } from '../services/token-server.ts'
 import { clients, createKafkaSink, describeForClients, forever } from './kafka-harness.ts'
 
@@ -170,6 +171,19 @@ describe('kafka-sink at a secured cluster', () => {
         await sink.open(forever)
         await write(sink, 1)
         await sink.close()
+      })
+
+      it('tells the cluster its name, and with its token what the cluster wants to know beside it', async () => {
+        const sent: Buffer[] = []
+        const observe = (direction: string, chunk: Buffer) => void (direction === 'request' && sent.push(chunk))
+        const proxy = await startTcpProxy({ target: Number(kafka.secure.sasl.split(':')[1]), observe })
+        const brokers = `127.0.0.1:${proxy.port}`
+        const told = { clientId: 'plant-7', tokenExtensions: 'logicalCluster=lkc-1, pool=p' }
+        await attempt({ ...byToken(), useTls: false, brokers, ...told }, await topicOf('carol'))
+        await proxy.close()
+        const text = Buffer.concat(sent).toString('latin1')
+        assert.ok(text.includes('plant-7'))
+        assert.ok(text.includes(`n,,\x01auth=Bearer ${tokens.given.at(-1)}\x01logicalCluster=lkc-1\x01pool=p\x01\x01`))
       })
 
       it('shows what the token server has to know: who we are, and what for', async () => {
