@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { entriesOf, startRunner } from '../contract/runner-contract.ts'
 import { reading } from '../contract/sink-harness.ts'
@@ -9,9 +9,11 @@ import { type Kafka, startKafka } from '../services/kafka.ts'
 import { createTopic, readTopic, type StoredRecord } from '../services/kafka-topics.ts'
 import { temporaryDirectory, until } from '../services/processes.ts'
 import { startTcpProxy, type TcpProxy } from '../services/tcp-proxy.ts'
-import { describeForClients, forever } from './kafka-harness.ts'
+import { clients, createKafkaSink, forever } from './kafka-harness.ts'
 
-describeForClients('kafka-sink in front of a network that loses answers', (createKafkaSink) => {
+type Client = (typeof clients)[number]
+
+describe('kafka-sink in front of a network that loses answers', () => {
   let kafka: Kafka
   let proxy: TcpProxy
   before(async () => {
@@ -23,93 +25,98 @@ describeForClients('kafka-sink in front of a network that loses answers', (creat
     await kafka.stop()
   })
 
-  const create = (options: { readonly [option: string]: unknown }) => {
-    const cluster = { brokers: `127.0.0.1:${proxy.port}` }
+  const create = (client: Client, options: { readonly [option: string]: unknown }) => {
+    const cluster = { client, brokers: `127.0.0.1:${proxy.port}` }
     return createKafkaSink({ cluster, sink: { autoCreateTopics: false, ...options } })
-  }
-  const open = async (options: { readonly [option: string]: unknown }) => {
-    const sink = create(options)
-    await sink.open(forever)
-    return sink
   }
 
   for (const mode of ['confirm', 'outbox'] as const) {
     for (const size of [10, 500]) {
-      it(`in mode ${mode} writes batches of ${size} once and in order per key while every answer of each 600th ms is lost`, async () => {
-        const topic = `chaos-${mode}-${size}`
-        await createTopic(kafka.brokers, topic, 3)
-        const directory = temporaryDirectory('kafka-chaos')
-        const running = startRunner(create({ topic, deliveryTimeoutMs: 60_000 }), mode, directory, {
-          batchRecords: size,
-        })
-        const isStored = () => !entriesOf(running)
-        let next = 0
-        const write = async () => {
-          const records = Array.from({ length: size }, () => reading(next, { topic: `key${next++ % 5}` }))
-          assert.notEqual((await running.submit(records)).status, 'released')
-        }
-        await write()
-        await until(isStored, { what: 'the first records', timeoutMs: 60_000 })
-        const { retries } = running.runner.snapshot()
+      it(`in mode ${mode} each client writes batches of ${size} once and in order per key while every answer of each 600th ms is lost`, async () => {
+        const writers = await Promise.all(clients.map((client) => startWriter(client, mode, size)))
         const cutsBefore = proxy.cuts
         const ends = Date.now() + 6000
-        const cutting = cutRepeatedly(proxy, ends)
-        while (Date.now() < ends) {
-          await write()
-          const hasRoom = () => (entriesOf(running) ?? 0) < 5 * size
-          await until(hasRoom, { what: 'room in the outbox', timeoutMs: 60_000, intervalMs: 2 })
-          await sleep(2)
-        }
-        await cutting
-        await until(isStored, { what: 'an empty outbox', timeoutMs: 60_000 })
-        const after = running.runner.snapshot()
-        assert.equal(after.retries, retries, `a session ended: ${after.lastFailure?.error.message}`)
-        await running.runner.close(5000)
-        assert.ok(proxy.cuts - cutsBefore >= 6, `only ${proxy.cuts - cutsBefore} cuts`)
-        assert.ok(next >= 10 * size, `only ${next} records`)
-        assert.deepEqual(account(await readTopic(kafka.brokers, topic), next), {
-          lost: 0,
-          duplicated: 0,
-          inverted: 0,
-        })
+        await Promise.all([cutRepeatedly(proxy, ends), ...writers.map(({ writeUntil }) => writeUntil(ends))])
+        assert.ok(proxy.cuts - cutsBefore >= 6 * clients.length, `only ${proxy.cuts - cutsBefore} cuts`)
+        for (const { finish } of writers) await finish()
       })
     }
   }
 
-  it('does not write again what a failed write has stored', async () => {
-    await createTopic(kafka.brokers, 'part-good')
-    await createTopic(kafka.brokers, 'part-small', 1, { 'max.message.bytes': '500' })
-    const sink = await open({})
-    const good = [1, 2].map((n) => sink.prepare(reading(n, { to: 'part-good' })).request)
-    const big = sink.prepare(reading(3, { to: 'part-small', payload: 'x'.repeat(2000) })).request
-    for (let repeat = 0; repeat < 3; repeat++) {
-      await assert.rejects(sink.write([good[0]!, big, good[1]!], forever), { code: 'RECORD_REFUSED_SIZE' })
+  /** Writes a first batch. `finish` looks at what Kafka has of it all. */
+  async function startWriter(client: Client, mode: 'confirm' | 'outbox', size: number) {
+    const topic = `chaos-${client}-${mode}-${size}`
+    await createTopic(kafka.brokers, topic, 3)
+    const sink = create(client, { topic, deliveryTimeoutMs: 60_000 })
+    const running = startRunner(sink, mode, temporaryDirectory('kafka-chaos'), { batchRecords: size })
+    const isStored = () => !entriesOf(running)
+    let next = 0
+    const write = async () => {
+      const records = Array.from({ length: size }, () => reading(next, { topic: `key${next++ % 5}` }))
+      assert.notEqual((await running.submit(records)).status, 'released')
     }
-    await sink.write(good, forever)
-    await sink.write([sink.prepare(reading(4, { to: 'part-good' })).request], forever)
-    const stored = (await readTopic(kafka.brokers, 'part-good')).map(({ value }) => JSON.parse(String(value)).n)
-    assert.deepEqual(stored, [1, 2, 4])
-    await sink.close()
-  })
+    await write()
+    await until(isStored, { what: 'the first records', timeoutMs: 60_000 })
+    const { retries } = running.runner.snapshot()
+    const writeUntil = async (ends: number) => {
+      while (Date.now() < ends) {
+        await write()
+        const hasRoom = () => (entriesOf(running) ?? 0) < 5 * size
+        await until(hasRoom, { what: 'room in the outbox', timeoutMs: 60_000, intervalMs: 2 })
+        await sleep(2)
+      }
+    }
+    const finish = async () => {
+      await until(isStored, { what: 'an empty outbox', timeoutMs: 60_000 })
+      const after = running.runner.snapshot()
+      assert.equal(after.retries, retries, `${client}: a session ended: ${after.lastFailure?.error.message}`)
+      await running.runner.close(5000)
+      assert.ok(next >= 10 * size, `${client}: only ${next} records`)
+      const stored = account(await readTopic(kafka.brokers, topic), next)
+      assert.deepEqual({ client, ...stored }, { client, lost: 0, duplicated: 0, inverted: 0 })
+    }
+    return { writeUntil, finish }
+  }
 
-  it('compresses with gzip when told to, and not otherwise', async () => {
-    const payload = { text: 'pressure '.repeat(1000) }
-    for (const [compression, codec] of [
-      ['none', 0],
-      ['gzip', 1],
-    ] as const) {
-      const topic = `codec-${compression}`
-      await createTopic(kafka.brokers, topic)
-      const sink = await open({ topic, compression })
-      await sink.write([sink.prepare(reading(1, { payload })).request], forever)
+  for (const client of clients) {
+    it(`does not write again what a failed write has stored (${client})`, async () => {
+      const [good, small] = [`part-good-${client}`, `part-small-${client}`]
+      await createTopic(kafka.brokers, good)
+      await createTopic(kafka.brokers, small, 1, { 'max.message.bytes': '500' })
+      const sink = create(client, {})
+      await sink.open(forever)
+      const written = [1, 2].map((n) => sink.prepare(reading(n, { to: good })).request)
+      const big = sink.prepare(reading(3, { to: small, payload: 'x'.repeat(2000) })).request
+      for (let repeat = 0; repeat < 3; repeat++) {
+        await assert.rejects(sink.write([written[0]!, big, written[1]!], forever), { code: 'RECORD_REFUSED_SIZE' })
+      }
+      await sink.write(written, forever)
+      await sink.write([sink.prepare(reading(4, { to: good })).request], forever)
+      const stored = (await readTopic(kafka.brokers, good)).map(({ value }) => JSON.parse(String(value)).n)
+      assert.deepEqual(stored, [1, 2, 4])
       await sink.close()
-      const segment = await readFile(join(kafka.directory, 'data', `${topic}-0`, '00000000000000000000.log'))
-      // Record batch: base offset 8, length 4, leader epoch 4, magic 1, crc 4, attributes 2 (codec in the low bits).
-      assert.equal(segment.readInt16BE(21) & 7, codec)
-      assert.equal(segment.length < 1000, codec === 1)
-      assert.deepEqual(JSON.parse(String((await readTopic(kafka.brokers, topic))[0]?.value)), payload)
-    }
-  })
+    })
+
+    it(`compresses with gzip when told to, and not otherwise (${client})`, async () => {
+      const payload = { text: 'pressure '.repeat(1000) }
+      for (const [compression, codec] of [
+        ['none', 0],
+        ['gzip', 1],
+      ] as const) {
+        const topic = `codec-${client}-${compression}`
+        await createTopic(kafka.brokers, topic)
+        const sink = create(client, { topic, compression })
+        await sink.open(forever)
+        await sink.write([sink.prepare(reading(1, { payload })).request], forever)
+        await sink.close()
+        const segment = await readFile(join(kafka.directory, 'data', `${topic}-0`, '00000000000000000000.log'))
+        // Record batch: base offset 8, length 4, leader epoch 4, magic 1, crc 4, attributes 2 (codec in the low bits).
+        assert.equal(segment.readInt16BE(21) & 7, codec)
+        assert.equal(segment.length < 1000, codec === 1)
+        assert.deepEqual(JSON.parse(String((await readTopic(kafka.brokers, topic))[0]?.value)), payload)
+      }
+    })
+  }
 })
 
 function account(stored: readonly StoredRecord[], published: number) {

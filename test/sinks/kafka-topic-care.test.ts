@@ -11,107 +11,110 @@ import { describeForClients, forever } from './kafka-harness.ts'
 
 const topicName = () => `care-${randomUUID()}`
 
-describeForClients('a topic is looked at before it is written', (createKafkaSink, client) => {
+describe('a topic is looked at before it is written', () => {
   let kafka: Kafka
   before(async () => {
     kafka = await startKafka({ secure: true })
   })
   after(() => kafka.stop())
 
-  const bob = () => ({ brokers: kafka.secure.sasl, saslMechanism: 'PLAIN', user: 'bob', password: 'bob-secret' })
-  /** Opens a sink, writes these records and gives what it has warned of. */
-  async function warningsOf(
-    sinkOptions: { readonly [option: string]: unknown },
-    records: readonly Record[] = [],
-    cluster: { readonly [option: string]: unknown } = { brokers: kafka.brokers },
-  ): Promise<readonly string[]> {
-    const warnings: string[] = []
-    const sink = createKafkaSink({ cluster, sink: sinkOptions, warn: (message) => warnings.push(message) })
-    try {
-      await sink.open(forever)
-      if (records.length > 0)
-        await sink.write(
-          records.map((record) => sink.prepare(record).request),
-          forever,
-        )
-    } finally {
-      await sink.close()
+  describeForClients('with the client', (createKafkaSink, client) => {
+    const bob = () => ({ brokers: kafka.secure.sasl, saslMechanism: 'PLAIN', user: 'bob', password: 'bob-secret' })
+    /** Opens a sink, writes these records and gives what it has warned of. */
+    async function warningsOf(
+      sinkOptions: { readonly [option: string]: unknown },
+      records: readonly Record[] = [],
+      cluster: { readonly [option: string]: unknown } = { brokers: kafka.brokers },
+    ): Promise<readonly string[]> {
+      const warnings: string[] = []
+      const sink = createKafkaSink({ cluster, sink: sinkOptions, warn: (message) => warnings.push(message) })
+      try {
+        await sink.open(forever)
+        if (records.length > 0)
+          await sink.write(
+            records.map((record) => sink.prepare(record).request),
+            forever,
+          )
+      } finally {
+        await sink.close()
+      }
+      return warnings
     }
-    return warnings
-  }
 
-  it('one that nobody else keeps is said at the start', async () => {
-    const topic = topicName()
-    await createTopic(kafka.brokers, topic)
-    assert.deepEqual(await warningsOf({ topic }), [
-      `The Kafka topic ${topic} has one replica: when its broker is lost, what it has confirmed is lost`,
-    ])
-  })
+    it('one that nobody else keeps is said at the start', async () => {
+      const topic = topicName()
+      await createTopic(kafka.brokers, topic)
+      assert.deepEqual(await warningsOf({ topic }), [
+        `The Kafka topic ${topic} has one replica: when its broker is lost, what it has confirmed is lost`,
+      ])
+    })
 
-  it('each weakness is said once, for the first topic that has it, whether found or created', async () => {
-    const [first, second, third] = [topicName(), topicName(), topicName()]
-    await createTopic(kafka.brokers, first)
-    await createTopic(kafka.brokers, third, 1, { 'max.message.bytes': '100000' })
-    const to = (...names: readonly string[]) => names.map((name, n) => reading(n, { to: name }))
-    const warnings = await warningsOf({}, to(first, second, third, second))
-    assert.deepEqual(warnings, [
-      `The Kafka topic ${first} has one replica: when its broker is lost, what it has confirmed is lost`,
-      `The Kafka topic ${third} refuses records over 100000 bytes (max.message.bytes), and "Largest record" lets 1048576 through`,
-      `The Kafka topic ${third} refuses batches over 100000 bytes (max.message.bytes), and "Batch bytes" is 524288: they are written in parts, which is slow`,
-    ])
-    const fitting = await warningsOf({ maxMessageBytes: 100_000, batchBytes: 100_000 }, to(third))
-    assert.equal(fitting.length, 1)
-  })
+    it('each weakness is said once, for the first topic that has it, whether found or created', async () => {
+      const [first, second, third] = [topicName(), topicName(), topicName()]
+      await createTopic(kafka.brokers, first)
+      await createTopic(kafka.brokers, third, 1, { 'max.message.bytes': '100000' })
+      const to = (...names: readonly string[]) => names.map((name, n) => reading(n, { to: name }))
+      const warnings = await warningsOf({}, to(first, second, third, second))
+      assert.deepEqual(warnings, [
+        `The Kafka topic ${first} has one replica: when its broker is lost, what it has confirmed is lost`,
+        `The Kafka topic ${third} refuses records over 100000 bytes (max.message.bytes), and "Largest record" lets 1048576 through`,
+        `The Kafka topic ${third} refuses batches over 100000 bytes (max.message.bytes), and "Batch bytes" is 524288: they are written in parts, which is slow`,
+      ])
+      const fitting = await warningsOf({ maxMessageBytes: 100_000, batchBytes: 100_000 }, to(third))
+      assert.equal(fitting.length, 1)
+    })
 
-  it('one that may be seen and not written is red, until the right is there', async () => {
-    const topic = topicName()
-    await createTopic(kafka.brokers, topic)
-    await reserveTopic(kafka.brokers, topic, 'bob', ['READ', 'DESCRIBE'])
-    const message = `The Kafka topic ${topic} does not allow this: the user may see it and not write there. Ask for the right to write there.`
-    const refused = { code: 'TARGET_AUTHORIZATION' }
-    // kafkajs cannot ask for rights: it is told when it writes.
-    if (client === 'platformatic') await assert.rejects(warningsOf({ topic }, [], bob()), { ...refused, message })
-    const writing = warningsOf({}, [reading(1, { to: topic })], bob())
-    await assert.rejects(writing, client === 'platformatic' ? { ...refused, message } : refused)
-    await reserveTopic(kafka.brokers, topic, 'bob', ['WRITE'])
-    await warningsOf({ topic }, [reading(1)], bob())
-    assert.equal((await readTopic(kafka.brokers, topic)).length, 1)
-  })
+    it('one that may be seen and not written is red, until the right is there', async () => {
+      const topic = topicName()
+      await createTopic(kafka.brokers, topic)
+      await reserveTopic(kafka.brokers, topic, 'bob', ['READ', 'DESCRIBE'])
+      const message = `The Kafka topic ${topic} does not allow this: the user may see it and not write there. Ask for the right to write there.`
+      const refused = { code: 'TARGET_AUTHORIZATION' }
+      // kafkajs cannot ask for rights: it is told when it writes.
+      if (client === 'platformatic') await assert.rejects(warningsOf({ topic }, [], bob()), { ...refused, message })
+      const writing = warningsOf({}, [reading(1, { to: topic })], bob())
+      await assert.rejects(writing, client === 'platformatic' ? { ...refused, message } : refused)
+      await reserveTopic(kafka.brokers, topic, 'bob', ['WRITE'])
+      await warningsOf({ topic }, [reading(1)], bob())
+      assert.equal((await readTopic(kafka.brokers, topic)).length, 1)
+    })
 
-  it('one whose settings are secret is written, with a word about what can be seen', async () => {
-    const [secret, open] = [topicName(), topicName()]
-    for (const topic of [secret, open]) await createTopic(kafka.brokers, topic, 1, { 'max.message.bytes': '100000' })
-    await reserveTopic(kafka.brokers, secret, 'bob', ['WRITE', 'DESCRIBE'])
-    const warnings = await warningsOf({}, [reading(1, { to: secret }), reading(2, { to: open })], bob())
-    assert.deepEqual(
-      warnings.map((text) => [text.includes(secret), text.includes(open)]),
-      [
-        [true, false],
-        [false, true],
-        [false, true],
-      ],
-    )
-  })
+    it('one whose settings are secret is written, with a word about what can be seen', async () => {
+      const [secret, open] = [topicName(), topicName()]
+      for (const topic of [secret, open]) await createTopic(kafka.brokers, topic, 1, { 'max.message.bytes': '100000' })
+      await reserveTopic(kafka.brokers, secret, 'bob', ['WRITE', 'DESCRIBE'])
+      const warnings = await warningsOf({}, [reading(1, { to: secret }), reading(2, { to: open })], bob())
+      assert.deepEqual(
+        warnings.map((text) => [text.includes(secret), text.includes(open)]),
+        [
+          [true, false],
+          [false, true],
+          [false, true],
+        ],
+      )
+    })
 
-  it('one that was deleted and made again meanwhile is written', async () => {
-    const topic = topicName()
-    const sink = createKafkaSink({ cluster: { brokers: kafka.brokers }, sink: { topic } })
-    await sink.open(forever)
-    const write = () => sink.write([sink.prepare(reading(1)).request], forever)
-    await write()
-    await deleteTopic(kafka.brokers, topic)
-    await assert.rejects(write, { code: 'TARGET_MISSING' })
-    await write()
-    await sink.close()
-    assert.equal((await readTopic(kafka.brokers, topic)).length, 1)
-  })
+    it('one that was deleted and made again meanwhile is written', async () => {
+      const topic = topicName()
+      const sink = createKafkaSink({ cluster: { brokers: kafka.brokers }, sink: { topic } })
+      await sink.open(forever)
+      const write = () => sink.write([sink.prepare(reading(1)).request], forever)
+      await write()
+      await deleteTopic(kafka.brokers, topic)
+      await assert.rejects(write, { code: 'TARGET_MISSING' })
+      await write()
+      await sink.close()
+      assert.equal((await readTopic(kafka.brokers, topic)).length, 1)
+    })
 
-  it('a topic that is created keeps its records as long as the form says, else as long as the cluster does', async () => {
-    const [week, usual] = [topicName(), topicName()]
-    await warningsOf({ retentionMs: '36 h', replication: 1 }, [reading(1, { to: week })])
-    await warningsOf({}, [reading(1, { to: usual })])
-    const retention = async (topic: string) => (await describeTopic(kafka.brokers, topic)).settings.get('retention.ms')
-    assert.deepEqual([await retention(week), await retention(usual)], ['129600000', '604800000'])
+    it('a topic that is created keeps its records as long as the form says, else as long as the cluster does', async () => {
+      const [week, usual] = [topicName(), topicName()]
+      await warningsOf({ retentionMs: '36 h', replication: 1 }, [reading(1, { to: week })])
+      await warningsOf({}, [reading(1, { to: usual })])
+      const retention = async (topic: string) =>
+        (await describeTopic(kafka.brokers, topic)).settings.get('retention.ms')
+      assert.deepEqual([await retention(week), await retention(usual)], ['129600000', '604800000'])
+    })
   })
 })
 
