@@ -47,6 +47,7 @@ export const errorTable = {
     reason: 'site-mismatch',
     message: 'The topic says {name} is {inTopic}, the payload says {inPayload}',
   },
+  PAYLOAD_EMPTY: { disposition: 'reject', reason: 'empty', message: 'The payload is empty' },
   TEXT_INVALID: { disposition: 'reject', reason: 'text', message: 'The payload is not UTF-8 text' },
   BINARY_INVALID: { disposition: 'reject', reason: 'format', message: 'The payload is not valid {format}: {problem}' },
   COMPRESSION_INVALID: {

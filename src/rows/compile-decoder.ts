@@ -70,7 +70,8 @@ function parsed(text: string): unknown {
 /** In characters: what is shorter cannot be nested deep enough to take time. */
 const longText = 100_000
 
-function skipErrors(decode: Decode): Decode {
+/** What cannot be decoded is skipped. */
+export function skipErrors<T>(decode: (bytes: Uint8Array) => T): (bytes: Uint8Array) => T | undefined {
   return (bytes) => {
     try {
       return decode(bytes)
