@@ -143,7 +143,7 @@ const formats: readonly (readonly [string, Values, Buffer, string])[] = [
     'CBOR',
     { format: 'cbor' },
     Buffer.from(encodeCbor({ n: 2n ** 60n, b: binary })),
-    `{"n":${2n ** 60n},"b":"AP+AQQo="}`,
+    `{"b":"AP+AQQo=","n":${2n ** 60n}}`,
   ],
   [
     'MessagePack',
