@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { sinks } from '../../src/sinks/index.ts'
+import { kpiDecoder, kpiSchema } from '../rows/plant-kpi.ts'
 import { startKafka } from '../services/kafka.ts'
 import type { Mosquitto } from '../services/mosquitto.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
@@ -59,19 +60,18 @@ after(async () => {
 const filter = 'FCTS/FAE/+/SolvExtract/+'
 const topicOf = (site: string, tag = 'SX_PLS_FLOW.PV') => `FCTS/FAE/${site}/SolvExtract/${tag}`
 const payload = (site: string, value: number) =>
-  `{"site_code":"${site}","sensor_id":"SX-FIT-101","timestamp":"2025-07-01T12:00:00Z","value":${value},"pi_tag":"SX_PLS_FLOW.PV"}`
+  `{"site_code":"${site}","sensor_id":"SX-FIT-101","timestamp":"2025-07-01T12:00:00Z","value":${value}}`
 
-const schema = 'site_code STRING, sensor_id STRING, pi_tag STRING, `timestamp` STRING, `value` DOUBLE'
 const event = {
   data: 'mapped',
   mapping: ['site_code', 'sensor_id', 'kpi', 'timestamp', 'value'].map((name) => ({
     name,
     value: `{payload.${name === 'kpi' ? 'pi_tag' : name}}`,
   })),
-  orderingKey: '{payload.site_code}',
+  orderingKey: '{topic.site_code}',
   attributes: [
-    { name: 'site', value: '{payload.site_code}' },
-    { name: 'pi_tag', value: '{payload.pi_tag}' },
+    { name: 'site', value: '{topic.site_code}' },
+    { name: 'pi_tag', value: '{topic.pi_tag}' },
   ],
 }
 
@@ -93,8 +93,8 @@ async function kpiFlow(
   const flow: FlowNode[] = [
     { ...tab!, env },
     ...parts,
-    node('row-schema', 'schema', { schema }),
-    node('row-decoder', 'decoder', { schema: id('schema') }, [['sink'], []]),
+    node('row-schema', 'schema', { schema: kpiSchema }),
+    node('row-decoder', 'decoder', { schema: id('schema'), ...kpiDecoder }, [['sink'], []]),
     node('google-cloud', 'google', { projectId: project, pubsubEmulator: pubsub.address }),
     // Nobody is there: a sink that writes nothing does not ask.
     node('kafka-cluster', 'cluster', { brokers: '127.0.0.1:1' }),
