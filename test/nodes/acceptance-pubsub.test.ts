@@ -35,7 +35,7 @@ process.on('SIGUSR2', () => {
   turns.length = 0
 })
 process.on('SIGURG', () => {
-  const found = Object.keys(require.cache).filter((name) => name.includes('google-auth-library'))
+  const found = Object.keys(require.cache).filter((name) => /google-auth-library.*js$/.test(name))
   console.log('google files ' + found.length)
 })`
 const requiring = `import { createRequire } from 'node:module'
