@@ -1,5 +1,7 @@
 import { type ClientHttp2Stream, connect, constants, type OutgoingHttpHeaders } from 'node:http2'
 import { PipelineError } from '../core/errors.ts'
+import { GrpcError } from './errors.ts'
+import { brokenOff } from './framing.ts'
 import { type Session, UnaryCall } from './unary-call.ts'
 
 export { brokenOff, failureOf, framed, frameHead } from './framing.ts'
@@ -18,6 +20,12 @@ export interface ChannelOptions {
 const mostCalls = 100
 const mostSessions = 4
 
+/** For room on a connection. */
+interface Waiting {
+  readonly call: UnaryCall
+  begin(): void
+}
+
 /**
  * Connections to a gRPC service, made when they are needed and made again when they are lost. Why not @grpc/grpc-js:
  * docs/decisions/011.
@@ -25,7 +33,7 @@ const mostSessions = 4
 export class GrpcChannel {
   readonly #options: ChannelOptions
   readonly #sessions = new Set<Session>()
-  readonly #waiting: (() => void)[] = []
+  readonly #waiting: Waiting[] = []
   readonly #calls = new WeakMap<AbortSignal, Set<UnaryCall>>()
 
   constructor(options: ChannelOptions) {
@@ -79,7 +87,7 @@ export class GrpcChannel {
     else if (call.isOver) this.#next()
     else {
       call.wait()
-      this.#waiting.push(() => this.#begin(call, head, message))
+      this.#waiting.push({ call, begin: () => this.#begin(call, head, message) })
     }
   }
 
@@ -111,12 +119,13 @@ export class GrpcChannel {
   #take(): Session | undefined {
     for (const session of this.#sessions) {
       if (session.http2.destroyed || session.http2.closed) this.#sessions.delete(session)
-      else if (session.calls < mostCalls) {
+      else if (session.calls < session.most) {
         session.calls++
         return session
       }
     }
-    return this.#sessions.size < mostSessions ? this.#connect() : undefined
+    const isConnecting = [...this.#sessions].some(({ most }) => most === 1)
+    return isConnecting || this.#sessions.size >= mostSessions ? undefined : this.#connect()
   }
 
   #free(session: Session): void {
@@ -125,17 +134,29 @@ export class GrpcChannel {
   }
 
   #next(): void {
-    this.#waiting.shift()?.()
+    this.#waiting.shift()?.begin()
   }
 
   #connect(): Session {
-    const session = { http2: connect(this.#options.origin), calls: 1 }
+    const session = { http2: connect(this.#options.origin), calls: 1, most: 1 }
     const { http2 } = session
     this.#sessions.add(session)
-    // Each call hears of it as well.
-    http2.on('error', () => {})
-    http2.on('close', () => this.#sessions.delete(session))
+    let failure = new GrpcError('UNAVAILABLE', 'no connection in time')
+    http2.on('error', (error: unknown) => {
+      failure = brokenOff(error)
+    })
+    http2.on('close', () => {
+      this.#sessions.delete(session)
+      // It never came about: one call after the other would wait for the next one in vain.
+      if (session.most === 1) for (const { call } of this.#waiting.splice(0)) call.fail(failure)
+    })
     http2.on('goaway', () => http2.close())
+    http2.on('remoteSettings', ({ maxConcurrentStreams = mostCalls }) => {
+      const room = Math.max(2, Math.min(maxConcurrentStreams, mostCalls)) - session.most
+      session.most += room
+      // One more than there is room for: it makes the next connection.
+      for (let more = 0; more <= room; more++) this.#next()
+    })
     http2.unref()
     return session
   }

@@ -11,6 +11,8 @@ import { brokenOff, failureOf, framed, frameHead } from './framing.ts'
 export interface Session {
   readonly http2: ClientHttp2Session
   calls: number
+  /** Calls that the server takes at a time: one, until it has said how many. */
+  most: number
 }
 
 /** Ends once: with an answer, a failure, or because time is up, which ends its connection as well. */
