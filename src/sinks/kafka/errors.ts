@@ -64,6 +64,8 @@ export function classify(error: unknown, target: string): PipelineError {
 
 export const isUnknownTopic = (error: unknown) => isNamed(error, 'UNKNOWN_TOPIC_OR_PARTITION')
 export const isWithoutLeader = (error: unknown) => isNamed(error, 'LEADER_NOT_AVAILABLE')
+/** The broker does not know what it has confirmed before: repeating it in the same session is in vain. */
+export const isOutOfOrder = (error: unknown) => isNamed(error, 'OUT_OF_ORDER_SEQUENCE_NUMBER')
 export const isIllegalSaslState = (error: unknown) => isNamed(error, 'ILLEGAL_SASL_STATE')
 
 const isNamed = (error: unknown, name: string) =>

@@ -11,6 +11,7 @@ import { EventTimes } from './event-time.ts'
 import { keyHashes } from './partitioner.ts'
 import { createRequestBuilder, type KafkaRequest } from './request.ts'
 import { SchemaRegistry } from './schema-registry.ts'
+import { limitSessions } from './session-limit.ts'
 import { Collisions } from './topic-name.ts'
 import { Topics } from './topics.ts'
 import { SchemaIds } from './wire-format.ts'
@@ -56,7 +57,7 @@ class KafkaSink implements Sink<KafkaRequest> {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    this.#client ??= await createKafkaClient(this.#cluster.client, await this.#clientOptions())
+    this.#client ??= limitSessions(await createKafkaClient(this.#cluster.client, await this.#clientOptions()))
     const client = this.#client
     await this.#untilAborted(signal, async () => {
       await client.connect().catch((error: unknown) => {
