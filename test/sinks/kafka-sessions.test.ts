@@ -8,7 +8,7 @@ import type { KafkaRequest } from '../../src/sinks/kafka/request.ts'
 import { limitSessions } from '../../src/sinks/kafka/session-limit.ts'
 import { reading } from '../contract/sink-harness.ts'
 import { type Kafka, runKafkaTool, startKafka } from '../services/kafka.ts'
-import { createTopic, readTopic } from '../services/kafka-topics.ts'
+import { createTopic, deleteTopic, readTopic } from '../services/kafka-topics.ts'
 import { temporaryDirectory, until } from '../services/processes.ts'
 import { clients, createKafkaSink, forever } from './kafka-harness.ts'
 
@@ -52,6 +52,37 @@ describe('a producer session of kafka-sink', () => {
       const [first, second] = [producers[0]!, producers[2]!]
       assert.notEqual(first, second)
       assert.deepEqual(producers, [first, first, second, second, second])
+    })
+  }
+
+  for (const client of clients) {
+    it(`confirms nothing for a partition that is not there any more (${client})`, async () => {
+      const topic = `fewer-${client}`
+      const sink = createKafkaSink({
+        cluster: { client, brokers: kafka.brokers },
+        sink: { topic, deliveryTimeoutMs: '10 min' },
+      })
+      const batch = (first: number) =>
+        Array.from({ length: 60 }, (_, i) => sink.prepare(reading(first + i, { topic: `key${i}` })).request)
+      await createTopic(kafka.brokers, topic, 6)
+      await sink.open(forever)
+      await sink.write(batch(0), forever)
+      await deleteTopic(kafka.brokers, topic)
+      await createTopic(kafka.brokers, topic, 1)
+      const requests = batch(100)
+      const soon = AbortSignal.timeout(60_000)
+      const isWritten = () =>
+        sink.write(requests, soon).then(
+          () => true,
+          () => false,
+        )
+      await until(isWritten, { what: 'a write', timeoutMs: 60_000 })
+      await sink.close()
+      const stored = new Set(await numbersIn(topic))
+      assert.deepEqual(
+        [...stored].sort(),
+        Array.from({ length: 60 }, (_, i) => 100 + i),
+      )
     })
   }
 

@@ -99,6 +99,10 @@ export const internalTopic = () =>
 /** In the words of the library. */
 export const missingTopic = (topic: string) => new Error(`Unknown topic ${topic}.`)
 
+/** Of a topic that was made again with fewer, while a write was under way. */
+export const missingPartition = ({ topic, partition }: { readonly topic: string; readonly partition: number }) =>
+  Object.assign(new Error(`It has no partition ${partition} any more`), { apiId: 'UNKNOWN_TOPIC_OR_PARTITION', topic })
+
 export const nameOfTopic = (topic: string) => `The Kafka topic ${topic}`
 
 const unknownTopic = /^Unknown topic (\S+)\.$/
