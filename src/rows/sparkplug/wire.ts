@@ -64,7 +64,8 @@ export class WireReader {
     this.#varint(end)
     if (this.#high === 0 && this.#middle < 0x2000000) return this.#low + this.#middle * 0x10000000
     const [low, middle] = [0xfffffff - this.#low, 0xfffffff - this.#middle]
-    if (this.#high === 0xff && middle < 0x1ffffff) return -(low + middle * 0x10000000) - 1
+    const negative = -(low + middle * 0x10000000) - 1
+    if (this.#high === 0xff && negative >= Number.MIN_SAFE_INTEGER) return negative
     return BigInt.asIntN(64, this.#big())
   }
 
