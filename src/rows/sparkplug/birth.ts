@@ -10,8 +10,11 @@ export interface KnownMetric {
 /** The BIRTH of an edge node or of a device. */
 export interface Birth {
   readonly timestamp: number | bigint | undefined
-  /** Its death came: only messages from before may still use it. */
-  readonly isEnded: boolean
+  /**
+   * Its death came: the time of the last message before, 0 where that had none. Only what was sent until then, and comes
+   * again, may still use it.
+   */
+  readonly endedAt: number | bigint | undefined
   readonly metrics: readonly KnownMetric[]
 }
 
@@ -52,7 +55,7 @@ export function sizeOf({ edgeNode, current, previous }: EdgeBirths): number {
   return bytes
 }
 
-const noBirth: Birth = { timestamp: undefined, isEnded: true, metrics: [] }
+const noBirth: Birth = { timestamp: undefined, endedAt: undefined, metrics: [] }
 
 /** As JSON for a store. */
 export const birthsToValue = ({ edgeNode, current, previous }: EdgeBirths): Row => ({
@@ -67,9 +70,9 @@ const sessionToValue = ({ bdSeq, node, devices }: Session): Row => ({
   devices: [...devices].map(([name, device]) => [name, birthToValue(device)]),
 })
 
-const birthToValue = ({ timestamp, isEnded, metrics }: Birth): Row => ({
+const birthToValue = ({ timestamp, endedAt, metrics }: Birth): Row => ({
   timestamp: timestamp ?? null,
-  isEnded,
+  endedAt: endedAt ?? null,
   metrics: metrics.map(({ name, alias, datatype }) => [name, alias ?? null, datatype ?? null]),
 })
 
@@ -93,12 +96,12 @@ function sessionFromValue(value: Value): Session {
 }
 
 function birthFromValue(value: Value): Birth {
-  const { timestamp, isEnded, metrics } = row(value)
+  const { timestamp, endedAt, metrics } = row(value)
   const known = list(metrics).map((entry): KnownMetric => {
     const [name, alias, datatype] = list(entry)
     return { name: text(name), alias: whole(alias), datatype: Number(whole(datatype) ?? Number.NaN) || undefined }
   })
-  return { timestamp: whole(timestamp), isEnded: isEnded !== false, metrics: known }
+  return { timestamp: whole(timestamp), endedAt: whole(endedAt), metrics: known }
 }
 
 function row(value: Value | undefined): Row {

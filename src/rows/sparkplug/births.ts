@@ -27,6 +27,14 @@ export interface BirthLimits {
   readonly bytes: number
 }
 
+interface Edge {
+  births: EdgeBirths
+  bytes: number
+  usedAt: number
+  /** The latest time of a message, since this process began to hear them. */
+  heardAt: Whole | undefined
+}
+
 /** Some 500,000 metrics. */
 export const birthLimits: BirthLimits = { edgeNodes: 10_000, bytes: 64 << 20 }
 
@@ -38,7 +46,7 @@ export const birthLimits: BirthLimits = { edgeNodes: 10_000, bytes: 64 << 20 }
 export class Births {
   readonly #store: BirthStore
   readonly #limits: BirthLimits
-  readonly #edges = new Map<string, { births: EdgeBirths; bytes: number; usedAt: number }>()
+  readonly #edges = new Map<string, Edge>()
   #bytes = 0
   #clock = 0
 
@@ -54,7 +62,7 @@ export class Births {
     edge.usedAt = ++this.#clock
     const { current, previous } = edge.births
     const now = birthIn(current, topic)
-    if (!mayBeOld) return now === undefined || now.isEnded ? nothing : indexOf(now)
+    if (!mayBeOld) return now === undefined || now.endedAt !== undefined ? nothing : indexOf(now)
     const then = previous && birthIn(previous, topic)
     const birth = [now, then].find((each) => each !== undefined && isFrom(each, timestamp))
     return birth === undefined ? nothing : indexOf(birth)
@@ -63,8 +71,10 @@ export class Births {
   /** Takes a BIRTH or a death into account; anything else changes nothing. */
   hear(heard: Heard, metrics: readonly Row[]): void {
     const { type, edgeNode } = heard.topic
-    const births = this.#edges.get(edgeNode)?.births ?? { edgeNode, current: noSession, previous: undefined }
-    const next = changed(births, heard, metrics)
+    const edge = this.#edges.get(edgeNode)
+    const births = edge?.births ?? { edgeNode, current: noSession, previous: undefined }
+    const next = changed(births, heard, metrics, edge?.heardAt ?? 0)
+    if (edge) edge.heardAt = later(edge.heardAt, heard.timestamp)
     if (next === births) return
     this.#keep(next)
     this.#store.save(next)
@@ -73,8 +83,10 @@ export class Births {
 
   #keep(births: EdgeBirths): void {
     const bytes = sizeOf(births)
-    this.#bytes += bytes - (this.#edges.get(births.edgeNode)?.bytes ?? 0)
-    this.#edges.set(births.edgeNode, { births, bytes, usedAt: ++this.#clock })
+    const before = this.#edges.get(births.edgeNode)
+    this.#bytes += bytes - (before?.bytes ?? 0)
+    const heardAt = later(before?.heardAt, latestOf(births))
+    this.#edges.set(births.edgeNode, { births, bytes, usedAt: ++this.#clock, heardAt })
   }
 
   /** To nine tenths, so that looking for the longest unused ones is rare. */
@@ -92,16 +104,16 @@ export class Births {
 }
 
 /** The same object where nothing is new. */
-function changed(births: EdgeBirths, heard: Heard, metrics: readonly Row[]): EdgeBirths {
+function changed(births: EdgeBirths, heard: Heard, metrics: readonly Row[], heardAt: Whole): EdgeBirths {
   switch (heard.topic.type) {
     case 'NBIRTH':
       return nodeBirth(births, heard, metrics)
     case 'DBIRTH':
       return deviceBirth(births, heard, metrics)
     case 'NDEATH':
-      return nodeDeath(births, metrics)
+      return nodeDeath(births, metrics, heardAt)
     case 'DDEATH':
-      return deviceDeath(births, heard)
+      return deviceDeath(births, heard, heardAt)
     default:
       return births
   }
@@ -128,21 +140,25 @@ function deviceBirth(births: EdgeBirths, { topic, timestamp, mayBeOld }: Heard, 
   return withDevice(births, topic.device!, device)
 }
 
-/** The will of a session that is over may come after the BIRTH of the next: its number tells. */
-function nodeDeath(births: EdgeBirths, metrics: readonly Row[]): EdgeBirths {
+/**
+ * The will of a session that is over may come after the BIRTH of the next: its number tells, as long as the last BIRTH that
+ * was seen is that of the session that lives.
+ */
+function nodeDeath(births: EdgeBirths, metrics: readonly Row[], heardAt: Whole): EdgeBirths {
   const { current } = births
   const bdSeq = bdSeqOf(metrics)
-  if (bdSeq !== undefined && current.bdSeq !== undefined && bdSeq !== current.bdSeq) return births
-  const alive = [...current.devices.values(), ...(current.node ? [current.node] : [])]
-  if (alive.every(({ isEnded }) => isEnded)) return births
-  const devices = new Map([...current.devices].map(([name, device]) => [name, ended(device)]))
-  return { ...births, current: { ...current, node: current.node && ended(current.node), devices } }
+  const isOther = bdSeq !== undefined && current.bdSeq !== undefined && bdSeq !== current.bdSeq
+  if (isOther && current.node && isAlive(current.node)) return births
+  const all = [...current.devices.values(), ...(current.node ? [current.node] : [])]
+  if (!all.some(isAlive)) return births
+  const devices = new Map([...current.devices].map(([name, device]) => [name, ended(device, heardAt)]))
+  return { ...births, current: { ...current, node: current.node && ended(current.node, heardAt), devices } }
 }
 
-function deviceDeath(births: EdgeBirths, { topic, timestamp, mayBeOld }: Heard): EdgeBirths {
+function deviceDeath(births: EdgeBirths, { topic, timestamp, mayBeOld }: Heard, heardAt: Whole): EdgeBirths {
   const device = births.current.devices.get(topic.device!)
-  if (device === undefined || device.isEnded || (mayBeOld && !isFrom(device, timestamp))) return births
-  return withDevice(births, topic.device!, ended(device))
+  if (device === undefined || !isAlive(device) || (mayBeOld && !isFrom(device, timestamp))) return births
+  return withDevice(births, topic.device!, ended(device, heardAt))
 }
 
 const withDevice = (births: EdgeBirths, name: string, device: Birth): EdgeBirths => ({
@@ -150,14 +166,23 @@ const withDevice = (births: EdgeBirths, name: string, device: Birth): EdgeBirths
   current: { ...births.current, devices: new Map(births.current.devices).set(name, device) },
 })
 
-const ended = (birth: Birth): Birth => ({ ...birth, isEnded: true })
+const isAlive = ({ endedAt }: Birth): boolean => endedAt === undefined
+
+const ended = (birth: Birth, endedAt: Whole): Birth => (isAlive(birth) ? { ...birth, endedAt } : birth)
+
+const later = (one: Whole | undefined, other: Whole | undefined): Whole | undefined =>
+  one === undefined || (other !== undefined && other > one) ? other : one
+
+function latestOf({ current: { node, devices } }: EdgeBirths): Whole | undefined {
+  return [...devices.values()].reduce((latest, { timestamp }) => later(latest, timestamp), node?.timestamp)
+}
 
 const birthIn = ({ node, devices }: Session, { device }: SparkplugTopic): Birth | undefined =>
   device === undefined ? node : devices.get(device)
 
 /** Whether a message of this time can belong to the birth. */
-const isFrom = ({ timestamp }: Birth, of: Whole | undefined): boolean =>
-  timestamp !== undefined && of !== undefined && timestamp <= of
+const isFrom = ({ timestamp, endedAt }: Birth, of: Whole | undefined): boolean =>
+  timestamp !== undefined && of !== undefined && timestamp <= of && (endedAt === undefined || of <= endedAt)
 
 const isNewer = (one: Birth, other: Birth): boolean =>
   one.timestamp !== undefined && other.timestamp !== undefined && one.timestamp > other.timestamp
@@ -178,7 +203,7 @@ function birthOf(timestamp: Whole | undefined, metrics: readonly Row[]): Birth {
       ? { name, alias: alias as Whole | undefined, datatype: datatype as number | undefined }
       : [],
   )
-  return { timestamp, isEnded: false, metrics: known }
+  return { timestamp, endedAt: undefined, metrics: known }
 }
 
 /** What ties a death to its BIRTH. */
