@@ -10,10 +10,23 @@ import { encode, type Message, nodeBirth, sparkplugNode } from './sparkplug-payl
 const seed = Number(process.env.ROWLINE_FUZZ_SEED ?? 11)
 
 const unsigned = (bits: bigint) =>
-  fc.oneof(
-    fc.bigInt({ min: 0n, max: 2n ** bits - 1n }),
-    fc.constantFrom(0n, 1n, 127n, 128n, 246n, 65526n, 2n ** 31n, 2n ** 32n - 10n, 2n ** (bits - 1n), 2n ** bits - 10n),
-  ).filter((value) => value < 2n ** bits)
+  fc
+    .oneof(
+      fc.bigInt({ min: 0n, max: 2n ** bits - 1n }),
+      fc.constantFrom(
+        0n,
+        1n,
+        127n,
+        128n,
+        246n,
+        65526n,
+        2n ** 31n,
+        2n ** 32n - 10n,
+        2n ** (bits - 1n),
+        2n ** bits - 10n,
+      ),
+    )
+    .filter((value) => value < 2n ** bits)
 const uint32 = unsigned(32n).map(Number)
 const uint64 = unsigned(64n).map(String)
 const text = fc.string({ unit: 'grapheme', maxLength: 12 })
@@ -45,10 +58,9 @@ const dataset = fc.nat(3).chain((columns) =>
     numOfColumns: fc.constant(columns),
     columns: fc.array(text, { minLength: columns, maxLength: columns }),
     types: fc.array(fc.nat(15), { minLength: columns, maxLength: columns }),
-    rows: fc.array(
-      fc.record({ elements: fc.array(one(scalars), { minLength: columns, maxLength: columns }) }),
-      { maxLength: 3 },
-    ),
+    rows: fc.array(fc.record({ elements: fc.array(one(scalars), { minLength: columns, maxLength: columns }) }), {
+      maxLength: 3,
+    }),
   }),
 )
 
@@ -88,7 +100,9 @@ const { metric } = fc.letrec<{ metric: Message; properties: Message }>((tie) => 
         record({ version: optional(text), templateRef: optional(text), isDefinition: optional(fc.boolean()) }),
         fc.record({
           metrics: fc.array(tie('metric'), { maxLength: 2 }),
-          parameters: fc.array(merged(record({ name: optional(text), type: datatype }), one(scalars)), { maxLength: 2 }),
+          parameters: fc.array(merged(record({ name: optional(text), type: datatype }), one(scalars)), {
+            maxLength: 2,
+          }),
         }) as fc.Arbitrary<Message>,
       ),
     }),
@@ -150,7 +164,8 @@ const propertiesOf = (properties: Row): unknown =>
 const as32Bits = (_key: string, value: unknown) => (typeof value === 'number' ? Math.fround(value) : value)
 
 /** Whole numbers as text. */
-const scalarOf = (value: Value): unknown => (typeof value === 'bigint' || Number.isInteger(value) ? String(value) : value)
+const scalarOf = (value: Value): unknown =>
+  typeof value === 'bigint' || Number.isInteger(value) ? String(value) : value
 
 function isEqualScalar(found: Value, expected: unknown, isFloat: boolean): boolean {
   if (typeof expected === 'number') return Object.is(isFloat ? Math.fround(found as number) : found, expected)
@@ -344,7 +359,8 @@ class Plant {
 
   #begin(): void {
     const bdSeq = { name: 'bdSeq', datatype: 4, longValue: this.#session }
-    if (this.#session > 0) this.#deliver({ topic: 'NDEATH/E', bytes: encode({ timestamp: this.#time, metrics: [bdSeq] }), truth: undefined })
+    if (this.#session > 0)
+      this.#deliver({ topic: 'NDEATH/E', bytes: encode({ timestamp: this.#time, metrics: [bdSeq] }), truth: undefined })
     this.#session++
     this.#device = undefined
     this.#node = this.#birth('NBIRTH/E', [{ name: 'bdSeq', datatype: 4, longValue: this.#session }])
