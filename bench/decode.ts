@@ -7,6 +7,7 @@ import { compileDecoder } from '../src/rows/compile-decoder.ts'
 import { decodeJson } from '../src/rows/decode-json.ts'
 import { parseRowSchema } from '../src/rows/parse-ddl.ts'
 import type { DecoderOptions } from '../src/rows/row-schema.ts'
+import { sparkplugGroups } from './sparkplug.ts'
 
 type Run = (bytes: Uint8Array) => unknown
 
@@ -109,10 +110,11 @@ function measure(run: Run, payloads: readonly Uint8Array[], times: number): numb
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
 
-for (const [name, text, runs] of groups) {
-  const payloads = Array.from({ length: 50 }, (_, i) =>
-    Buffer.from(text.replace('"measurement":24', `"measurement":${10 + i}`)),
-  )
+const textPayloads = (text: string) =>
+  Array.from({ length: 50 }, (_, i) => Buffer.from(text.replace('"measurement":24', `"measurement":${10 + i}`)))
+
+const all = [...groups.map(([name, text, runs]) => [name, textPayloads(text), runs] as const), ...sparkplugGroups]
+for (const [name, payloads, runs] of all) {
   const entries = Object.entries(runs)
   const times = entries.map(([, run]) => Math.ceil((roundMs * 1000) / measure(run, payloads, 5000)))
   const taken = entries.map((): number[] => [])

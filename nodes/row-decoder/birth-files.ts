@@ -38,18 +38,11 @@ export class BirthFiles implements BirthStore {
     this.#files = files
   }
 
-  /** A file that cannot be read costs the names of one edge node until its next BIRTH. */
+  /** What cannot be read costs names until the next BIRTH, and is said. */
   load(): EdgeBirths[] {
-    if (!existsSync(this.#directory)) return []
-    const files = readdirSync(this.#directory).filter((name) => name.endsWith('.json'))
-    return files.flatMap((name) => {
+    return this.#list().flatMap((name) => {
       const file = path.join(this.#directory, name)
-      try {
-        return [birthsFromValue(decodeJson(readFileSync(file)))]
-      } catch (error) {
-        this.#warn(`${file} cannot be read, its aliases are unknown until the next BIRTH: ${messageOf(error)}`)
-        return []
-      }
+      return this.#orWarn(file, () => [birthsFromValue(decodeJson(readFileSync(file)))])
     })
   }
 
@@ -75,6 +68,21 @@ export class BirthFiles implements BirthStore {
     this.#abort.abort()
     await this.#running
     this.#waiting.length = 0
+  }
+
+  #list(): string[] {
+    if (!existsSync(this.#directory)) return []
+    const isBirth = (name: string) => name.endsWith('.json')
+    return this.#orWarn(this.#directory, () => readdirSync(this.#directory).filter(isBirth))
+  }
+
+  #orWarn<T>(file: string, read: () => T[]): T[] {
+    try {
+      return read()
+    } catch (error) {
+      this.#warn(`${file} cannot be read, its aliases are unknown until the next BIRTH: ${messageOf(error)}`)
+      return []
+    }
   }
 
   #change(edgeNode: string, births: EdgeBirths | undefined): void {

@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { PipelineError } from '../../src/core/errors.ts'
 import { type Row, toJson, type Value } from '../../src/core/record.ts'
 import { type BirthStore, birthsFromValue, birthsToValue } from '../../src/rows/sparkplug/birth.ts'
-import { readEnvelope, toRow } from '../../src/rows/sparkplug/payload.ts'
+import { Envelope } from '../../src/rows/sparkplug/payload.ts'
 import { encode, type Message, nodeBirth, sparkplugNode } from './sparkplug-payloads.ts'
 
 const seed = Number(process.env.ROWLINE_FUZZ_SEED ?? 11)
@@ -212,8 +212,8 @@ function checkMetric(row: Row, message: Message): void {
 }
 
 const decoded = (input: Uint8Array): Row => {
-  const envelope = readEnvelope(input)
-  return toRow(envelope, envelope.metrics().metrics)
+  const envelope = new Envelope(input)
+  return envelope.row(envelope.metrics().metrics)
 }
 
 test('any payload that the reference implementation writes is read as it was meant', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PipelineError } from '../../src/core/errors.ts'
 import { type Row, toJson } from '../../src/core/record.ts'
-import { readEnvelope, toRow } from '../../src/rows/sparkplug/payload.ts'
+import { Envelope } from '../../src/rows/sparkplug/payload.ts'
 import { rebirthCommand } from '../../src/rows/sparkplug/rebirth.ts'
 import { readTopic } from '../../src/rows/sparkplug/topic.ts'
 import { encode, type Message, nodeBirth, nodeBirthRow, sparkplugNode } from './sparkplug-payloads.ts'
@@ -10,8 +10,8 @@ import { encode, type Message, nodeBirth, nodeBirthRow, sparkplugNode } from './
 const topic = 'spBv1.0/uns_group/NBIRTH/eon1'
 
 const decoded = (bytes: Uint8Array): Row => {
-  const envelope = readEnvelope(bytes)
-  return toRow(envelope, envelope.metrics().metrics)
+  const envelope = new Envelope(bytes)
+  return envelope.row(envelope.metrics().metrics)
 }
 
 const metricOf = (metric: Message): Row => (decoded(encode({ metrics: [metric] })).metrics as readonly Row[])[0]!

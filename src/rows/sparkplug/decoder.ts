@@ -2,7 +2,7 @@ import type { Record, Value } from '../../core/record.ts'
 import { decodeJson } from '../decode-json.ts'
 import { type BirthStore, noStore } from './birth.ts'
 import { Births, type Heard } from './births.ts'
-import { readEnvelope, toRow } from './payload.ts'
+import { Envelope } from './payload.ts'
 import { Sequences } from './sequences.ts'
 import { readTopic, type SparkplugTopic } from './topic.ts'
 
@@ -51,8 +51,8 @@ export class SparkplugDecoder {
   decode(bytes: Uint8Array, record: Pick<Record, 'topic' | 'dup' | 'retain'>): Value {
     const topic = readTopic(record.topic)
     if (topic === 'state') return decodeJson(bytes)
-    const envelope = readEnvelope(bytes)
-    if (topic === undefined) return toRow(envelope, envelope.metrics().metrics)
+    const envelope = new Envelope(bytes)
+    if (topic === undefined) return envelope.row(envelope.metrics().metrics)
     const { timestamp, seq } = envelope
     const heard: Heard = { topic, timestamp, mayBeOld: record.dup || record.retain || topic.isCertificate }
     const definitions = topic.type.endsWith('BIRTH') ? undefined : this.#births?.definitions(heard)
@@ -63,7 +63,7 @@ export class SparkplugDecoder {
     this.unnamed += unnamed
     if (!heard.mayBeOld && (missing > 0 || (unnamed > 0 && topic.type.endsWith('DATA'))))
       this.#complain(topic, missing, unnamed)
-    return toRow(envelope, metrics)
+    return envelope.row(metrics)
   }
 
   #complain({ edgeNode, commandTopic, device }: SparkplugTopic, missing: number, unnamed: number): void {

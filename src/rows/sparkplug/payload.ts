@@ -18,64 +18,64 @@ export interface Definitions {
 
 type Draft = { [field: string]: Value }
 
-/** A payload whose metrics are not read yet: what they mean depends on the rest. */
-export interface Envelope {
-  readonly timestamp: number | bigint | undefined
-  readonly seq: number | bigint | undefined
-  /** The row without its metrics. */
-  readonly row: Row
-  /** `definitions` is what resolves names; without it they stay as they came. */
-  metrics(definitions?: Definitions): Metrics
-}
-
 export interface Metrics {
   readonly metrics: readonly Row[]
   /** How many of them have no name. */
   readonly unnamed: number
 }
 
-/** The row of a payload, its fields in the order of Sparkplug's specification. */
-export const toRow = ({ timestamp, row }: Envelope, metrics: readonly Row[]): Row =>
-  timestamp === undefined ? { metrics, ...row } : { timestamp, metrics, ...row }
+/** A payload whose metrics are not read yet: what they mean depends on the rest. */
+export class Envelope {
+  readonly #reader: WireReader
+  /** Where the metrics are. */
+  readonly #starts: number[] = []
+  timestamp: number | bigint | undefined
+  seq: number | bigint | undefined
+  #uuid: string | undefined
+  #body: Uint8Array | undefined
 
-/** Throws SPARKPLUG_INVALID for what is no payload, in `metrics` too. */
-export function readEnvelope(bytes: Uint8Array): Envelope {
-  const reader = new WireReader(bytes)
-  const end = bytes.length
-  const starts: number[] = []
-  let timestamp: number | bigint | undefined
-  let seq: number | bigint | undefined
-  let uuid: string | undefined
-  let body: Uint8Array | undefined
-  while (reader.at < end) {
-    const tag = reader.tag(end)
-    if (tag === 0x12) {
-      reader.part()
-      starts.push(reader.at)
-      reader.skip(sized, end)
-    } else if (tag === 0x08) timestamp = reader.unsigned(end)
-    else if (tag === 0x18) seq = reader.unsigned(end)
-    else if (tag === 0x22) uuid = reader.text(end)
-    else if (tag === 0x2a) body = reader.copy(end)
-    else reader.unknown(tag, 5, end)
+  /** Throws SPARKPLUG_INVALID for what is no payload. */
+  constructor(bytes: Uint8Array) {
+    const reader = new WireReader(bytes)
+    const end = bytes.length
+    this.#reader = reader
+    while (reader.at < end) {
+      const tag = reader.tag(end)
+      if (tag === 0x12) {
+        reader.part()
+        this.#starts.push(reader.at)
+        reader.skip(sized, end)
+      } else if (tag === 0x08) this.timestamp = reader.unsigned(end)
+      else if (tag === 0x18) this.seq = reader.unsigned(end)
+      else if (tag === 0x22) this.#uuid = reader.text(end)
+      else if (tag === 0x2a) this.#body = reader.copy(end)
+      else reader.unknown(tag, 5, end)
+    }
   }
-  const row: Draft = {}
-  if (seq !== undefined) row.seq = seq
-  if (uuid !== undefined) row.uuid = uuid
-  if (body !== undefined) row.body = body
-  return { timestamp, seq, row, metrics: (definitions) => readMetrics(reader, starts, definitions) }
-}
 
-function readMetrics(reader: WireReader, starts: readonly number[], definitions: Definitions | undefined): Metrics {
-  let unnamed = 0
-  const metrics: Row[] = []
-  for (const start of starts) {
-    reader.at = start
-    const metric = readMetric(reader, reader.stop(reader.bytes.length), definitions)
-    if (metric.name === null) unnamed++
-    metrics.push(metric)
+  /** `definitions` is what resolves names; without it they stay as they came. Throws SPARKPLUG_INVALID. */
+  metrics(definitions?: Definitions): Metrics {
+    const reader = this.#reader
+    const metrics: Row[] = []
+    let unnamed = 0
+    for (const start of this.#starts) {
+      reader.at = start
+      const metric = readMetric(reader, reader.stop(reader.bytes.length), definitions)
+      if (metric.name === null) unnamed++
+      metrics.push(metric)
+    }
+    return { metrics, unnamed }
   }
-  return { metrics, unnamed }
+
+  /** Its fields in the order of Sparkplug's specification. */
+  row(metrics: readonly Row[]): Row {
+    const { timestamp, seq } = this
+    const row: Draft = timestamp === undefined ? { metrics } : { timestamp, metrics }
+    if (seq !== undefined) row.seq = seq
+    if (this.#uuid !== undefined) row.uuid = this.#uuid
+    if (this.#body !== undefined) row.body = this.#body
+    return row
+  }
 }
 
 const firstValue = 10

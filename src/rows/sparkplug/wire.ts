@@ -170,31 +170,30 @@ export class WireReader {
     throw new PipelineError('SPARKPLUG_INVALID', { problem: `${what} (byte ${Math.min(at, this.bytes.length) + 1})` })
   }
 
-  /** Three loops, because most numbers end in the first. */
+  /** Three loops, because most numbers end in the first. What stands beyond the end is found to do so when it was read. */
   #varint(end: number): void {
     const { bytes } = this
-    const start = this.at
-    let at = start
-    let low = 0
+    let at = this.at
+    let byte = bytes[at++]!
+    let low = byte & 0x7f
     let middle = 0
     let high = 0
-    let byte = 0x80
-    for (let shift = 0; shift < 28 && byte > 0x7f; shift += 7) {
-      if (at >= end) this.fail('a number is cut off', start)
+    for (let shift = 7; byte > 0x7f && shift < 28; shift += 7) {
       byte = bytes[at++]!
       low |= (byte & 0x7f) << shift
     }
-    for (let shift = 0; shift < 28 && byte > 0x7f; shift += 7) {
-      if (at >= end) this.fail('a number is cut off', start)
-      byte = bytes[at++]!
-      middle |= (byte & 0x7f) << shift
+    if (byte > 0x7f) {
+      for (let shift = 0; byte > 0x7f && shift < 28; shift += 7) {
+        byte = bytes[at++]!
+        middle |= (byte & 0x7f) << shift
+      }
+      for (let shift = 0; byte > 0x7f && shift < 14; shift += 7) {
+        byte = bytes[at++]!
+        high |= (byte & 0x7f) << shift
+      }
     }
-    for (let shift = 0; byte > 0x7f; shift += 7) {
-      if (at >= end) this.fail('a number is cut off', start)
-      if (shift > 7) this.fail('a number has more than 64 bits', start)
-      byte = bytes[at++]!
-      high |= (byte & 0x7f) << shift
-    }
+    if (at > end) this.fail('a number is cut off', this.at)
+    if (byte > 0x7f) this.fail('a number has more than 64 bits', this.at)
     this.at = at
     this.#low = low
     this.#middle = middle
