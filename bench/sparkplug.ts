@@ -15,7 +15,7 @@ const peer = (require('sparkplug-payload') as { get(namespace: string): Peer }).
 const types = ['Double', 'Float', 'Int32', 'Boolean', 'Int64', 'String'] as const
 const at = 1671554024644
 
-function valueOf(i: number, round: number): number | boolean | string {
+function metricValue(i: number, round: number): number | boolean | string {
   switch (types[i % types.length]) {
     case 'Double':
       return 20 + Math.sin(i + round) * 5
@@ -36,14 +36,19 @@ function payload(metrics: number, named: boolean, round: number): Buffer {
     alias: i + 1,
     timestamp: at + round,
     type: types[i % types.length],
-    value: valueOf(i, round),
+    value: metricValue(i, round),
   })
   return Buffer.from(
-    peer.encodePayload({ timestamp: at + round, metrics: Array.from({ length: metrics }, metric), seq: round % 256 }),
+    peer.encodePayload({
+      timestamp: at + round,
+      metrics: Array.from({ length: metrics }, metric),
+      seq: (round + 1) % 256,
+    }),
   )
 }
 
-const payloads = (metrics: number, named: boolean) => Array.from({ length: 50 }, (_, i) => payload(metrics, named, i))
+/** As many as there are sequence numbers. */
+const payloads = (metrics: number, named: boolean) => Array.from({ length: 256 }, (_, i) => payload(metrics, named, i))
 
 /** Messages of an edge node whose BIRTH is known, and the whole decoder: sequence, names of aliases, row. */
 function rows(type: string, resolveAliases = true): Run {
@@ -56,19 +61,20 @@ function rows(type: string, resolveAliases = true): Run {
 
 const theirs: Run = (bytes) => peer.decodePayload(bytes)
 
-export const sparkplugGroups: readonly (readonly [string, readonly Uint8Array[], { readonly [name: string]: Run }])[] = [
-  ...[1, 5, 50].map((metrics) => {
-    const ways = { 'sparkplug-payload': theirs, 'sparkplug-b': rows('NDATA'), 'without names': rows('NDATA', false) }
-    return [`Sparkplug NDATA, ${metrics} metrics`, payloads(metrics, false), ways] as const
-  }),
+export const sparkplugGroups: readonly (readonly [string, readonly Uint8Array[], { readonly [name: string]: Run }])[] =
   [
-    'Sparkplug NDATA by name, 50 metrics',
-    payloads(50, true),
-    { 'sparkplug-payload': theirs, 'sparkplug-b': rows('NDATA'), 'without names': rows('NDATA', false) },
-  ],
-  [
-    'Sparkplug NBIRTH, 100 metrics',
-    payloads(100, true),
-    { 'sparkplug-payload': theirs, 'without names': rows('NBIRTH', false) },
-  ],
-]
+    ...[1, 5, 50].map((metrics) => {
+      const ways = { 'sparkplug-payload': theirs, 'sparkplug-b': rows('NDATA'), 'without names': rows('NDATA', false) }
+      return [`Sparkplug NDATA, ${metrics} metrics`, payloads(metrics, false), ways] as const
+    }),
+    [
+      'Sparkplug NDATA by name, 50 metrics',
+      payloads(50, true),
+      { 'sparkplug-payload': theirs, 'sparkplug-b': rows('NDATA'), 'without names': rows('NDATA', false) },
+    ],
+    [
+      'Sparkplug NBIRTH, 100 metrics',
+      payloads(100, true),
+      { 'sparkplug-payload': theirs, 'without names': rows('NBIRTH', false) },
+    ],
+  ]

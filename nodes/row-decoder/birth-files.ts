@@ -88,9 +88,7 @@ export class BirthFiles implements BirthStore {
   #change(edgeNode: string, births: EdgeBirths | undefined): void {
     this.#unsaved.set(edgeNode, births)
     this.#changes++
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined
-    })
+    this.#running ??= this.#run()
   }
 
   async #run(): Promise<void> {
@@ -112,6 +110,8 @@ export class BirthFiles implements BirthStore {
         await pause(retryDelayMs(failures++, backoff), signal)
       }
     }
+    // In the same step in which nothing was left: what changes next begins anew.
+    this.#running = undefined
   }
 
   #saved(upTo: number): void {

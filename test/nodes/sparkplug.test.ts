@@ -127,9 +127,7 @@ test('an edge node is asked for its BIRTH through an MQTT output, and what it an
     assert.deepEqual(names.at(-1), ['Flow'])
     assert.equal(commands.length, 1)
     assert.deepEqual(
-      new Envelope(commands[0]!)
-        .metrics()
-        .metrics.map(({ name, datatype, value }) => [name, datatype, value]),
+      new Envelope(commands[0]!).metrics().metrics.map(({ name, datatype, value }) => [name, datatype, value]),
       [['Node Control/Rebirth', 11, true]],
     )
   } finally {

@@ -335,15 +335,17 @@ test('bombs of parts and of depth are refused', () => {
 
 test('topics say the edge node, the device and where commands go', () => {
   const edge = { edgeNode: 'G/E', device: undefined, isCertificate: false, commandTopic: 'spBv1.0/G/NCMD/E' }
-  assert.deepEqual(readTopic('spBv1.0/G/NDATA/E'), { ...edge, type: 'NDATA' })
-  assert.deepEqual(readTopic('spBv1.0/G/DDATA/E/D'), { ...edge, type: 'DDATA', device: 'D' })
+  assert.deepEqual(readTopic('spBv1.0/G/NDATA/E'), { ...edge, type: 'NDATA', kind: 'data' })
+  assert.deepEqual(readTopic('spBv1.0/G/DDATA/E/D'), { ...edge, type: 'DDATA', kind: 'data', device: 'D' })
   assert.deepEqual(readTopic('$sparkplug/certificates/spBv1.0/G/NBIRTH/E'), {
     ...edge,
     type: 'NBIRTH',
+    kind: 'birth',
     isCertificate: true,
   })
   assert.deepEqual(readTopic('site/1/spBv1.0/G/NDEATH/E'), {
     type: 'NDEATH',
+    kind: 'death',
     edgeNode: 'site/1/G/E',
     device: undefined,
     isCertificate: false,

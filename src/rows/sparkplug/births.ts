@@ -60,6 +60,7 @@ export class Births {
     const edge = this.#edges.get(topic.edgeNode)
     if (edge === undefined) return nothing
     edge.usedAt = ++this.#clock
+    edge.heardAt = later(edge.heardAt, timestamp)
     const { current, previous } = edge.births
     const now = birthIn(current, topic)
     if (!mayBeOld) return now === undefined || now.endedAt !== undefined ? nothing : indexOf(now)
@@ -68,17 +69,16 @@ export class Births {
     return birth === undefined ? nothing : indexOf(birth)
   }
 
-  /** Takes a BIRTH or a death into account; anything else changes nothing. */
+  /** Takes a BIRTH or a death into account. */
   hear(heard: Heard, metrics: readonly Row[]): void {
-    const { type, edgeNode } = heard.topic
+    const { kind, edgeNode } = heard.topic
     const edge = this.#edges.get(edgeNode)
     const births = edge?.births ?? { edgeNode, current: noSession, previous: undefined }
     const next = changed(births, heard, metrics, edge?.heardAt ?? 0)
-    if (edge) edge.heardAt = later(edge.heardAt, heard.timestamp)
     if (next === births) return
     this.#keep(next)
     this.#store.save(next)
-    if (type.endsWith('BIRTH')) this.#shrink()
+    if (kind === 'birth') this.#shrink()
   }
 
   #keep(births: EdgeBirths): void {

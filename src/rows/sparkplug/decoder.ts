@@ -55,13 +55,13 @@ export class SparkplugDecoder {
     if (topic === undefined) return envelope.row(envelope.metrics().metrics)
     const { timestamp, seq } = envelope
     const heard: Heard = { topic, timestamp, mayBeOld: record.dup || record.retain || topic.isCertificate }
-    const definitions = topic.type.endsWith('BIRTH') ? undefined : this.#births?.definitions(heard)
+    const definitions = topic.kind === 'birth' ? undefined : this.#births?.definitions(heard)
     const { metrics, unnamed } = envelope.metrics(definitions)
     const missing = this.#sequences.note(topic, seq, heard.mayBeOld, metrics)
-    this.#births?.hear(heard, metrics)
+    if (topic.kind === 'birth' || topic.kind === 'death') this.#births?.hear(heard, metrics)
     if (missing > 0) this.gaps++
     this.unnamed += unnamed
-    if (!heard.mayBeOld && (missing > 0 || (unnamed > 0 && topic.type.endsWith('DATA'))))
+    if (!heard.mayBeOld && (missing > 0 || (unnamed > 0 && topic.kind === 'data')))
       this.#complain(topic, missing, unnamed)
     return envelope.row(metrics)
   }

@@ -1,6 +1,6 @@
 import type { Row } from '../../core/record.ts'
 import { bdSeqOf } from './births.ts'
-import type { MessageType, SparkplugTopic } from './topic.ts'
+import type { SparkplugTopic } from './topic.ts'
 
 /** More edge nodes begin anew; a sequence that begins has no gap. */
 const mostEdgeNodes = 10_000
@@ -14,8 +14,6 @@ interface Sequence {
   bdSeq: number | bigint | undefined
 }
 
-const isCommand = (type: MessageType) => type === 'NCMD' || type === 'DCMD'
-
 /** Counts along with `seq`, which an edge node gives all its messages together, from 0 to 255 and again. */
 export class Sequences {
   readonly #sequences = new Map<string, Sequence>()
@@ -24,8 +22,8 @@ export class Sequences {
    * How many messages are missing right before this one. One that comes again, or late, is no gap. `mayBeOld` as in `Heard`.
    */
   note(topic: SparkplugTopic, seq: number | bigint | undefined, mayBeOld: boolean, metrics: readonly Row[]): number {
-    const { type, edgeNode } = topic
-    if (isCommand(type)) return 0
+    const { type, kind, edgeNode } = topic
+    if (kind === 'command') return 0
     const sequence = this.#sequences.get(edgeNode)
     if (type === 'NDEATH') {
       if (!mayBeOld && sequence && isDeathOf(sequence, metrics)) sequence.next = 0
@@ -53,6 +51,10 @@ function isDeathOf({ bdSeq }: Sequence, metrics: readonly Row[]): boolean {
 
 function missingBefore(sequence: Sequence, seq: number): number {
   const { next, missing } = sequence
+  if (seq === next && missing.size === 0) {
+    sequence.next = (seq + 1) % numbers
+    return 0
+  }
   if (seq !== next && missing.delete(seq)) return 0
   const left = (seq - next + numbers) % numbers
   // The last one once more.

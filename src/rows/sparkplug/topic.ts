@@ -7,6 +7,7 @@ export type MessageType = (typeof nodeMessages)[number] | (typeof deviceMessages
 
 export interface SparkplugTopic {
   readonly type: MessageType
+  readonly kind: 'birth' | 'data' | 'death' | 'command'
   /** Group and edge node, behind what a bridge may have put in front of the topic: `Plant 1/Press 7`. */
   readonly edgeNode: string
   readonly device: string | undefined
@@ -15,6 +16,8 @@ export interface SparkplugTopic {
   /** Where this edge node takes commands. */
   readonly commandTopic: string
 }
+
+const kinds = { BIRTH: 'birth', DATA: 'data', DEATH: 'death', CMD: 'command' } as const
 
 const namespace = 'spBv1.0'
 const certificates = '$sparkplug/certificates'
@@ -34,6 +37,7 @@ export const readTopic: (topic: string) => SparkplugTopic | 'state' | undefined 
   const before = isCertificate || front === '' ? '' : `${front}/`
   return {
     type: type as MessageType,
+    kind: kinds[type!.slice(1) as keyof typeof kinds],
     edgeNode: `${before}${group}/${edge}`,
     device,
     isCertificate,
