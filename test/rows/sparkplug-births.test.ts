@@ -227,7 +227,7 @@ test('what is over the limits is forgotten, the longest unused first', () => {
     timestamp: 5,
     mayBeOld: false,
   })
-  const isKnown = (edge: string) => births.definitions(of(edge, 'NDATA')).byName('m') !== undefined
+  const isKnown = (edge: string) => births.definitions(of(edge, 'NDATA')).byName.has('m')
   for (let i = 0; i < 10; i++) births.hear(of(`e${i}`), [{ name: 'm' }])
   assert.ok(isKnown('e0'))
   births.hear(of('new'), [{ name: 'm' }])

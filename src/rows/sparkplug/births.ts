@@ -212,7 +212,7 @@ export function bdSeqOf(metrics: readonly Row[]): Whole | undefined {
   return typeof value === 'number' || typeof value === 'bigint' ? value : undefined
 }
 
-const nothing: Definitions = { byAlias: () => undefined, byName: () => undefined }
+const nothing: Definitions = { byAlias: new Map(), byName: new Map() }
 
 const indexes = new WeakMap<Birth, Definitions>()
 
@@ -226,14 +226,14 @@ function indexOf(birth: Birth): Definitions {
 
 /** An alias that two metrics have names none of them. */
 function createIndex(metrics: readonly KnownMetric[]): Definitions {
-  const aliases = new Map<Whole, Definition | undefined>()
-  const names = new Map<string, Definition>()
+  const byAlias = new Map<Whole, Definition | undefined>()
+  const byName = new Map<string, Definition>()
   for (const metric of metrics) {
-    names.set(metric.name, metric)
+    byName.set(metric.name, metric)
     const { alias } = metric
     if (alias === undefined) continue
-    const other = aliases.get(alias)
-    aliases.set(alias, aliases.has(alias) && other?.name !== metric.name ? undefined : metric)
+    const other = byAlias.get(alias)
+    byAlias.set(alias, byAlias.has(alias) && other?.name !== metric.name ? undefined : metric)
   }
-  return { byAlias: (alias) => aliases.get(alias), byName: (name) => names.get(name) }
+  return { byAlias, byName }
 }

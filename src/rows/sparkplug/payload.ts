@@ -12,8 +12,9 @@ export interface Definition {
 
 /** What is known of the metrics that a message may name by alias, or by name without its data type. */
 export interface Definitions {
-  byAlias(alias: number | bigint): Definition | undefined
-  byName(name: string): Definition | undefined
+  /** Undefined for one that more than one metric has. */
+  readonly byAlias: ReadonlyMap<number | bigint, Definition | undefined>
+  readonly byName: ReadonlyMap<string, Definition>
 }
 
 type Draft = { [field: string]: Value }
@@ -170,7 +171,7 @@ function define(
   datatype: number | undefined,
   valueField: number,
 ): Definition | undefined {
-  const known = name ? definitions.byName(name) : alias === undefined ? undefined : definitions.byAlias(alias)
+  const known = name ? definitions.byName.get(name) : alias === undefined ? undefined : definitions.byAlias.get(alias)
   if (known?.datatype === undefined) return known
   if (datatype !== undefined && datatype !== known.datatype) return undefined
   return valueField === 0 || canHold(known.datatype, valueField) ? known : undefined
