@@ -163,7 +163,7 @@ export function shortestFloat(double: number): number {
   if (Number.isInteger(double) && Math.abs(double) <= wholeFloats) return double
   const float = Math.fround(double)
   if (!Number.isFinite(float)) return float
-  const rounded = roundToSix(float)
+  const rounded = Math.abs(float) < 1_000_000 ? roundToSix(float) : Number.NaN
   if (Math.fround(rounded) === float) return rounded
   const fewest = Math.abs(float) < smallestNormalFloat ? 1 : 6
   for (let digits = fewest; digits < 9; digits++) {
@@ -173,7 +173,7 @@ export function shortestFloat(double: number): number {
   return Number(float.toPrecision(9))
 }
 
-/** With at most six digits, which no two 32-bit values share; the long way by text finds the same number. */
+/** Below a million: with at most six digits, which no two 32-bit values share. The way by text finds the same number. */
 function roundToSix(float: number): number {
   const size = Math.abs(float)
   const scale = size < 100 ? 10_000 : size < 10_000 ? 100 : 1
