@@ -161,14 +161,18 @@ const propertiesOf = (properties: Row): unknown =>
   })
 
 /** In which float and double can be compared without asking which it was. */
-const as32Bits = (_key: string, value: unknown) => (typeof value === 'number' ? Math.fround(value) : value)
+const as32Bits = (_key: string, value: unknown) =>
+  typeof value === 'number' || (typeof value === 'string' && /^-?[\d.]+(e\+\d+)?$/.test(value))
+    ? Math.fround(Number(value))
+    : value
 
 /** Whole numbers as text. */
 const scalarOf = (value: Value): unknown =>
   typeof value === 'bigint' || Number.isInteger(value) ? String(value) : value
 
 function isEqualScalar(found: Value, expected: unknown, isFloat: boolean): boolean {
-  if (typeof expected === 'number') return Object.is(isFloat ? Math.fround(found as number) : found, expected)
+  if (isFloat && !Number.isNaN(Number(expected))) return Math.fround(Number(found)) === Number(expected)
+  if (typeof expected === 'number') return Object.is(found, expected)
   return Object.is(scalarOf(found), expected)
 }
 
