@@ -101,14 +101,15 @@ export class BirthFiles implements BirthStore {
       this.#unsaved.clear()
       try {
         await this.#write(group)
-        failures = 0
-        this.error = undefined
-        this.#saved(upTo)
       } catch (error) {
         for (const [edgeNode, births] of group) if (!this.#unsaved.has(edgeNode)) this.#unsaved.set(edgeNode, births)
         this.error = new PipelineError('FILE_FAILED', { path: this.#directory, problem: messageOf(error) }, error)
         await pause(retryDelayMs(failures++, backoff), signal)
+        continue
       }
+      failures = 0
+      this.error = undefined
+      this.#saved(upTo)
     }
     // In the same step in which nothing was left: what changes next begins anew.
     this.#running = undefined
@@ -116,7 +117,14 @@ export class BirthFiles implements BirthStore {
 
   #saved(upTo: number): void {
     this.#savedChanges = upTo
-    while (this.#waiting.length > 0 && this.#waiting[0]!.upTo <= upTo) this.#waiting.shift()!.then()
+    while (this.#waiting.length > 0 && this.#waiting[0]!.upTo <= upTo) {
+      const { then } = this.#waiting.shift()!
+      try {
+        then()
+      } catch (error) {
+        this.#warn(messageOf(error))
+      }
+    }
   }
 
   async #write(group: readonly (readonly [edgeNode: string, births: EdgeBirths | undefined])[]): Promise<void> {

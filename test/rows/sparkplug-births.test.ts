@@ -112,6 +112,16 @@ test('a death ends what its BIRTH said; the will of an earlier session does not'
   assert.deepEqual(names('DDATA', data(107, [1]), { device: 'D' }), [null])
 })
 
+test('a death ends what was heard of a session whose own BIRTH was lost', () => {
+  const { hear, names } = plant()
+  hear('NBIRTH', birth(100, ['a'], { bdSeq: 1 }))
+  hear('NDEATH', { metrics: [{ name: 'bdSeq', longValue: 1 }] })
+  hear('DBIRTH', birth(201, ['c']), { device: 'D' })
+  assert.deepEqual(names('DDATA', data(202, [1]), { device: 'D' }), ['c'])
+  hear('NDEATH', { metrics: [{ name: 'bdSeq', longValue: 2 }] })
+  assert.deepEqual(names('DDATA', data(302, [1]), { device: 'D' }), [null])
+})
+
 test('a BIRTH that comes again changes nothing, not even for devices that were born after it', () => {
   const { hear, names, saves } = plant()
   for (const dup of [false, true, false]) {
