@@ -184,6 +184,20 @@ describe('ordering keys', () => {
     await runner.close(1000)
   })
 
+  it('of what needs several requests nothing follows one that fails, and all of it is held', async () => {
+    const { topic, sink, write } = await opened({ orderingKey: '{topic}' })
+    await pubsub.fault({ code: 'INTERNAL', key: 'long' })
+    const records = [...range(0, 2500).map((n) => ofTopic(n, 'long')), ofTopic(2500, 'short')]
+    const { rejected, held } = await write(records)
+    assert.deepEqual(rejected, [])
+    assert.deepEqual(
+      held?.map(({ index }) => index),
+      range(0, 2500),
+    )
+    assert.deepEqual(numbers(topic), [2500])
+    await sink.close()
+  })
+
   it('thousands of keys are published with one key per request, and no message twice', async () => {
     const { topic, sink, write } = await opened({ orderingKey: '{topic}' })
     const records = range(0, 6000).map((n) => ofTopic(n, `sensor/${n % 3000}`))
