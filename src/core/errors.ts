@@ -31,6 +31,11 @@ export const errorTable = {
     message: 'At {pointer}: expected {expected}, found {found}',
   },
   ROW_MISSING: { disposition: 'reject', reason: 'missing', message: 'At {pointer}: the field is missing' },
+  SCHEMA_MISMATCH: {
+    disposition: 'reject',
+    reason: 'schema',
+    message: 'The payload does not fit the JSON Schema: {problem}',
+  },
   UNROUTED: {
     disposition: 'reject',
     reason: 'unrouted',
