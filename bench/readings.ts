@@ -41,5 +41,5 @@ export const readMessage = ({ topic, payload }: { readonly topic: string; readon
 })
 
 /** Topics of one run: readings of different devices come in turn. */
-export const deviceTopics = (run: string): string[] =>
-  Array.from({ length: devices }, (_, device) => `${run}/device${device}`)
+export const deviceTopics = (run: string, count = devices): string[] =>
+  Array.from({ length: count }, (_, device) => `${run}/device${device}`)

@@ -191,6 +191,17 @@ export async function produceWithJava(
   await runCommand('sh', ['-c', 'exec "$@" <"$0"', input, ...line], { name: 'ConsoleProducer' })
 }
 
+/** How many bytes a second each producer may write, over all; undefined: as many as it can. */
+export async function limitProducers(brokers: string, bytesPerSecond: number | undefined): Promise<void> {
+  const entity = ['--alter', '--entity-type', 'clients', '--entity-default']
+  const quota =
+    bytesPerSecond === undefined
+      ? ['--delete-config', 'producer_byte_rate']
+      : ['--add-config', `producer_byte_rate=${bytesPerSecond}`]
+  const command = ['kafka.admin.ConfigCommand', '--bootstrap-server', brokers, ...entity, ...quota]
+  await runCommand('java', [...javaOptions(await kafkaJars()), ...command], { name: 'ConfigCommand' })
+}
+
 /** Directory of the broker's jars, downloaded once per version. */
 async function kafkaJars(): Promise<string> {
   const root = join(homedir(), '.cache', 'rowline', 'kafka')
