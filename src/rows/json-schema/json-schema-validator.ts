@@ -9,7 +9,8 @@ import { describeErrors } from './describe-errors.ts'
 import { ExactNumbers } from './exact-numbers.ts'
 import { formatsFor, integerFormats } from './formats.ts'
 import { effortKeyword, replaceKeywords, type Shared, TooManyErrors } from './keywords.ts'
-import type { JsonObject, JsonSchemaText } from './read-json-schema.ts'
+import type { Json, JsonObject, JsonSchemaText } from './read-json-schema.ts'
+import { applicators } from './vocabulary.ts'
 
 /** Throws SCHEMA_MISMATCH with every path that does not fit. */
 export type ValidateJson = (value: Value) => void
@@ -43,6 +44,9 @@ export function compileJsonSchema(text: JsonSchemaText): ValidateJson {
   }
 }
 
+const sizeOf = (value: Json | undefined): number =>
+  typeof value === 'object' && value !== null ? Object.keys(value).length : 0
+
 const metaSchemas = new Map<JsonSchemaText['draft'], Ajv>()
 
 function refuseInvalid({ draft, root }: JsonSchemaText): void {
@@ -55,8 +59,7 @@ function refuseInvalid({ draft, root }: JsonSchemaText): void {
 function prepare(schema: JsonObject): void {
   const open = schema as { [keyword: string]: unknown }
   let cost = 1
-  for (const value of Object.values(schema))
-    if (typeof value === 'object' && value !== null) cost += Object.keys(value).length
+  for (const keyword of ['required', 'dependentRequired', ...applicators]) cost += sizeOf(schema[keyword])
   for (const keyword of ['anyOf', 'oneOf', 'if', 'not']) if (keyword in schema) cost += 10
   setOwn(open, effortKeyword, cost)
   const bits = typeof schema.format === 'string' ? integerFormats[schema.format] : undefined

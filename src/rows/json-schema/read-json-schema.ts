@@ -14,6 +14,8 @@ export interface JsonObject {
 export type JsonSchema = boolean | JsonObject
 
 export interface JsonSchemaText {
+  /** As it is written. */
+  readonly source: string
   readonly draft: '2020-12' | 'draft-07'
   /** Integers beyond 2^53 are rounded in it. */
   readonly root: JsonSchema
@@ -56,13 +58,15 @@ interface ExactObject {
 }
 
 class SchemaReader {
+  readonly #source: string
   readonly #root: JsonSchema
   readonly #schemas = new Set<JsonObject>()
   readonly #exactLimits = new Map<JsonObject, Map<Limit, bigint>>()
   readonly #ignored: string[] = []
 
-  constructor(text: string) {
-    const root = parseJson<Numeral>(text, { lenient: false, number: readNumber })
+  constructor(source: string) {
+    this.#source = source
+    const root = parseJson<Numeral>(source, { lenient: false, number: readNumber })
     if (typeof root !== 'boolean' && !isObject(root as Json)) throw new Unusable('must be a JSON object, true or false')
     this.#root = root as JsonSchema
   }
@@ -72,6 +76,7 @@ class SchemaReader {
     this.#schema(this.#root, '#', 0)
     roundNumbers(this.#root as Exact)
     return {
+      source: this.#source,
       draft,
       root: this.#root,
       schemas: this.#schemas,
@@ -97,7 +102,7 @@ class SchemaReader {
     this.#own(schema, at)
     for (const keyword of applicators) this.#inside(keyword, schema[keyword], `${at}/${keyword}`, level + 1)
     const { $ref } = schema
-    if (typeof $ref === 'string' && /^#(?:\/|$)/.test($ref)) this.#schema(this.#find($ref), $ref, level + 1)
+    if (typeof $ref === 'string') this.#schema(resolve(this.#root, $ref), $ref, level + 1)
   }
 
   #inside(keyword: string, value: Json | undefined, at: string, level: number): void {
@@ -144,16 +149,18 @@ class SchemaReader {
         throw new Unusable(`at ${at}: "${keyword}" holds an integer beyond 2^53: use minimum and maximum`)
     }
   }
+}
 
-  #find(reference: string): Json | undefined {
-    let found: Json | undefined = this.#root
-    for (const part of reference.split('/').slice(1)) {
-      const key = decoded(part)
-      if (typeof found !== 'object' || found === null || !Object.hasOwn(found, key)) return undefined
-      found = (found as JsonObject)[key]
-    }
-    return found
+/** What a reference inside the document stands for: `#` or `#/…`, a JSON pointer. */
+export function resolve(root: JsonSchema, reference: string): Json | undefined {
+  if (!/^#(?:\/|$)/.test(reference)) return undefined
+  let found: Json | undefined = root
+  for (const part of reference.split('/').slice(1)) {
+    const key = decoded(part)
+    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, key)) return undefined
+    found = (found as JsonObject)[key]
   }
+  return found
 }
 
 /** A part of a JSON pointer in a URI. */
