@@ -168,6 +168,8 @@ test('what every object has of itself is no property', () => {
   assert.equal(problemOf({ properties: { toString: { type: 'number' }, constructor: false } }, {}), undefined)
   assert.equal(problemOf('{"required":["__proto__"]}', '{"__proto__":{"polluted":1}}'), undefined)
   assert.equal(problemOf('{"additionalProperties":false}', '{"__proto__":1}'), 'at /__proto__: is not allowed')
+  assert.notEqual(problemOf({ const: {} }, '{"toString":1,"valueOf":2}'), undefined)
+  assert.equal(problemOf('{"const":{"constructor":1}}', '{"constructor":1}'), undefined)
   assert.equal(({} as { polluted?: number }).polluted, undefined)
 })
 

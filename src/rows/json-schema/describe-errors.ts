@@ -2,7 +2,7 @@ import type { ErrorObject } from 'ajv'
 import type { Value } from '../../core/record.ts'
 import { excerpt } from '../excerpt.ts'
 import type { Json } from '../json-text.ts'
-import { mostErrors } from './keywords.ts'
+import { mostErrors, rangeKeyword } from './keywords.ts'
 
 const mostOfPointer = 200
 const mostOfList = 200
@@ -32,14 +32,14 @@ const place = (pointer: string): string =>
 function sentence({ keyword, params, message }: ErrorObject): string {
   switch (keyword) {
     case 'enum':
-      return `must be one of ${short((params.allowedValues as unknown[]).map((value) => JSON.stringify(value)).join(', '))}`
+      return `must be one of ${short((params.allowed as unknown[]).map((value) => JSON.stringify(value)).join(', '))}`
     case 'const':
-      return `must be ${short(JSON.stringify(params.allowedValue))}`
+      return `must be ${short(JSON.stringify(params.allowed))}`
     case 'pattern':
       return `must match the pattern ${short(params.pattern)}`
     case 'format':
       return `must be of the format ${short(params.format)}`
-    case 'x-rowline-range':
+    case rangeKeyword:
       return 'must be an integer of the format'
     case 'minimum':
     case 'maximum':

@@ -8,7 +8,7 @@ import { LinearPattern } from '../pattern/linear-pattern.ts'
 import { describeErrors } from './describe-errors.ts'
 import { ExactNumbers } from './exact-numbers.ts'
 import { formatsFor, integerFormats } from './formats.ts'
-import { effortKeyword, replaceKeywords, type Shared, TooManyErrors } from './keywords.ts'
+import { effortKeyword, rangeKeyword, replaceKeywords, type Shared, TooManyErrors } from './keywords.ts'
 import type { Json, JsonObject, JsonSchemaText } from './read-json-schema.ts'
 import { applicators } from './vocabulary.ts'
 
@@ -64,7 +64,7 @@ function prepare(schema: JsonObject): void {
   setOwn(open, effortKeyword, cost)
   const bits = typeof schema.format === 'string' ? integerFormats[schema.format] : undefined
   if (bits === undefined) return
-  setOwn(open, 'x-rowline-range', bits)
+  setOwn(open, rangeKeyword, bits)
   Reflect.deleteProperty(open, 'format')
 }
 

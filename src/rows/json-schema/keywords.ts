@@ -1,4 +1,5 @@
-import { _, type Ajv, type Code, type KeywordCxt } from 'ajv'
+import { _, type Ajv, type KeywordCxt } from 'ajv'
+import type { KeywordErrorCxt } from 'ajv/dist/types/index.js'
 import type { Effort } from '../pattern/effort.ts'
 import { type ExactNumbers, keeps } from './exact-numbers.ts'
 import type { JsonObject, JsonSchemaText } from './read-json-schema.ts'
@@ -6,6 +7,9 @@ import { limits } from './vocabulary.ts'
 
 /** Is part of every schema that is compiled here: what evaluating it costs. */
 export const effortKeyword = 'x-rowline-effort'
+
+/** Is added where the format of an integer says how many bits it has. */
+export const rangeKeyword = 'x-rowline-range'
 
 /** What the code of all keywords shares with the validator it belongs to. */
 export interface Shared {
@@ -26,54 +30,59 @@ export class TooManyErrors extends Error {
 export const mostErrors = 100
 
 /**
- * Puts our own keywords in the place of ajv's: those about numbers, which are exact here; `uniqueItems` and `enum`, which
- * take ajv quadratic time.
+ * Puts our own keywords in the place of ajv's: those about numbers, which are exact here, and those about equal values,
+ * for which ajv takes quadratic time and calls what a document has under the names `toString` and `valueOf`.
  */
 export function replaceKeywords(ajv: Ajv, shared: Shared): void {
-  for (const keyword of [...limits, 'uniqueItems', 'enum']) ajv.removeKeyword(keyword)
-  for (const keyword of limits) {
-    const message = {
-      message: `must keep ${keyword}`,
-      params: ({ schemaCode }: { readonly schemaCode: Code | number | boolean }) => _`{limit: ${schemaCode}}`,
-    }
+  for (const keyword of [...limits, 'uniqueItems', 'enum', 'const']) ajv.removeKeyword(keyword)
+  addLimits(ajv, shared)
+  addEqualities(ajv, shared)
+  addEffort(ajv, shared)
+}
+
+function addLimits(ajv: Ajv, shared: Shared): void {
+  const numeric = { type: 'number', schemaType: 'number' } as const
+  const params = ({ schemaCode }: KeywordErrorCxt) => _`{limit: ${schemaCode}}`
+  for (const keyword of limits)
     ajv.addKeyword({
+      ...numeric,
       keyword,
-      type: 'number',
-      schemaType: 'number',
-      error: message,
+      error: { message: `must keep ${keyword}`, params },
       code: (cxt) => cxt.fail(_`!${checkNumber(cxt, limitCheck(cxt, shared))}`),
     })
-  }
   ajv.addKeyword({
-    keyword: 'x-rowline-range',
-    type: 'number',
-    schemaType: 'number',
+    ...numeric,
+    keyword: rangeKeyword,
     code: (cxt) => cxt.fail(_`!${checkNumber(cxt, rangeCheck(cxt.schema as number, shared))}`),
+  })
+}
+
+function addEqualities(ajv: Ajv, shared: Shared): void {
+  const among = (cxt: KeywordCxt, values: readonly unknown[]) => {
+    const allowed = new DistinctValues(values, shared)
+    cxt.fail(_`!${checkValue(cxt, (value) => allowed.has(value))}`)
+  }
+  const params = ({ schemaCode }: KeywordErrorCxt) => _`{allowed: ${schemaCode}}`
+  ajv.addKeyword({
+    keyword: 'enum',
+    schemaType: 'array',
+    error: { message: 'must be equal to one of the allowed values', params },
+    code: (cxt) => among(cxt, cxt.schema as []),
+  })
+  ajv.addKeyword({
+    keyword: 'const',
+    error: { message: 'must be equal to constant', params },
+    code: (cxt) => among(cxt, [cxt.schema]),
   })
   ajv.addKeyword({
     keyword: 'uniqueItems',
     type: 'array',
     schemaType: 'boolean',
     code: (cxt) => {
-      if (cxt.schema)
-        cxt.fail(
-          _`!${checkValue(cxt, (items) => new DistinctValues(items as [], shared).size === (items as []).length)}`,
-        )
+      const check = (items: unknown) => new DistinctValues(items as [], shared).size === (items as []).length
+      if (cxt.schema) cxt.fail(_`!${checkValue(cxt, check)}`)
     },
   })
-  ajv.addKeyword({
-    keyword: 'enum',
-    schemaType: 'array',
-    error: {
-      message: 'must be equal to one of the allowed values',
-      params: ({ schemaCode }) => _`{allowedValues: ${schemaCode}}`,
-    },
-    code: (cxt) => {
-      const allowed = new DistinctValues(cxt.schema as [], shared)
-      cxt.fail(_`!${checkValue(cxt, (value) => allowed.has(value))}`)
-    },
-  })
-  addEffort(ajv, shared)
 }
 
 type CheckNumber = (value: number, parent: object, key: string | number) => boolean
