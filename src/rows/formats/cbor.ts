@@ -39,7 +39,7 @@ const tags: { readonly [tag: number]: ReadTag } = {
   3: (decode) => -1n - bignum(decode()),
   ...Object.fromEntries([21, 22, 23, 24, 32, 33, 34, 36, 37, 55799].map((tag) => [tag, asItIs])),
 }
-const options: DecodeOptions = { useMaps: true, retainStringBytes: true, tags }
+const options: DecodeOptions = { useMaps: true, retainStringBytes: true, allowBigInt: true, tags }
 
 /** Refuses what cborg takes: text that is not UTF-8, and more values than there is room for. */
 class StrictTokens extends Tokenizer {

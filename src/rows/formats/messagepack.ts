@@ -103,10 +103,10 @@ class MessagePackReader {
   #timestamp(length: number, at: number): string | undefined {
     const view = this.#view
     if (length === 4) return formatInstant(view.getUint32(at), 0)
+    if (length !== 8 && length !== 12) return undefined
     const seconds = length === 12 ? view.getBigInt64(at + 4) : view.getBigUint64(at) & 0x3ffffffffn
     const nanoseconds = view.getUint32(at) >>> (length === 12 ? 0 : 2)
-    const isTimestamp = (length === 8 || length === 12) && nanoseconds < 1e9
-    return isTimestamp ? formatInstant(Number(seconds), nanoseconds) : undefined
+    return nanoseconds < 1e9 ? formatInstant(Number(seconds), nanoseconds) : undefined
   }
 
   /** Unsigned, of 1, 2 or 4 bytes. */
