@@ -3,13 +3,14 @@ import { parseFields } from '../src/config/fields.ts'
 import { PipelineError } from '../src/core/errors.ts'
 import { type Record, toJson } from '../src/core/record.ts'
 import { createDecoder } from '../src/rows/decode-record.ts'
+import { parseJsonSchema } from '../src/rows/json-schema/fields.ts'
 import { parseRowSchema } from '../src/rows/parse-ddl.ts'
 import { choiceKey, type Texts } from './catalogue.ts'
 import type { Language } from './help.ts'
 
 type Option = string | boolean | readonly { readonly [column: string]: string }[]
 
-/** A payload and the options of the row decoder that it meets. A schema stands there as its SQL. */
+/** A payload and the options of the row decoder that it meets. A schema stands there as its text. */
 export interface Example {
   readonly options: { readonly [field: string]: Option }
   readonly topic?: string
@@ -19,6 +20,7 @@ export interface Example {
 
 const reading = 'ts BIGINT, measurement DOUBLE'
 const instant = { schema: 'at TIMESTAMP_LTZ(3)', timestampFormat: 'RFC-3339' }
+const sensor = '{"required":["id"],"properties":{"id":{"type":"integer"},"at":{"type":"string","format":"date-time"}}}'
 const cbor = 'hex a2 61 74 f9 4d 60 62 69 64 1b 00 20 00 00 00 00 00 01'
 const site = { format: 'json', topicPattern: 'plant/{site}' }
 
@@ -42,6 +44,10 @@ export const decoderExamples: readonly Example[] = [
   { options: instant, payload: '{"at":"2024-10-19T06:35:51.5+02:00"}' },
   { options: instant, payload: '{"at":1729312551000}' },
   { options: instant, payload: '{"at":1729312551}' },
+  { options: { format: 'json-schema', schema: sensor }, payload: '{"id":9007199254740993,"x":1}' },
+  { options: { format: 'json-schema', schema: sensor }, payload: '{"at":"noon"}' },
+  { options: { format: 'json-row', schema: sensor }, payload: '{"id":9007199254740993,"x":1}' },
+  { options: { format: 'json-schema', schema: '{"type":"string","pattern":"^[A-Z]+$"}' }, payload: 'RUN' },
   { options: { format: 'json' }, payload: '[9007199254740993,{"x":null}]' },
   { options: { format: 'cbor' }, payload: cbor },
   { options: { format: 'cbor', schema: 't STRING, unit STRING' }, payload: cbor },
@@ -107,7 +113,7 @@ const code = (text: string) => `\`${text}\``
 /** The payload as JSON, the reason and the message, or undefined where it is skipped. */
 function outcome({ options, topic = 't', payload }: Example): string | undefined {
   const { config } = parseFields(declaration.fields, { ...options })
-  const decode = createDecoder(config!, parseRowSchema)
+  const decode = createDecoder(config!, (text) => (text.startsWith('{') ? parseJsonSchema(text) : parseRowSchema(text)))
   try {
     const decoded = decode({ topic, payload: bytesOf(payload), qos: 1, retain: false, dup: false, receivedAt: 0 })
     return decoded && shownPayload(decoded)

@@ -55,7 +55,7 @@ interface EditorApi {
   readonly utils: { getNodeLabel(node: FlowNode, otherwise: string): string }
 }
 
-export const editor = (): EditorApi => RED as unknown as EditorApi
+export const flowEditor = (): EditorApi => RED as unknown as EditorApi
 
 /** New values for the properties of a node, user and password among them. */
 export interface Change {
@@ -66,7 +66,7 @@ export interface Change {
 
 /** Adds and changes nodes in one step, which the user can undo. Nothing is deployed. */
 export function applyToFlow(added: readonly (object & { readonly id: string })[], changes: readonly Change[]): void {
-  const { nodes, history, view } = editor()
+  const { nodes, history, view } = flowEditor()
   const dirty = nodes.dirty()
   const edits = changes.filter(({ values, secrets }) => Object.keys({ ...values, ...secrets }).length > 0)
   if (added.length > 0) nodes.import(added, { markChanged: true })
@@ -78,7 +78,7 @@ export function applyToFlow(added: readonly (object & { readonly id: string })[]
 }
 
 function applyChange({ node, values, secrets }: Change, dirty: boolean): HistoryEvent {
-  const { nodes, events, editor: dialogs } = editor()
+  const { nodes, events, editor: dialogs } = flowEditor()
   const before = Object.fromEntries(Object.keys(values).map((property) => [property, node[property]]))
   const event: HistoryEvent = { t: 'edit', node, changes: before, changed: node.changed ?? false, dirty }
   nodes.updateConfigNodeUsers(node, { action: 'remove' })

@@ -1,7 +1,7 @@
 import { fillText } from '../../../src/config/fields.ts'
 import { messageOf } from '../../../src/core/errors.ts'
 import { parseTableImport, type TableImport } from '../../../src/rows/import-table.ts'
-import { applyToFlow, editor, type FlowNode } from './editor-flow.ts'
+import { applyToFlow, flowEditor, type FlowNode } from './editor-flow.ts'
 import { addStyle } from './style.ts'
 import { type Chain, planImport } from './table-plan.ts'
 
@@ -9,7 +9,7 @@ type Texts = (key: string) => string
 
 /** *Import table…* in the main menu and the list of actions. */
 export function registerImportTable(texts: Texts): void {
-  const { actions, menu } = editor()
+  const { actions, menu } = flowEditor()
   const label = texts('import')
   actions.add('rowline:import-table', () => openImportDialog(texts), { label })
   menu.addItem('red-ui-header-button-sidemenu', {
@@ -74,7 +74,7 @@ class ImportDialog {
   }
 
   #offerTargets(): void {
-    const name = (node: FlowNode) => editor().utils.getNodeLabel(node, node.id)
+    const name = (node: FlowNode) => flowEditor().utils.getNodeLabel(node, node.id)
     const option = (value: string, text: string) => $('<option>').val(value).text(text).appendTo(this.#into)
     option('', this.#texts('intoNew'))
     for (const [i, { input, decoder }] of this.#chains.entries())
@@ -104,14 +104,14 @@ class ImportDialog {
   #import(): void {
     this.#list.empty()
     const table = this.#read()
-    const { workspaces } = editor()
+    const { workspaces } = flowEditor()
     if (table instanceof Error) this.#say(table.message, true)
     else if (workspaces.isLocked?.()) this.#say(this.#texts('locked'), true)
     else this.#apply(table)
   }
 
   #apply(table: TableImport): void {
-    const { nodes, workspaces, utils } = editor()
+    const { nodes, workspaces, utils } = flowEditor()
     const flow = workspaces.active()
     const chosen = String(this.#into.val() ?? '')
     const chain = chosen === '' ? undefined : this.#chains[Number(chosen)]
@@ -131,7 +131,7 @@ class ImportDialog {
 
 /** An `mqtt v3 in` on the open flow that a row decoder reads directly. */
 function chainsOnFlow(): readonly Chain[] {
-  const { nodes, workspaces } = editor()
+  const { nodes, workspaces } = flowEditor()
   const chains: Chain[] = []
   const nodeAt = (id: unknown) => (typeof id === 'string' ? (nodes.node(id) ?? undefined) : undefined)
   nodes.eachLink(({ source: input, sourcePort, target: decoder }) => {
@@ -146,7 +146,7 @@ function chainsOnFlow(): readonly Chain[] {
 /** Below everything on the flow. */
 function freeLine(flow: string): number {
   let lowest = 20
-  editor().nodes.eachNode(({ z, y }) => {
+  flowEditor().nodes.eachNode(({ z, y }) => {
     if (z === flow) lowest = Math.max(lowest, y ?? 0)
     return true
   })
