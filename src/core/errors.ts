@@ -130,6 +130,11 @@ export const errorTable = {
     message: '{target} asks to slow down: {problem}',
     status: 'asked to slow down: {problem}',
   },
+  TARGET_DEGRADED: {
+    disposition: 'retry',
+    message: '{target} misses brokers: {problem}. It is tried again until they are back.',
+    status: 'brokers missing: {problem}',
+  },
   TARGET_AUTHENTICATION: {
     disposition: 'config',
     message: '{target} refuses the user name or password: {problem}. Correct the credentials.',

@@ -111,6 +111,10 @@ test('a part of the topic fills its column, also a required one, in the type of 
     outcome(() => decode(record('p/x/x', '{"a":1}'))),
     /^topic-structure: .*\{line\} is "x", which is no INT$/,
   )
+  assert.equal(
+    outcome(() => decode(record('p/7/x', '{"a":1,"line":"seven"}'))),
+    'type: At /line: expected INT, found "seven"',
+  )
   assert.match(
     outcome(() => decode(record('p/7/x', '{"a":1,"line":8}'))),
     /^site-mismatch: The topic says line is "7", the payload says "8"$/,

@@ -269,6 +269,13 @@ for (const [name, decode] of Object.entries(decoders)) {
     assert.equal('x' in (found as object), false)
   })
 
+  test(`${name}: lists in each other are read 1000 deep, and no deeper`, () => {
+    const list = name === 'CBOR' ? '81' : '91'
+    const nested = (depth: number) => outcome(decode, hex(`${list.repeat(depth)}00`))
+    assert.equal(toJson(nested(1000) as Value), `${'['.repeat(1000)}0${']'.repeat(1000)}`)
+    assert.match(String(nested(1001)), /nested more than 1000 deep/)
+  })
+
   test(`${name}: bytes that it gives are of their own`, () => {
     const bytes = hex(name === 'CBOR' ? '42 0102' : 'c4 02 0102')
     const found = decode(bytes) as Buffer

@@ -1,7 +1,7 @@
 import { fillText } from '../../../src/config/fields.ts'
 import { messageOf } from '../../../src/core/errors.ts'
 import { parseTableImport, type TableImport } from '../../../src/rows/import-table.ts'
-import { applyToFlow, flowEditor, type FlowNode } from './editor-flow.ts'
+import { applyToFlow, type FlowNode, flowEditor } from './editor-flow.ts'
 import { addStyle } from './style.ts'
 import { type Chain, planImport } from './table-plan.ts'
 
@@ -24,16 +24,16 @@ export function openImportDialog(texts: Texts, schemaId?: string): void {
   cancelTrays(() => new ImportDialog(texts, schemaId))
 }
 
-/** Trays slide away one after the other, and say so only when the last one has gone. */
+/** Trays slide away one after the other, each with the one below it in its place, and only the last one says so. */
 function cancelTrays(then: () => void): void {
-  const trays = $('.red-ui-tray')
-  if (trays.length === 0) {
+  const [top] = $('.red-ui-tray').last().get()
+  if (top === undefined) {
     then()
     return
   }
-  trays.last().find('#node-config-dialog-cancel, #node-dialog-cancel').trigger('click')
+  $(top).find('#node-config-dialog-cancel, #node-dialog-cancel').trigger('click')
   const wait = setInterval(() => {
-    if ($('.red-ui-tray').length >= trays.length) return
+    if (top.isConnected) return
     clearInterval(wait)
     cancelTrays(then)
   }, 50)
