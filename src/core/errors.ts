@@ -130,6 +130,11 @@ export const errorTable = {
     message: '{target} asks to slow down: {problem}',
     status: 'asked to slow down: {problem}',
   },
+  TARGET_STARTING: {
+    disposition: 'retry',
+    message: '{target} is not ready yet: {problem}. It is tried again.',
+    status: 'not ready yet: {problem}',
+  },
   TARGET_DEGRADED: {
     disposition: 'retry',
     message: '{target} misses brokers: {problem}. It is tried again until they are back.',
