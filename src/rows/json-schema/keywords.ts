@@ -3,7 +3,7 @@ import type { KeywordErrorCxt } from 'ajv/dist/types/index.js'
 import type { Effort } from '../pattern/effort.ts'
 import { type ExactNumbers, keeps } from './exact-numbers.ts'
 import type { JsonObject, JsonSchemaText } from './read-json-schema.ts'
-import { limits } from './vocabulary.ts'
+import { type Limit, limits } from './vocabulary.ts'
 
 /** Is part of every schema that is compiled here: what evaluating it costs. */
 export const effortKeyword = 'x-rowline-effort'
@@ -42,14 +42,16 @@ export function replaceKeywords(ajv: Ajv, shared: Shared): void {
 
 function addLimits(ajv: Ajv, shared: Shared): void {
   const numeric = { type: 'number', schemaType: 'number' } as const
-  const params = ({ schemaCode }: KeywordErrorCxt) => _`{limit: ${schemaCode}}`
-  for (const keyword of limits)
+  for (const keyword of limits) {
+    const params = ({ schema, parentSchema }: KeywordErrorCxt) =>
+      _`{limit: ${String(limitOf(keyword, parentSchema, shared) ?? schema)}}`
     ajv.addKeyword({
       ...numeric,
       keyword,
       error: { message: `must keep ${keyword}`, params },
-      code: (cxt) => cxt.fail(_`!${checkNumber(cxt, limitCheck(cxt, shared))}`),
+      code: (cxt) => cxt.fail(_`!${checkNumber(cxt, limitCheck(keyword, cxt, shared))}`),
     })
+  }
   ajv.addKeyword({
     ...numeric,
     keyword: rangeKeyword,
@@ -96,12 +98,15 @@ function checkValue({ gen, data }: KeywordCxt, check: (value: unknown) => boolea
   return _`${gen.scopeValue('func', { ref: check })}(${data})`
 }
 
-function limitCheck({ keyword, schema, parentSchema }: KeywordCxt, { text, numbers }: Shared): CheckNumber {
-  const name = keyword as (typeof limits)[number]
-  const limit = text.exactLimits.get(parentSchema as JsonObject)?.get(name) ?? (schema as number)
-  const keep = keeps[name]
-  return (value, parent, key) => keep(numbers.at(value, parent, key), limit)
+function limitCheck(keyword: Limit, { schema, parentSchema }: KeywordCxt, shared: Shared): CheckNumber {
+  const limit = limitOf(keyword, parentSchema, shared) ?? (schema as number)
+  const keep = keeps[keyword]
+  return (value, parent, key) => keep(shared.numbers.at(value, parent, key), limit)
 }
+
+/** Where a number does not hold it. */
+const limitOf = (keyword: Limit, schema: unknown, { text }: Shared) =>
+  text.exactLimits.get(schema as JsonObject)?.get(keyword)
 
 /** A signed integer of so many bits. */
 function rangeCheck(bits: number, { numbers }: Shared): CheckNumber {
