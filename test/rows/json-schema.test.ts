@@ -248,12 +248,15 @@ test('what takes for ever elsewhere is answered in time', () => {
       /at \/99: must be integer, found "x"; and more$/,
     ],
   ]
+  const { maxRSS } = process.resourceUsage()
   for (const [schema, document, problem] of cases) {
     const started = performance.now()
     assert.match(problemOf(schema, document) ?? 'fits', problem)
     const ms = performance.now() - started
     assert.ok(ms < 10_000, `${JSON.stringify(schema).slice(0, 60)} took ${ms} ms`)
   }
+  const growth = (process.resourceUsage().maxRSS - maxRSS) / 1024
+  assert.ok(growth < 400, `${growth} MB`)
 })
 
 test('a message stays short whatever is wrong', () => {

@@ -20,8 +20,6 @@ export function formatsFor(effort: Effort): { readonly [name: string]: Format } 
   return { ...Object.fromEntries(entries), ...Object.fromEntries(unchecked.map((name) => [name, true])) }
 }
 
-export const isKnownFormat = (name: string): boolean => Object.hasOwn(fullFormats, name)
-
 function linear(format: Format, effort: Effort): Format {
   if (format instanceof RegExp) {
     const pattern = patternOf(format)
