@@ -51,8 +51,8 @@ export function loadDefinition(dist: string, type: string, nodes: { readonly [id
       registerType: (name: string, definition: Definition) => registered.set(name, definition),
       node: (id: string) => nodes[id] ?? null,
     },
-    actions: { add: () => {} },
-    menu: { addItem: () => {} },
+    actions: { add: () => {}, remove: () => {} },
+    menu: { addItem: () => {}, removeItem: () => {} },
   }
   runInContext(scriptOf(readHtml(dist, type)), createContext({ RED, TextEncoder, TextDecoder }))
   const definition = registered.get(type)

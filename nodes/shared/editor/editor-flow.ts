@@ -49,9 +49,9 @@ interface EditorApi {
   readonly view: { redraw(updateActive: boolean): void }
   readonly actions: {
     add(name: string, run: () => void, options: { readonly label: string }): void
-    invoke(name: string): void
+    remove(name: string): void
   }
-  readonly menu: { addItem(menu: string, item: object): void }
+  readonly menu: { addItem(menu: string, item: object): void; removeItem(id: string): void }
   readonly utils: { getNodeLabel(node: FlowNode, otherwise: string): string }
 }
 

@@ -7,16 +7,17 @@ import { type Chain, planImport } from './table-plan.ts'
 
 type Texts = (key: string) => string
 
-/** *Import table…* in the main menu and the list of actions. */
+const action = 'rowline:import-table'
+const menuItem = 'menu-item-rowline-import-table'
+
+/** *Import table…* in the main menu and the list of actions. A package that is disabled and enabled again is loaded twice. */
 export function registerImportTable(texts: Texts): void {
   const { actions, menu } = flowEditor()
   const label = texts('import')
-  actions.add('rowline:import-table', () => openImportDialog(texts), { label })
-  menu.addItem('red-ui-header-button-sidemenu', {
-    id: 'menu-item-rowline-import-table',
-    label,
-    onselect: 'rowline:import-table',
-  })
+  actions.remove(action)
+  actions.add(action, () => openImportDialog(texts), { label })
+  menu.removeItem(menuItem)
+  menu.addItem('red-ui-header-button-sidemenu', { id: menuItem, label, onselect: action })
 }
 
 /** Dialogs that are open are left first, as by Cancel. `schemaId`: the schema whose nodes are offered first. */
