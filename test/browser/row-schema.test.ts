@@ -151,7 +151,9 @@ test('the button in a row schema leaves its dialogs and updates the nodes that u
   await form().locator('.rowline-import-table').click()
   await dialog().waitFor()
   assert.equal(await editor.page.locator('.red-ui-tray').count(), 0)
-  const table = factoryTable.replace('hive_catalog.mqtt.factory_iot_101', 'another').replace("'username'", '')
+  const table = factoryTable
+    .replace('hive_catalog.mqtt.factory_iot_101', 'another')
+    .replace("'qos' = '1'", "'username' = 'reader', 'password' = 'secret words'")
   const lines = await importTable(table.replace(',measurement     DOUBLE', ',measurement     FLOAT'))
   assert.ok(lines.includes('New: row-schema another'), lines.join('\n'))
   await editor.deploy()
@@ -166,7 +168,11 @@ test('the button in a row schema leaves its dialogs and updates the nodes that u
   )
   assert.equal(flow.find(({ id }) => id === decoder.id)!.schema, schemas[1]!.id)
   assert.equal(flow.find(({ id }) => id === 'other')!.schema, schemas[0]!.id)
-  assert.equal(only(flow, 'mqtt-v3-in', tab).source, only(flow, 'mqtt-v3-source').id)
+  const source = only(flow, 'mqtt-v3-source').id
+  assert.equal(only(flow, 'mqtt-v3-in', tab).source, source)
+  assert.doesNotMatch(JSON.stringify(flow), /secret words|reader/)
+  const stored = await (await nodeRed.request(`/credentials/mqtt-v3-source/${source}`)).json()
+  assert.deepEqual(stored, { user: 'reader', has_password: true, has_passphrase: false })
   assert.deepEqual(editor.errors, [])
 })
 

@@ -87,9 +87,9 @@ class ImportDialog {
   #suggest(): void {
     if (this.#isChosen) return
     const table = this.#read()
-    const name = table instanceof Error ? undefined : table.name
+    const named = (schema: FlowNode) => !(table instanceof Error) && schema.name === table.name
     const found = this.#chains.findIndex(
-      ({ schema }) => schema !== undefined && (schema.id === this.#schemaId || schema.name === name),
+      ({ schema }) => schema !== undefined && (schema.id === this.#schemaId || named(schema)),
     )
     this.#into.val(found < 0 ? '' : String(found))
   }
