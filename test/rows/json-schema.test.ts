@@ -194,6 +194,14 @@ test('a schema that cannot be used is refused with the place and the reason', ()
   for (const [schema, problem] of cases) assert.match(problemOf(schema, 1) ?? 'fits', problem)
 })
 
+test('the largest schema that is taken compiles, and a larger one is refused', () => {
+  const schema = (count: number) => ({ anyOf: Array.from({ length: count }, (_, i) => ({ const: i })) })
+  assert.equal(problemOf(schema(999), 998), undefined)
+  assert.match(problemOf(schema(1000), 1)!, /^schema holds more than 1000 schemas$/)
+  const properties = Object.fromEntries(Array.from({ length: 999 }, (_, i) => [`p${i}`, { type: 'integer' }]))
+  assert.equal(problemOf({ properties, required: Object.keys(properties) }, 1), undefined)
+})
+
 test('keywords that have no effect are listed with their place', () => {
   const read = readJsonSchema('{"requred":["a"],"x-unit":"bar","properties":{"requred":{"minimun":1}}}')
   assert.ok(!(read instanceof Problem))

@@ -88,7 +88,7 @@ function compile(shared: Shared, options: Options): ValidateFunction {
     ownProperties: true,
     formats: formatsFor(effort),
     ...options,
-    code: { regExp, ...options.code },
+    code: { regExp, optimize: false, ...options.code },
   })
   replaceKeywords(ajv, shared)
   try {

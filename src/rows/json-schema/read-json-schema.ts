@@ -29,7 +29,7 @@ export interface JsonSchemaText {
 
 /** Nobody writes a larger one by hand, and compiling it would hold everything up at deploy. */
 const mostCharacters = 200_000
-const mostSchemas = 5000
+const mostSchemas = 1000
 const mostLevels = 100
 
 const drafts: ReadonlyMap<string, JsonSchemaText['draft']> = new Map([
