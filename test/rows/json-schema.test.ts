@@ -198,6 +198,8 @@ test('the largest schema that is taken compiles, and a larger one is refused', (
   const schema = (count: number) => ({ anyOf: Array.from({ length: count }, (_, i) => ({ const: i })) })
   assert.equal(problemOf(schema(999), 998), undefined)
   assert.match(problemOf(schema(1000), 1)!, /^schema holds more than 1000 schemas$/)
+  const patterns = { anyOf: Array.from({ length: 50 }, () => ({ pattern: 'a{1,2000}' })) }
+  assert.equal(problemOf(patterns, 1), 'schema has patterns that are too large together')
   const properties = Object.fromEntries(Array.from({ length: 999 }, (_, i) => [`p${i}`, { type: 'integer' }]))
   assert.equal(problemOf({ properties, required: Object.keys(properties) }, 1), undefined)
 })

@@ -31,6 +31,7 @@ export interface JsonSchemaText {
 const mostCharacters = 200_000
 const mostSchemas = 1000
 const mostLevels = 100
+const mostStates = 100_000
 
 const drafts: ReadonlyMap<string, JsonSchemaText['draft']> = new Map([
   ['https://json-schema.org/draft/2020-12/schema', '2020-12'],
@@ -63,6 +64,7 @@ class SchemaReader {
   readonly #schemas = new Set<JsonObject>()
   readonly #exactLimits = new Map<JsonObject, Map<Limit, bigint>>()
   readonly #ignored: string[] = []
+  #states = 0
 
   constructor(source: string) {
     this.#source = source
@@ -128,13 +130,14 @@ class SchemaReader {
 
   #pattern(pattern: string, at: string): void {
     try {
-      new LinearPattern(pattern)
+      this.#states += new LinearPattern(pattern).size
     } catch (error) {
       if (!(error instanceof PatternProblem)) throw error
       throw new Unusable(
         `at ${at}: the pattern ${JSON.stringify(pattern.slice(0, 60))} cannot be used: ${error.message}`,
       )
     }
+    if (this.#states > mostStates) throw new Unusable('has patterns that are too large together')
   }
 
   #numbers(schema: JsonObject, at: string): void {

@@ -10,10 +10,13 @@ import { type Look, type Program, Programs } from './program.ts'
 export class LinearPattern {
   readonly #main: Machine
   readonly #looks: readonly LookMachine[]
+  /** Of states: what it takes in memory, and at most in steps for each character. */
+  readonly size: number
 
   constructor(source: string, ignoreCase = false) {
     const programs = new Programs()
     this.#main = new Machine(programs.main(parsePattern(source, ignoreCase)))
+    this.size = programs.size
     this.#looks = programs.looks.map((look) => ({ behind: look.behind, machine: new Machine(look) }))
   }
 

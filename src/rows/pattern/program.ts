@@ -32,6 +32,11 @@ export class Programs {
   readonly looks: Look[] = []
   #count = 0
 
+  /** Of states, so far. */
+  get size(): number {
+    return this.#count
+  }
+
   main(part: Part): Program {
     return this.#program(part, false)
   }
