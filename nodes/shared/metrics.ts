@@ -102,6 +102,7 @@ function ofNodes({ snapshot, labelsOf }: Measured): Metric[] {
       add('gauge', 'rowline_source_window_limited', '1 while the flow takes no more.', id, limited)
       continue
     }
+    if (node.kind === 'decoder') continue
     const { delivery, oldestUnconfirmedAt: oldest } = node
     const { outbox } = delivery
     const age = oldest === undefined ? 0 : Math.max(0, now - oldest) / 1000
