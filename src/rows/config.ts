@@ -15,6 +15,7 @@ import { checkJsonSchema, jsonSchemaFields, parseJsonSchema } from './json-schem
 import { type ParsedSchema, parseRowSchema, readItemText, readRowSchema } from './parse-ddl.ts'
 import { payloadFields } from './payload-fields.ts'
 import { type Item, timestampFormats } from './row-schema.ts'
+import { sparkplug, sparkplugFields } from './sparkplug/fields.ts'
 import { topicFields } from './topic-fields.ts'
 
 const typeText = text({
@@ -103,8 +104,8 @@ const schemas = { field: 'format', values: [...rows.values, 'json-schema'] } as 
 export const rowDecoderFields = {
   format: choice({
     label: 'Format',
-    note: 'json-row makes rows with the columns of a schema; json-schema checks JSON by a JSON Schema and passes it on as it is; json takes any JSON as it is; cbor and messagepack do either, by whether there is a schema; text is UTF-8, raw any bytes.',
-    values: ['json-row', 'json-schema', 'json', 'cbor', 'messagepack', 'text', 'raw'],
+    note: 'json-row makes rows with the columns of a schema; json-schema checks JSON by a JSON Schema and passes it on as it is; json takes any JSON as it is; cbor and messagepack do either, by whether there is a schema; text is UTF-8, raw any bytes; sparkplug-b makes a row of each Sparkplug B message.',
+    values: ['json-row', 'json-schema', 'json', 'cbor', 'messagepack', 'text', 'raw', sparkplug],
     default: 'json-row',
   }),
   schema: node({
@@ -124,6 +125,7 @@ export const rowDecoderFields = {
     when: schemas,
   }),
   ...payloadFields,
+  ...sparkplugFields,
   ...topicFields,
   onEmpty: choice({
     label: 'Empty payload',

@@ -34,6 +34,7 @@ const names = [
   '03 Dead letters and replay',
   '04 Flink table',
   '05 JSON Schema with dead letters',
+  '06 Sparkplug B',
 ]
 const address = () => ({ host: '127.0.0.1', port: String(broker.port) })
 const committed = (name: string) =>
