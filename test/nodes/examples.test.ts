@@ -33,7 +33,8 @@ const names = [
   '01 First rows',
   '02 MQTT to Kafka',
   '03 Dead letters and replay',
-<<<<<<< HEAD
+  '04 Flink table',
+  '05 JSON Schema with dead letters',
   '06 Sparkplug B',
   '07 Plant KPIs to PubSub and BigQuery',
   '08 Local development',
@@ -49,12 +50,6 @@ const environments: { readonly [name: string]: { readonly [variable: string]: st
     APP_ENV: 'DEV',
   },
 }
-=======
-  '04 Flink table',
-  '05 JSON Schema with dead letters',
-  '06 Sparkplug B',
-]
->>>>>>> main
 const address = () => ({ host: '127.0.0.1', port: String(broker.port) })
 const committed = (name: string) =>
   JSON.parse(readFileSync(join(projectDirectory, 'examples', `${name}.json`), 'utf8')) as readonly FlowNode[]
