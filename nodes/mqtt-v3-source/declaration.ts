@@ -9,8 +9,13 @@ export const declaration = declareNode({
   outputs: [],
   fields: sourceFields,
   labelField: 'host',
-  check: ({ user, password, useTls, cert, key }) => [
-    ...(password !== '' && user === '' ? [{ field: 'user', text: 'is needed with a password (MQTT 3.1.1)' }] : []),
+  check: ({ user, password, useTls, cert, key, protocolVersion, clientId }) => [
+    ...(password !== '' && user === '' && protocolVersion !== '5'
+      ? [{ field: 'user', text: 'is needed with a password (MQTT 3.1.1)' }]
+      : []),
+    ...(protocolVersion === '3' && clientId.length > 23
+      ? [{ field: 'clientId', text: 'must not be longer than 23 characters (MQTT 3.1)' }]
+      : []),
     ...(useTls && cert !== '' && key === '' ? [{ field: 'key', text: 'is needed with a client certificate' }] : []),
   ],
 })

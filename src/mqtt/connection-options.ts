@@ -19,10 +19,16 @@ export function connectionOptions(config: SourceConfig, clientId: string, direct
     socket: {
       host,
       port: config.port ?? (useTls ? TLS_PORT : PORT),
+      ...(config.protocol === 'ws' ? { webSocket: { path: config.wsPath, headers: headersOf(config) } } : {}),
       ...(useTls ? { tls: { ca, cert, key, passphrase, rejectUnauthorized } } : {}),
     },
     clientId: config.clientId === '' ? clientId : config.clientId,
+    protocolVersion: config.protocolVersion === 'auto' ? 'auto' : (Number(config.protocolVersion) as 3 | 4 | 5),
     clean: config.clean,
+    sessionExpiryInterval: config.sessionExpiryInterval,
+    receiveMaximum: config.receiveMaximum,
+    topicAliasMaximum: config.topicAliasMaximum,
+    maxPacketSize: config.maxPacketSize,
     keepalive: config.keepalive,
     connectTimeoutMs: config.connectTimeoutMs,
     user: config.user,
@@ -35,6 +41,9 @@ export function connectionOptions(config: SourceConfig, clientId: string, direct
 function will({ willTopic, willPayload, willQos, willRetain }: SourceConfig): ConnectionOptions['will'] & object {
   return { topic: willTopic, payload: willPayload, qos: Number(willQos) as 0 | 1 | 2, retain: willRetain }
 }
+
+const headersOf = ({ wsHeaders }: SourceConfig): { [name: string]: string } =>
+  Object.fromEntries(wsHeaders.map(({ name, value }) => [name, value]))
 
 const located = (pem: string, directory: string): string =>
   pem === '' || isPem(pem) ? pem : path.resolve(directory, pem)

@@ -1,16 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ByteBudget, unlimited } from '../core/byte-budget.ts'
-import { type Delivery, released } from '../core/delivery.ts'
+import { accepted, type Delivery, released } from '../core/delivery.ts'
 import { PipelineError } from '../core/errors.ts'
 import { type Backoff, pause, reconnectDelayMs } from '../core/retry.ts'
+import { connectionError, isHangUp, isTakeover } from './connection-error.ts'
+import type { SessionMemory } from './connection-pool.ts'
 import { Epoch, type EpochEnd, type SessionOptions } from './epoch.ts'
 import { InboundSession } from './inbound-session.ts'
-import type { InboundPublish } from './publish-decoder.ts'
-import { connectionError, isHangUp } from './socket.ts'
+import { ProtocolChoice } from './protocol-choice.ts'
+import type { InboundPublish, ProtocolVersion } from './publish-decoder.ts'
+import type { FilterOptions } from './subscription-plan.ts'
 import { Subscriptions } from './subscriptions.ts'
 
-export interface ConnectionOptions extends SessionOptions {
+export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion'> {
   readonly reconnect: Backoff
+  /** `auto`: the newest that the server takes. Absent: 3.1.1. */
+  readonly protocolVersion?: ProtocolVersion | 'auto'
 }
 
 export interface ConnectionStatus {
@@ -22,7 +27,7 @@ export interface ConnectionStatus {
 
 /** Somebody who takes messages of a connection. */
 export interface Subscriber {
-  readonly filters: readonly { readonly filter: string; readonly qos: 0 | 1 | 2 }[]
+  readonly filters: readonly (FilterOptions & { readonly filter: string })[]
   /** What this subscriber allows to be unacknowledged; the connection adds up its subscribers'. */
   readonly window: { readonly records: number; readonly bytes: number }
   matches(topic: string): boolean
@@ -48,8 +53,9 @@ export class MqttConnection {
   readonly #options: ConnectionOptions
   readonly #unclaimed: (publish: InboundPublish, delivery: Delivery) => void
   readonly #session = new InboundSession()
+  readonly #protocol: ProtocolChoice
   readonly #subscriptions: Subscriptions
-  #remember: (filters: readonly string[]) => void = () => {}
+  #remember: () => void = () => {}
   readonly #abort = new AbortController()
   /** Read live by the receive window of each epoch. */
   readonly #limits: { records: number; bytes: number; readonly budget: ByteBudget }
@@ -68,12 +74,13 @@ export class MqttConnection {
     budget: ByteBudget = unlimited,
   ) {
     this.#options = options
+    this.#protocol = new ProtocolChoice(options.protocolVersion ?? 4)
     this.#limits = { records: 0, bytes: 0, budget }
     this.#unclaimed = unclaimed
     this.#subscriptions = new Subscriptions((error) => {
       this.#error = error
       this.#notify()
-      this.#remember(this.#subscriptions.granted)
+      this.#remember()
     })
   }
 
@@ -120,12 +127,13 @@ export class MqttConnection {
   }
 
   /**
-   * Filters of an earlier connection of this session: those that nobody wants now will be unsubscribed. `remember` is
-   * told what the session is subscribed to whenever that changes.
+   * What an earlier connection of this session has subscribed to: what nobody wants of it now will be unsubscribed.
+   * `remember` is told what the session is subscribed to whenever that changes.
    */
-  inherit(filters: readonly string[], remember: (filters: readonly string[]) => void): void {
-    this.#subscriptions.inherit(filters)
-    this.#remember = remember
+  inherit(memory: SessionMemory | undefined, remember: (memory: SessionMemory) => void): void {
+    const session = `${this.#broker} ${this.#options.clientId}`
+    this.#subscriptions.inherit(memory?.filters ?? [], memory?.session === session)
+    this.#remember = () => remember({ session, filters: this.#subscriptions.granted })
   }
 
   async close(): Promise<void> {
@@ -142,8 +150,10 @@ export class MqttConnection {
     for (let failures = 0, takeovers = 0; !signal.aborted; ) {
       const { closedHere, error, connectedMs } = await this.#connectOnce()
       if (signal.aborted) return
+      if (connectedMs === 0 && this.#protocol.failed(error)) continue
       failures = connectedMs > STABLE_MS ? 1 : failures + 1
-      const isThrownOut = !closedHere && isHangUp(error) && connectedMs > 0 && connectedMs < STABLE_MS
+      const isThrownOut =
+        !closedHere && (isHangUp(error) || isTakeover(error)) && connectedMs > 0 && connectedMs < STABLE_MS
       takeovers = isThrownOut ? takeovers + 1 : 0
       this.#enter('waiting', closedHere ? undefined : this.#explain(error, takeovers))
       const atOnce = closedHere && failures === 1
@@ -156,11 +166,12 @@ export class MqttConnection {
     let connectedAt: number | undefined
     try {
       this.#enter('connecting', this.#error)
-      const epoch = new Epoch(this.#options, this.#limits, this.#session, {
-        connected: (sessionPresent) => {
+      const protocolVersion = this.#protocol.version
+      const epoch = new Epoch({ ...this.#options, protocolVersion }, this.#limits, this.#session, {
+        connected: (sessionPresent, features) => {
           connectedAt = performance.now()
           this.#enter('connected', undefined)
-          this.#subscriptions.connected(epoch.client, sessionPresent)
+          this.#subscriptions.connected(epoch.client, sessionPresent, features)
           this.#pruneLater()
         },
         message: (publish, delivery) => this.#dispatch(publish, delivery),
@@ -178,11 +189,15 @@ export class MqttConnection {
   /** A broker that lets us in and throws us out again and again has a second client of that name. */
   #explain(error: unknown, takeovers: number): PipelineError {
     const { clientId } = this.#options
-    if (takeovers < TAKEOVERS) return connectionError(error, this.#broker)
+    if (takeovers < TAKEOVERS && !isTakeover(error)) return connectionError(error, this.#broker)
     return new PipelineError('BROKER_TAKEN_OVER', { broker: this.#broker, clientId }, error)
   }
 
   #dispatch(publish: InboundPublish, delivery: Delivery): void {
+    if (this.#subscriptions.isExtraCopy(publish)) {
+      delivery.settle(accepted)
+      return
+    }
     const takers = this.#suspended ? [] : this.#subscriptions.takers(publish.topic)
     if (takers.length === 1) takers[0]!.receive(publish, delivery)
     else if (takers.length > 1) {
@@ -228,7 +243,7 @@ export class MqttConnection {
     void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => {
       if (this.#suspended) return
       this.#subscriptions.prune()
-      this.#remember(this.#subscriptions.granted)
+      this.#remember()
     })
   }
 
