@@ -55,7 +55,7 @@ function openWebSocket(
   const url = `${secure ? 'wss' : 'ws'}://${net.isIPv6(host) ? `[${host}]` : host}:${port}${path}`
   const socket = new WebSocket(url, 'mqtt', { ...secrets, headers: { ...headers }, perMessageDeflate: false })
   const stream = createWebSocketStream(socket)
-  socket.on('message', (_data, isBinary) => {
+  socket.prependListener('message', (_data, isBinary) => {
     if (!isBinary) stream.destroy(violation('a WebSocket message of text [MQTT-6.0.0-1]'))
   })
   return stream
