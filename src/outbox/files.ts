@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import type { PipelineError } from '../core/errors.ts'
 import type { DirectoryLock } from './lock.ts'
 import { lockDirectory } from './lock.ts'
 
@@ -14,6 +15,8 @@ export interface OpenFile {
   write(bytes: Uint8Array, position: number): Promise<number>
   truncate(bytes: number): Promise<void>
   size(): Promise<number>
+  /** False when somebody has deleted it: another file may have its name now. */
+  isNamed(): Promise<boolean>
   /** fdatasync: what was written, and the size needed to read it, survive a power cut. Fails when the file is deleted. */
   sync(): Promise<void>
   close(): Promise<void>
@@ -29,7 +32,7 @@ export interface FileLayer {
   unlink(file: string): Promise<void>
   /** Names created, renamed and removed in the directory so far survive a power cut. */
   syncDirectory(directory: string): Promise<void>
-  lock(directory: string, signal: AbortSignal): Promise<DirectoryLock>
+  lock(directory: string, signal: AbortSignal, onHeld?: (error: PipelineError) => void): Promise<DirectoryLock>
 }
 
 const flags: { readonly [mode in OpenMode]: string } = { create: 'wx+', replace: 'w+', change: 'r+', read: 'r' }
@@ -58,7 +61,7 @@ export const nodeFiles: FileLayer = {
       await handle.close()
     }
   },
-  lock: lockDirectory,
+  lock: (directory, signal, onHeld) => lockDirectory(directory, signal, undefined, onHeld),
 }
 
 /** The callback functions cost a third of what a FileHandle costs per call. */
@@ -90,9 +93,13 @@ class NodeFile implements OpenFile {
     return (await this.#stat()).size
   }
 
+  async isNamed(): Promise<boolean> {
+    return (await this.#stat()).nlink > 0
+  }
+
   async sync(): Promise<void> {
     await called((done) => fs.fdatasync(this.#fd, done))
-    if ((await this.#stat()).nlink === 0) throw new Error('somebody has deleted the file that is written to')
+    if (!(await this.isNamed())) throw new Error('somebody has deleted the file that is written to')
   }
 
   close(): Promise<void> {

@@ -69,7 +69,7 @@ export function killingFiles(files: FileLayer, strike: Strike): FileLayer {
       return at(isSegment(name) ? 'delete segment' : 'probe', () => files.unlink(name))
     },
     syncDirectory: (directory) => at(latest && `sync directory after ${latest}`, () => files.syncDirectory(directory)),
-    lock: (directory, signal) => at('lock', () => files.lock(directory, signal)),
+    lock: (directory, signal, onHeld) => at('lock', () => files.lock(directory, signal, onHeld)),
   }
 }
 
@@ -92,6 +92,7 @@ function killingFile(file: OpenFile, name: string, mode: OpenMode, at: At): Open
     },
     truncate: (bytes) => file.truncate(bytes),
     size: () => file.size(),
+    isNamed: () => file.isNamed(),
     sync: async () => {
       await at(syncPoint(), () => file.sync())
       synced = true
