@@ -11,9 +11,9 @@ import {
   table,
   text,
 } from '../config/fields.ts'
-import { tlsFields } from '../config/tls-fields.ts'
 import { templateProblem } from '../core/metadata.ts'
 import { mostPartitions } from '../core/record.ts'
+import { brokerTlsFields } from './tls-fields.ts'
 import { filterProblem } from './topic-filter.ts'
 
 const version5 = { field: 'protocolVersion', values: ['5', 'auto'] } as const
@@ -76,7 +76,7 @@ export const sourceFields = {
   }),
   user: secret({ label: 'User', note: 'Left empty: the broker is asked for anonymous access.', masked: false }),
   password: secret({ label: 'Password', note: 'Stored encrypted, never in the flow file.' }),
-  ...tlsFields,
+  ...brokerTlsFields,
   clientId: text({
     label: 'Client id',
     note: 'Left empty: an id that stays the same over restarts and differs between installations. Two clients with one id throw each other out.',

@@ -1,14 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { createSecureContext } from 'node:tls'
 import { type ByteBudget, unlimited } from '../core/byte-budget.ts'
 import { accepted, type Delivery, released } from '../core/delivery.ts'
-import { PipelineError } from '../core/errors.ts'
+import { messageOf, PipelineError } from '../core/errors.ts'
 import { type Backoff, pause, reconnectDelayMs } from '../core/retry.ts'
 import { connectionError, isHangUp, isTakeover } from './connection-error.ts'
 import type { SessionMemory } from './connection-pool.ts'
 import { Epoch, type EpochEnd, type SessionOptions } from './epoch.ts'
+import { watchFiles } from './file-watch.ts'
 import { InboundSession } from './inbound-session.ts'
 import { ProtocolChoice } from './protocol-choice.ts'
 import type { InboundPublish, ProtocolVersion } from './publish-decoder.ts'
+import { filesOf, tlsOptions } from './socket.ts'
 import type { FilterOptions } from './subscription-plan.ts'
 import { Subscriptions } from './subscriptions.ts'
 
@@ -63,6 +66,7 @@ export class MqttConnection {
   #suspended = false
   #suspendedEpoch: Epoch | undefined
   #epoch: Epoch | undefined
+  #unwatch: () => void = () => {}
   #phase: ConnectionStatus['phase'] = 'connecting'
   #error: PipelineError | undefined
   #running: Promise<void> | undefined
@@ -95,7 +99,22 @@ export class MqttConnection {
 
   /** Connects with the next turn, so that every subscriber of a deploy is there before the session's messages are. */
   open(): void {
-    this.#running ??= new Promise((resolve) => setImmediate(resolve)).then(() => this.#run())
+    if (this.#running) return
+    this.#running = new Promise((resolve) => setImmediate(resolve)).then(() => this.#run())
+    if (!this.#options.clean) this.#unwatch = watchFiles(filesOf(this.#options.socket), () => this.#renew())
+  }
+
+  /** New certificates: a kept session goes on over a new connection. What cannot be used changes nothing. */
+  #renew(): void {
+    const { socket } = this.#options
+    try {
+      createSecureContext(tlsOptions(socket.host, socket.tls!))
+    } catch (error) {
+      this.#error ??= new PipelineError('BROKER_TLS', { broker: this.#broker, problem: messageOf(error) }, error)
+      this.#notify()
+      return
+    }
+    void this.#epoch?.close(CLOSE_GRACE_MS)
   }
 
   subscribe(subscriber: Subscriber): void {
@@ -138,6 +157,7 @@ export class MqttConnection {
 
   async close(): Promise<void> {
     this.#abort.abort()
+    this.#unwatch()
     await this.#epoch?.close(CLOSE_GRACE_MS)
     await this.#running
     this.#phase = 'closed'

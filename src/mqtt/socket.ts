@@ -5,6 +5,7 @@ import tls from 'node:tls'
 import { createWebSocketStream, WebSocket } from 'ws'
 import { isPem } from '../config/tls-fields.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
+import { readStore, type StoreOptions } from './keystores.ts'
 import { violation } from './violation.ts'
 
 export interface SocketOptions {
@@ -29,6 +30,24 @@ export interface TlsOptions {
   readonly key: string
   readonly passphrase: string
   readonly rejectUnauthorized: boolean
+  /** Default: true. */
+  readonly checkServerIdentity?: boolean
+  readonly trustStore?: StoreOptions
+  readonly keyStore?: StoreOptions
+  readonly minVersion?: tls.SecureVersion
+  readonly maxVersion?: tls.SecureVersion
+  /** OpenSSL's names, with colons. */
+  readonly ciphers?: string
+  readonly serverName?: string
+  readonly alpn?: readonly string[]
+}
+
+/** The files that a connection is made with. */
+export function filesOf({ tls: secure }: SocketOptions): readonly string[] {
+  if (!secure) return []
+  const { ca, cert, key, trustStore, keyStore } = secure
+  const pems = [ca, cert, key].filter((value) => value !== '' && !isPem(value))
+  return [...pems, ...[trustStore, keyStore].flatMap((store) => store?.path ?? [])]
 }
 
 /** A socket that is connecting. Throws BROKER_TLS when a certificate cannot be read. */
@@ -61,18 +80,37 @@ function openWebSocket(
   return stream
 }
 
-function tlsOptions(host: string, secure: TlsOptions): tls.ConnectionOptions {
+/** Throws where a file cannot be read or is not what it should be. */
+export function tlsOptions(host: string, secure: TlsOptions): tls.ConnectionOptions {
+  const { passphrase, rejectUnauthorized, minVersion, maxVersion, ciphers, serverName, alpn } = secure
+  const name = serverName || (net.isIP(host) ? undefined : host)
+  const isOld = minVersion === 'TLSv1' || minVersion === 'TLSv1.1'
   return {
-    ...(net.isIP(host) ? {} : { servername: host }),
-    ...pem('ca', secure.ca),
-    ...pem('cert', secure.cert),
-    ...pem('key', secure.key),
-    ...(secure.passphrase === '' ? {} : { passphrase: secure.passphrase }),
-    rejectUnauthorized: secure.rejectUnauthorized,
+    ...(name === undefined ? {} : { servername: name }),
+    ...authorities(secure),
+    ...ownCertificate(secure),
+    ...(passphrase === '' ? {} : { passphrase }),
+    ...(minVersion ? { minVersion } : {}),
+    ...(maxVersion ? { maxVersion } : {}),
+    ...(ciphers || isOld ? { ciphers: `${ciphers || tls.DEFAULT_CIPHERS}${isOld ? ':@SECLEVEL=0' : ''}` } : {}),
+    ...(alpn && alpn.length > 0 ? { ALPNProtocols: [...alpn] } : {}),
+    ...(secure.checkServerIdentity === false ? { checkServerIdentity: () => undefined } : {}),
+    rejectUnauthorized,
   }
 }
 
-function pem(name: string, value: string): { [name: string]: string | Buffer } {
-  if (value === '') return {}
-  return { [name]: isPem(value) ? value : readFileSync(value) }
+function authorities({ ca, trustStore }: TlsOptions): tls.ConnectionOptions {
+  const given = ca === '' ? [] : [pem(ca)]
+  const stored = trustStore ? readStore(trustStore).authorities : []
+  if (trustStore && stored.length === 0) throw new Error(`${trustStore.path}: it has no certificates to trust`)
+  return given.length + stored.length === 0 ? {} : { ca: [...given, ...stored] }
 }
+
+function ownCertificate({ cert, key, keyStore }: TlsOptions): tls.ConnectionOptions {
+  if (!keyStore) return { ...(cert === '' ? {} : { cert: pem(cert) }), ...(key === '' ? {} : { key: pem(key) }) }
+  const store = readStore(keyStore)
+  if (store.key === undefined) throw new Error(`${keyStore.path}: it has no private key`)
+  return { cert: store.chain, key: store.key }
+}
+
+const pem = (value: string): string | Buffer => (isPem(value) ? value : readFileSync(value))
