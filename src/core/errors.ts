@@ -213,6 +213,11 @@ export const errorTable = {
       '{broker} ends each connection of the client id "{clientId}" at once. Unless it is being restarted, another client uses that id: give each one a "Client id" of its own.',
     status: 'client id "{clientId}" is used twice',
   },
+  BROKER_GIVEN_UP: {
+    disposition: 'fatal',
+    message:
+      'No further attempt to connect after {attempts}, as "Connect attempts" or "Reconnect" say; deploy to go on. {problem}',
+  },
   SUBSCRIPTION_REFUSED: { disposition: 'config', message: 'The broker refuses the subscription {filter}' },
   PROTOCOL_VIOLATION: { disposition: 'retry', message: 'The broker broke the MQTT protocol: {problem}' },
 } as const satisfies { readonly [code: string]: Entry }

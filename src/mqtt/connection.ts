@@ -4,6 +4,7 @@ import { type ByteBudget, unlimited } from '../core/byte-budget.ts'
 import { accepted, type Delivery, released } from '../core/delivery.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
 import { type Backoff, pause, reconnectDelayMs } from '../core/retry.ts'
+import { type Address, Addresses } from './addresses.ts'
 import { connectionError, isHangUp, isTakeover } from './connection-error.ts'
 import type { SessionMemory } from './connection-pool.ts'
 import { Epoch, type EpochEnd, type SessionOptions } from './epoch.ts'
@@ -19,6 +20,12 @@ export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion
   readonly reconnect: Backoff
   /** `auto`: the newest that the server takes. Absent: 3.1.1. */
   readonly protocolVersion?: ProtocolVersion | 'auto'
+  /** Brokers to use when the one before cannot be reached. */
+  readonly fallbacks?: readonly { readonly host: string; readonly port: number }[]
+  /** False: a connection that has ended is not taken up again. */
+  readonly autoReconnect?: boolean
+  /** After so many attempts in a row that fail no more are made. Absent and 0: for ever. */
+  readonly connectAttempts?: number
 }
 
 export interface ConnectionStatus {
@@ -55,8 +62,9 @@ const UNCLAIMED_MS = 10_000
 export class MqttConnection {
   readonly #options: ConnectionOptions
   readonly #unclaimed: (publish: InboundPublish, delivery: Delivery) => void
-  readonly #session = new InboundSession()
+  readonly #sessions = new Map<Address, InboundSession>()
   readonly #protocol: ProtocolChoice
+  readonly #addresses: Addresses
   readonly #subscriptions: Subscriptions
   #remember: () => void = () => {}
   readonly #abort = new AbortController()
@@ -79,6 +87,7 @@ export class MqttConnection {
   ) {
     this.#options = options
     this.#protocol = new ProtocolChoice(options.protocolVersion ?? 4)
+    this.#addresses = new Addresses(options.socket, options.fallbacks)
     this.#limits = { records: 0, bytes: 0, budget }
     this.#unclaimed = unclaimed
     this.#subscriptions = new Subscriptions((error) => {
@@ -150,9 +159,9 @@ export class MqttConnection {
    * `remember` is told what the session is subscribed to whenever that changes.
    */
   inherit(memory: SessionMemory | undefined, remember: (memory: SessionMemory) => void): void {
-    const session = `${this.#broker} ${this.#options.clientId}`
-    this.#subscriptions.inherit(memory?.filters ?? [], memory?.session === session)
-    this.#remember = () => remember({ session, filters: this.#subscriptions.granted })
+    const nameOf = () => `${this.#broker} ${this.#options.clientId}`
+    this.#subscriptions.inherit(memory?.filters ?? [], memory?.session === nameOf())
+    this.#remember = () => remember({ session: nameOf(), filters: this.#subscriptions.granted })
   }
 
   async close(): Promise<void> {
@@ -167,10 +176,13 @@ export class MqttConnection {
 
   async #run(): Promise<void> {
     const { signal } = this.#abort
-    for (let failures = 0, takeovers = 0; !signal.aborted; ) {
+    for (let failures = 0, takeovers = 0, attempts = 0; !signal.aborted; ) {
       const { closedHere, error, connectedMs } = await this.#connectOnce()
       if (signal.aborted) return
       if (connectedMs === 0 && this.#protocol.failed(error)) continue
+      attempts = connectedMs === 0 ? attempts + 1 : 0
+      if (!closedHere && this.#isGivenUp(attempts)) return this.#enter('closed', this.#givenUp(error, attempts))
+      if (connectedMs === 0 && this.#addresses.next()) continue
       failures = connectedMs > STABLE_MS ? 1 : failures + 1
       const isThrownOut =
         !closedHere && (isHangUp(error) || isTakeover(error)) && connectedMs > 0 && connectedMs < STABLE_MS
@@ -187,10 +199,15 @@ export class MqttConnection {
     try {
       this.#enter('connecting', this.#error)
       const protocolVersion = this.#protocol.version
-      const epoch = new Epoch({ ...this.#options, protocolVersion }, this.#limits, this.#session, {
+      const address = this.#addresses.current
+      const session = this.#sessions.get(address) ?? new InboundSession()
+      this.#sessions.set(address, session)
+      const socket = { ...this.#options.socket, ...address }
+      const epoch = new Epoch({ ...this.#options, protocolVersion, socket }, this.#limits, session, {
         connected: (sessionPresent, features) => {
           connectedAt = performance.now()
           this.#enter('connected', undefined)
+          if (this.#addresses.answered()) this.#subscriptions.moved()
           this.#subscriptions.connected(epoch.client, sessionPresent, features)
           this.#pruneLater()
         },
@@ -204,6 +221,16 @@ export class MqttConnection {
     } finally {
       this.#subscriptions.disconnected()
     }
+  }
+
+  #isGivenUp(attempts: number): boolean {
+    const { autoReconnect = true, connectAttempts = 0 } = this.#options
+    return (attempts === 0 && !autoReconnect) || (connectAttempts > 0 && attempts >= connectAttempts)
+  }
+
+  #givenUp(error: unknown, attempts: number): PipelineError {
+    const { message: problem } = connectionError(error, this.#broker)
+    return new PipelineError('BROKER_GIVEN_UP', { attempts: Math.max(1, attempts), problem }, error)
   }
 
   /** A broker that lets us in and throws us out again and again has a second client of that name. */
@@ -278,7 +305,7 @@ export class MqttConnection {
   }
 
   get #broker(): string {
-    const { host, port } = this.#options.socket
+    const { host, port } = this.#addresses.current
     return `${host}:${port}`
   }
 }
