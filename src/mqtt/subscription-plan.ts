@@ -61,6 +61,7 @@ export function planSubscriptions(
   return ordered.map(([filter, options], i) => ({
     filter,
     ...options,
+    noLocal: options.noLocal && !filter.startsWith('$share/'), // [MQTT-3.8.3-4]
     id: overlapping.has(filter) && i < 1 << INDEX_BITS ? 1 + ((hash << INDEX_BITS) | i) : undefined,
   }))
 }
