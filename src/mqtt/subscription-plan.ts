@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
+import { createTopicMatcher, filtersOverlap } from '../core/topic-filter.ts'
 import type { InboundPublish } from './publish-decoder.ts'
-import { createTopicMatcher, filtersOverlap } from './topic-filter.ts'
 
 /** How a filter is subscribed. The options behind `qos` are those of MQTT 5 (section 3.8.3.1). */
 export interface FilterOptions {

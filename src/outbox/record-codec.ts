@@ -2,7 +2,7 @@ import { deserialize, serialize } from 'node:v8'
 import { toBase64 } from '../core/bytes.ts'
 import type { MessageProperties } from '../core/message-properties.ts'
 import { NumberText } from '../core/number-text.ts'
-import type { Payload, Qos, Record } from '../core/record.ts'
+import type { Captures, Payload, Qos, Record } from '../core/record.ts'
 
 /**
  * A stored record: length of the header 4, header (JSON), payload, original payload. The header says what the payload
@@ -28,6 +28,7 @@ type Header = readonly [
     readonly node?: string
     readonly tag?: string
     readonly properties?: StoredProperties
+    readonly captures?: Captures
   } | null,
 ]
 
@@ -149,10 +150,10 @@ function keepsJson(value: unknown): boolean {
 }
 
 /** JSON leaves out what is undefined. */
-function restOf({ filter, route, to, partitions, node, tag, properties }: Record): Header[9] {
-  if ((filter ?? route ?? to ?? partitions ?? node ?? tag ?? properties) === undefined) return null
+function restOf({ filter, route, to, partitions, node, tag, captures, properties }: Record): Header[9] {
+  if ((filter ?? route ?? to ?? partitions ?? node ?? tag ?? captures ?? properties) === undefined) return null
   const told = properties && stored(properties)
-  return { filter, route, to, partitions, node, tag, properties: told } as NonNullable<Header[9]>
+  return { filter, route, to, partitions, node, tag, captures, properties: told } as NonNullable<Header[9]>
 }
 
 function stored({ correlationData, ...texts }: MessageProperties): StoredProperties {
