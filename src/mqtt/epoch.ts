@@ -79,6 +79,7 @@ export class Epoch {
   #sessionPresent = false
   #serverSession = 0
   #connected = false
+  #closing = false
   #ended = false
   #lastError: unknown
   /** The last answer that waits for the disk. */
@@ -148,11 +149,17 @@ export class Epoch {
   async close(graceMs: number): Promise<void> {
     if (this.#ended) return
     this.#window.flush()
-    await Promise.race([this.#answering, delay(graceMs, undefined, { ref: false })])
+    if (this.#answering) await this.#lastAnswers(this.#answering, graceMs)
     if (this.#ended) return
     this.#end()
     if (this.#connected) await this.#shim.finish(DISCONNECT, graceMs)
     this.#shim.destroy()
+  }
+
+  /** What arrives meanwhile is not handed over: it comes again. */
+  async #lastAnswers(answering: Promise<void>, graceMs: number): Promise<void> {
+    this.#closing = true
+    await Promise.race([answering, delay(graceMs, undefined, { ref: false })])
   }
 
   #end(): void {
@@ -237,7 +244,7 @@ export class Epoch {
 
   /** A repeat of what is in the flow is held as its first coming, so that its bytes are held once. */
   #arrive(arrived: InboundPublish): void {
-    if (this.#ended) return
+    if (this.#ended || this.#closing) return
     const earlier = this.#session.earlier(arrived)
     const publish = earlier?.publish ?? arrived
     const entry = this.#window.admit(publish, publish.payload.length + publish.topic.length)
