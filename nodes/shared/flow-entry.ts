@@ -6,7 +6,7 @@ import type { Tally } from '../../src/core/tally.ts'
 import type { InConfig } from '../../src/mqtt/config.ts'
 import type { MqttSource, SourceReceiver } from '../../src/mqtt/mqtt-source.ts'
 import type { FlowMessage, FlowResult, Handle, Holder } from './handle.ts'
-import { batchMessage, originOf, readingMessage, rejectedMessage } from './messages.ts'
+import { batchMessage, originOf, type readingMessage, rejectedMessage } from './messages.ts'
 import { onClose, type RowlineNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
 import type { Rowline } from './rowline.ts'
@@ -80,12 +80,8 @@ export class FlowEntry implements SourceReceiver {
     this.#whenRunning(batch, () => this.#send(batch, this.#message(batch), 0))
   }
 
-<<<<<<< HEAD
   refused(batch: Batch, error: PipelineError): void {
-=======
-  unrouted(batch: Batch): void {
     this.#received(batch)
->>>>>>> main
     const record = batch.records[0]!
     if (this.#rejections.isWired)
       this.#whenRunning(batch, () => this.#send(batch, rejectedMessage(record, error, this.#node.id), 1))
