@@ -6,7 +6,7 @@ import type { Tally } from '../../src/core/tally.ts'
 import type { InConfig } from '../../src/mqtt/config.ts'
 import type { MqttSource, SourceReceiver } from '../../src/mqtt/mqtt-source.ts'
 import type { FlowMessage, FlowResult, Handle, Holder } from './handle.ts'
-import { batchMessage, originOf, type readingMessage, rejectedMessage } from './messages.ts'
+import { batchMessage, originOf, readingMessage, rejectedMessage } from './messages.ts'
 import { onClose, type RowlineNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
 import type { Rowline } from './rowline.ts'
@@ -88,19 +88,22 @@ export class FlowEntry implements SourceReceiver {
     else this.#store(batch, error)
   }
 
-  changed(): void 
+  changed(): void {
     this.#status?.refresh()
+  }
 
-  #received({ records }: Batch): void 
+  #received({ records }: Batch): void {
     for (const { route } of records) this.#tally.received(route)
+  }
 
   #whenRunning(batch: Batch, send: () => void): void {
     if (this.#rowline.running) send()
     else this.#parked.push({ batch, send })
   }
 
-  #message({ records }: Batch): FlowMessage 
+  #message({ records }: Batch): FlowMessage {
     return this.#config.output === 'batches' ? batchMessage(records) : readingMessage(records[0]!)
+  }
 
   #send(batch: Batch, message: FlowMessage, output: 0 | 1): void {
     const ports = (output === 0 ? message : [null, message]) as Parameters<RowlineNode['send']>[0]
