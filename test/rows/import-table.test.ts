@@ -52,6 +52,7 @@ test('the table of the factory fills broker, topic, schema and decoder, and says
     host: 'localhost',
     port: 1883,
     clientId: 'flink_iot_consumer',
+    autoReconnect: true,
     clean: true,
     useTls: false,
     connectTimeoutMs: 30_000,
