@@ -6,7 +6,7 @@ import type { Record } from '../../src/core/record.ts'
 import type { Rejection } from '../../src/core/sink.ts'
 import { type RecordRunner, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
 import { type RowSchemaConfig, schemaOf } from '../../src/rows/config.ts'
-import { toJsonSchema } from '../../src/rows/to-json-schema.ts'
+import { jsonSchemaOf } from '../../src/rows/to-json-schema.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
 import type { Rejected } from './dead-letters.ts'
 import { type DeliveryConfig, type DeliverySnapshot, inDeliveryMode, noteRest } from './delivery-mode.ts'
@@ -35,7 +35,7 @@ export function registerSink<F extends Fields, Request>(
       name: rowline.clientId(node),
       connection: <C>(field: string) => configOf<C>(RED, reference(field)),
       jsonSchema: (field: string) =>
-        reference(field) === '' ? undefined : toJsonSchema(schemaOf(configOf<RowSchemaConfig>(RED, reference(field)))),
+        reference(field) === '' ? undefined : jsonSchemaOf(schemaOf(configOf<RowSchemaConfig>(RED, reference(field)))),
       warn: (message: string) => node.warn(message),
     }
     const settings = config as ConfigOf<F> & DeliveryConfig
