@@ -80,10 +80,9 @@ export class FlowEntry implements SourceReceiver {
     this.#whenRunning(batch, () => this.#send(batch, this.#message(batch), 0))
   }
 
-  unrouted(batch: Batch): void {
+  refused(batch: Batch, error: PipelineError): void {
     this.#received(batch)
     const record = batch.records[0]!
-    const error = new PipelineError('UNROUTED', { topic: record.topic })
     if (this.#rejections.isWired)
       this.#whenRunning(batch, () => this.#send(batch, rejectedMessage(record, error, this.#node.id), 1))
     else this.#store(batch, error)

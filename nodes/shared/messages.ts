@@ -1,17 +1,19 @@
 import { PipelineError } from '../../src/core/errors.ts'
+import { fromFields, toFields } from '../../src/core/message-properties.ts'
 import { originalBytes } from '../../src/core/original-bytes.ts'
 import { isCaptures, isPartitionCount, isTime, type Payload, type Qos, type Record } from '../../src/core/record.ts'
 import { type FlowMessage, HANDLE, ORIGIN, Origin, SHARED } from './handle.ts'
 
 /** One message per reading: the record's properties on the message itself. The flow may write to its bytes. */
 export function readingMessage(record: Record): FlowMessage {
-  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag, captures } = record
+  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag, captures, properties } = record
   const own = payload instanceof Uint8Array ? Buffer.from(payload) : payload
   const message: FlowMessage = { topic, payload: own, qos, retain, dup, receivedAt }
   if (route !== undefined) message.route = route
   if (to !== undefined) message.to = to
   if (partitions !== undefined) message.partitions = partitions
   if (tag !== undefined) message.tag = tag
+  if (properties !== undefined) Object.assign(message, toFields(properties))
   if (captures !== undefined) message.captures = { ...captures }
   return message
 }
@@ -73,6 +75,8 @@ function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
   if (typeof to === 'string') record.to = to
   if (isPartitionCount(partitions)) record.partitions = partitions
   if (typeof tag === 'string') record.tag = tag
+  const properties = fromFields(message as { readonly [name: string]: unknown })
+  if (properties) record.properties = properties
   if (isCaptures(captures)) record.captures = captures
   if (origin) record.original = origin.bytes
   return record

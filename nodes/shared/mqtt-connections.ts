@@ -1,41 +1,56 @@
+import { createHash } from 'node:crypto'
 import type { Node } from 'node-red'
 import { type Delivery, released } from '../../src/core/delivery.ts'
 import { PipelineError } from '../../src/core/errors.ts'
 import type { SourceConfig } from '../../src/mqtt/config.ts'
 import { MqttConnection } from '../../src/mqtt/connection.ts'
-import { connectionOptions } from '../../src/mqtt/connection-options.ts'
-import type { Lease } from '../../src/mqtt/connection-pool.ts'
+import { poolOptions } from '../../src/mqtt/connection-options.ts'
 import type { InboundPublish } from '../../src/mqtt/publish-decoder.ts'
+import { openReceivedIds } from '../../src/mqtt/received-ids.ts'
+import { type SourceLease, sharedLease } from '../../src/mqtt/shared-lease.ts'
 import type { Rowline } from './rowline.ts'
 
-/** Leases the connection of a `mqtt-v3-source` node, shared by all nodes that use it. Throws where none can be made. */
-export function connectionLease(rowline: Rowline, source: Node, config: SourceConfig): () => Promise<Lease> {
-  const options = connectionOptions(config, rowline.clientId(source), rowline.directory)
+/** Leases the connections of a `mqtt-v3-source` node, shared by all nodes that use it. Throws where none can be made. */
+export function connectionLease(rowline: Rowline, source: Node, config: SourceConfig): () => Promise<SourceLease> {
+  const members = poolOptions(config, rowline.clientId(source), rowline.directory)
   const unclaimed = (publish: InboundPublish, delivery: Delivery) => storeUnclaimed(rowline, source, publish, delivery)
-  return () =>
-    rowline.pool.acquire(source.id, () => {
-      const { socket, clientId } = options
-      source.log(`Connecting to ${socket.host}:${socket.port} with the client id "${clientId}"`)
-      return new MqttConnection(options, unclaimed, rowline.memory)
-    })
+  const leases = members.map(
+    (options, i) => () =>
+      rowline.pool.acquire(keyOf(source, i), () => {
+        const { socket, clientId } = options
+        source.log(`Connecting to ${socket.host}:${socket.port} with the client id "${clientId}"`)
+        const file = (session: string) =>
+          rowline.pathOf('sessions', { id: `${keyOf(source, i)}-${digest(session)}.qos2` })
+        const receivedIds = (session: string) => openReceivedIds(file(session), session)
+        return new MqttConnection({ ...options, receivedIds }, unclaimed, rowline.memory)
+      }),
+  )
+  const group = members[0]!.clientId.replace(/[/+#]/g, '_')
+  return () => sharedLease(leases, group)
 }
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 8)
+
+const keyOf = (source: Node, member: number): string => (member === 0 ? source.id : `${source.id}-${member}`)
 
 /** A stored session outlives the nodes that read it: the broker keeps readings for it, for ever. */
 export function noteSession(rowline: Rowline, source: Node, config: SourceConfig): void {
-  const { clientId, clean, socket } = connectionOptions(config, rowline.clientId(source), rowline.directory)
-  if (clean || rowline.pool.has(source.id)) return
-  const { host, port } = socket
-  source.warn(
-    `The broker ${host}:${port} goes on keeping readings for the client id "${clientId}" of the removed node. ` +
-      `To end that: mosquitto_sub -h ${host} -p ${port} -i ${clientId} -t rowline/end -E, with the login of that id`,
-  )
+  const members = poolOptions(config, rowline.clientId(source), rowline.directory)
+  for (const [i, { clientId, clean, socket }] of members.entries()) {
+    if (clean || rowline.pool.has(keyOf(source, i))) continue
+    const { host, port } = socket
+    source.warn(
+      `The broker ${host}:${port} goes on keeping readings for the client id "${clientId}" of the removed node. ` +
+        `To end that: mosquitto_sub -h ${host} -p ${port} -i ${clientId} -t rowline/end -E, with the login of that id`,
+    )
+  }
 }
 
 /** The broker's session has subscriptions that no node has any longer: nothing of it may vanish without a trace. */
 function storeUnclaimed(rowline: Rowline, source: Node, publish: InboundPublish, delivery: Delivery): void {
   const error = new PipelineError('UNROUTED', { topic: publish.topic })
-  const { topic, payload, qos, retain, dup } = publish
-  const record = { topic, payload, qos, retain, dup, receivedAt: Date.now() }
+  const { topic, payload, qos, retain, dup, properties } = publish
+  const record = { topic, payload, qos, retain, dup, receivedAt: Date.now(), ...(properties ? { properties } : {}) }
   rowline
     .deadLettersOf(source)
     .store([{ record, error }], (isStored) => delivery.settle(isStored ? { status: 'rejected', error } : released))

@@ -82,6 +82,11 @@ export const errorTable = {
     reason: 'no-topic',
     message: 'The message names no target: set "Topic" in the sink, "Target" in the source, or msg.topic',
   },
+  PACKET_TOO_LARGE: {
+    disposition: 'reject',
+    reason: 'too-large',
+    message: 'The broker sent a packet of {bytes} bytes, over "{option}". Only the beginning of its payload was kept.',
+  },
   INVALID_KAFKA_TOPIC: {
     disposition: 'reject',
     reason: 'invalid-kafka-topic',
@@ -263,6 +268,11 @@ export const errorTable = {
     message:
       '{broker} ends each connection of the client id "{clientId}" at once. Unless it is being restarted, another client uses that id: give each one a "Client id" of its own.',
     status: 'client id "{clientId}" is used twice',
+  },
+  BROKER_GIVEN_UP: {
+    disposition: 'fatal',
+    message:
+      'No further attempt to connect after {attempts}, as "Connect attempts" or "Reconnect" say; deploy to go on. {problem}',
   },
   SUBSCRIPTION_REFUSED: { disposition: 'config', message: 'The broker refuses the subscription {filter}' },
   PROTOCOL_VIOLATION: { disposition: 'retry', message: 'The broker broke the MQTT protocol: {problem}' },

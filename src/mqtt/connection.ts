@@ -1,16 +1,34 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { createSecureContext } from 'node:tls'
 import { type ByteBudget, unlimited } from '../core/byte-budget.ts'
-import { type Delivery, released } from '../core/delivery.ts'
-import { PipelineError } from '../core/errors.ts'
+import { accepted, type Delivery, released } from '../core/delivery.ts'
+import { messageOf, PipelineError } from '../core/errors.ts'
 import { type Backoff, pause, reconnectDelayMs } from '../core/retry.ts'
+import { type Address, Addresses } from './addresses.ts'
+import { connectionError, isHangUp, isTakeover } from './connection-error.ts'
+import type { SessionMemory } from './connection-pool.ts'
 import { Epoch, type EpochEnd, type SessionOptions } from './epoch.ts'
+import { watchFiles } from './file-watch.ts'
 import { InboundSession } from './inbound-session.ts'
-import type { InboundPublish } from './publish-decoder.ts'
-import { connectionError, isHangUp } from './socket.ts'
+import { ProtocolChoice } from './protocol-choice.ts'
+import type { InboundPublish, ProtocolVersion } from './publish-decoder.ts'
+import type { ReceivedIds } from './received-ids.ts'
+import { filesOf, tlsOptions } from './socket.ts'
+import type { FilterOptions } from './subscription-plan.ts'
 import { Subscriptions } from './subscriptions.ts'
 
-export interface ConnectionOptions extends SessionOptions {
+export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion'> {
   readonly reconnect: Backoff
+  /** `auto`: the newest that the server takes. Absent: 3.1.1. */
+  readonly protocolVersion?: ProtocolVersion | 'auto'
+  /** Brokers to use when the one before cannot be reached. */
+  readonly fallbacks?: readonly { readonly host: string; readonly port: number }[]
+  /** False: a connection that has ended is not taken up again. */
+  readonly autoReconnect?: boolean
+  /** Where the answered QoS 2 ids of a session of this name are kept over restarts. Absent: nowhere. */
+  readonly receivedIds?: (session: string) => ReceivedIds
+  /** After so many attempts in a row that fail no more are made. Absent and 0: for ever. */
+  readonly connectAttempts?: number
 }
 
 export interface ConnectionStatus {
@@ -22,7 +40,7 @@ export interface ConnectionStatus {
 
 /** Somebody who takes messages of a connection. */
 export interface Subscriber {
-  readonly filters: readonly { readonly filter: string; readonly qos: 0 | 1 | 2 }[]
+  readonly filters: readonly (FilterOptions & { readonly filter: string })[]
   /** What this subscriber allows to be unacknowledged; the connection adds up its subscribers'. */
   readonly window: { readonly records: number; readonly bytes: number }
   matches(topic: string): boolean
@@ -47,9 +65,12 @@ const UNCLAIMED_MS = 10_000
 export class MqttConnection {
   readonly #options: ConnectionOptions
   readonly #unclaimed: (publish: InboundPublish, delivery: Delivery) => void
-  readonly #session = new InboundSession()
+  readonly #sessions = new Map<Address, InboundSession>()
+  readonly #stores: ReceivedIds[] = []
+  readonly #protocol: ProtocolChoice
+  readonly #addresses: Addresses
   readonly #subscriptions: Subscriptions
-  #remember: (filters: readonly string[]) => void = () => {}
+  #remember: () => void = () => {}
   readonly #abort = new AbortController()
   /** Read live by the receive window of each epoch. */
   readonly #limits: { records: number; bytes: number; readonly budget: ByteBudget }
@@ -57,6 +78,7 @@ export class MqttConnection {
   #suspended = false
   #suspendedEpoch: Epoch | undefined
   #epoch: Epoch | undefined
+  #unwatch: () => void = () => {}
   #phase: ConnectionStatus['phase'] = 'connecting'
   #error: PipelineError | undefined
   #running: Promise<void> | undefined
@@ -68,12 +90,14 @@ export class MqttConnection {
     budget: ByteBudget = unlimited,
   ) {
     this.#options = options
+    this.#protocol = new ProtocolChoice(options.protocolVersion ?? 4)
+    this.#addresses = new Addresses(options.socket, options.fallbacks)
     this.#limits = { records: 0, bytes: 0, budget }
     this.#unclaimed = unclaimed
     this.#subscriptions = new Subscriptions((error) => {
       this.#error = error
       this.#notify()
-      this.#remember(this.#subscriptions.granted)
+      this.#remember()
     })
   }
 
@@ -88,7 +112,22 @@ export class MqttConnection {
 
   /** Connects with the next turn, so that every subscriber of a deploy is there before the session's messages are. */
   open(): void {
-    this.#running ??= new Promise((resolve) => setImmediate(resolve)).then(() => this.#run())
+    if (this.#running) return
+    this.#running = new Promise((resolve) => setImmediate(resolve)).then(() => this.#run())
+    if (!this.#options.clean) this.#unwatch = watchFiles(filesOf(this.#options.socket), () => this.#renew())
+  }
+
+  /** New certificates: a kept session goes on over a new connection. What cannot be used changes nothing. */
+  #renew(): void {
+    const { socket } = this.#options
+    try {
+      createSecureContext(tlsOptions(socket.host, socket.tls!))
+    } catch (error) {
+      this.#error ??= new PipelineError('BROKER_TLS', { broker: this.#broker, problem: messageOf(error) }, error)
+      this.#notify()
+      return
+    }
+    void this.#epoch?.close(CLOSE_GRACE_MS)
   }
 
   subscribe(subscriber: Subscriber): void {
@@ -120,18 +159,20 @@ export class MqttConnection {
   }
 
   /**
-   * Filters of an earlier connection of this session: those that nobody wants now will be unsubscribed. `remember` is
-   * told what the session is subscribed to whenever that changes.
+   * What an earlier connection of this session has subscribed to: what nobody wants of it now will be unsubscribed.
+   * `remember` is told what the session is subscribed to whenever that changes.
    */
-  inherit(filters: readonly string[], remember: (filters: readonly string[]) => void): void {
-    this.#subscriptions.inherit(filters)
-    this.#remember = remember
+  inherit(memory: SessionMemory | undefined, remember: (memory: SessionMemory) => void): void {
+    this.#subscriptions.inherit(memory?.filters ?? [], memory?.session === this.#sessionName)
+    this.#remember = () => remember({ session: this.#sessionName, filters: this.#subscriptions.granted })
   }
 
   async close(): Promise<void> {
     this.#abort.abort()
+    this.#unwatch()
     await this.#epoch?.close(CLOSE_GRACE_MS)
     await this.#running
+    await Promise.all(this.#stores.map((store) => store.close()))
     this.#phase = 'closed'
     this.#giveBack()
     for (const { publish, delivery } of this.#held.splice(0)) this.#unclaimed(publish, delivery)
@@ -139,11 +180,16 @@ export class MqttConnection {
 
   async #run(): Promise<void> {
     const { signal } = this.#abort
-    for (let failures = 0, takeovers = 0; !signal.aborted; ) {
+    for (let failures = 0, takeovers = 0, attempts = 0; !signal.aborted; ) {
       const { closedHere, error, connectedMs } = await this.#connectOnce()
       if (signal.aborted) return
+      if (connectedMs === 0 && this.#protocol.failed(error)) continue
+      attempts = connectedMs === 0 ? attempts + 1 : 0
+      if (!closedHere && this.#isGivenUp(attempts)) return this.#enter('closed', this.#givenUp(error, attempts))
+      if (connectedMs === 0 && this.#addresses.next()) continue
       failures = connectedMs > STABLE_MS ? 1 : failures + 1
-      const isThrownOut = !closedHere && isHangUp(error) && connectedMs > 0 && connectedMs < STABLE_MS
+      const isThrownOut =
+        !closedHere && (isHangUp(error) || isTakeover(error)) && connectedMs > 0 && connectedMs < STABLE_MS
       takeovers = isThrownOut ? takeovers + 1 : 0
       this.#enter('waiting', closedHere ? undefined : this.#explain(error, takeovers))
       const atOnce = closedHere && failures === 1
@@ -156,11 +202,16 @@ export class MqttConnection {
     let connectedAt: number | undefined
     try {
       this.#enter('connecting', this.#error)
-      const epoch = new Epoch(this.#options, this.#limits, this.#session, {
-        connected: (sessionPresent) => {
+      const protocolVersion = this.#protocol.version
+      const address = this.#addresses.current
+      const session = this.#sessionAt(address)
+      const socket = { ...this.#options.socket, ...address }
+      const epoch = new Epoch({ ...this.#options, protocolVersion, socket }, this.#limits, session, {
+        connected: (sessionPresent, features) => {
           connectedAt = performance.now()
           this.#enter('connected', undefined)
-          this.#subscriptions.connected(epoch.client, sessionPresent)
+          if (this.#addresses.answered()) this.#subscriptions.moved()
+          this.#subscriptions.connected(epoch.client, sessionPresent, features)
           this.#pruneLater()
         },
         message: (publish, delivery) => this.#dispatch(publish, delivery),
@@ -175,14 +226,40 @@ export class MqttConnection {
     }
   }
 
+  /** Nothing is kept for a session that the server forgets. */
+  #sessionAt(address: Address): InboundSession {
+    const known = this.#sessions.get(address)
+    if (known) return known
+    const { receivedIds, clean } = this.#options
+    const stored = clean ? undefined : receivedIds?.(this.#sessionName)
+    if (stored) this.#stores.push(stored)
+    const session = new InboundSession(stored)
+    this.#sessions.set(address, session)
+    return session
+  }
+
+  #isGivenUp(attempts: number): boolean {
+    const { autoReconnect = true, connectAttempts = 0 } = this.#options
+    return (attempts === 0 && !autoReconnect) || (connectAttempts > 0 && attempts >= connectAttempts)
+  }
+
+  #givenUp(error: unknown, attempts: number): PipelineError {
+    const { message: problem } = connectionError(error, this.#broker)
+    return new PipelineError('BROKER_GIVEN_UP', { attempts: Math.max(1, attempts), problem }, error)
+  }
+
   /** A broker that lets us in and throws us out again and again has a second client of that name. */
   #explain(error: unknown, takeovers: number): PipelineError {
     const { clientId } = this.#options
-    if (takeovers < TAKEOVERS) return connectionError(error, this.#broker)
+    if (takeovers < TAKEOVERS && !isTakeover(error)) return connectionError(error, this.#broker)
     return new PipelineError('BROKER_TAKEN_OVER', { broker: this.#broker, clientId }, error)
   }
 
   #dispatch(publish: InboundPublish, delivery: Delivery): void {
+    if (this.#subscriptions.isExtraCopy(publish)) {
+      delivery.settle(accepted)
+      return
+    }
     const takers = this.#suspended ? [] : this.#subscriptions.takers(publish.topic)
     if (takers.length === 1) takers[0]!.receive(publish, delivery)
     else if (takers.length > 1) {
@@ -228,7 +305,7 @@ export class MqttConnection {
     void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => {
       if (this.#suspended) return
       this.#subscriptions.prune()
-      this.#remember(this.#subscriptions.granted)
+      this.#remember()
     })
   }
 
@@ -242,8 +319,12 @@ export class MqttConnection {
     for (const subscriber of this.#subscriptions.subscribers) subscriber.changed()
   }
 
+  get #sessionName(): string {
+    return `${this.#broker} ${this.#options.clientId}`
+  }
+
   get #broker(): string {
-    const { host, port } = this.#options.socket
+    const { host, port } = this.#addresses.current
     return `${host}:${port}`
   }
 }

@@ -38,6 +38,10 @@ const names = [
   '06 Sparkplug B',
   '07 Plant KPIs to PubSub and BigQuery',
   '08 Local development',
+  '10 Three plants',
+  '11 Scale out',
+  '12 UNS to Kafka',
+  '13 Routes',
 ]
 /** Examples that take everything from the environment, and what it may say. */
 const environments: { readonly [name: string]: { readonly [variable: string]: string } } = {

@@ -20,6 +20,35 @@ describe('the record of a message', () => {
     assert.equal(recordOf({ partitions: 3 }).partitions, 3)
   })
 
+  it('keeps what an MQTT 5 publisher said of it, and takes what the flow makes of that', () => {
+    const properties = {
+      userProperties: [
+        ['site', 'north'],
+        ['__proto__', 'x'],
+        ['site', 'south'],
+      ],
+      contentType: 'text/plain',
+      responseTopic: 'answers',
+      correlationData: Buffer.from([0, 255]),
+    } as const
+    const message = readingMessage({ ...recordOf({}), properties })
+    assert.deepEqual(Object.entries(message.userProperties as object), [
+      ['site', ['north', 'south']],
+      ['__proto__', 'x'],
+    ])
+    assert.deepEqual(recordsOf(message)[0]!.properties, {
+      ...properties,
+      userProperties: [
+        ['site', 'north'],
+        ['site', 'south'],
+        ['__proto__', 'x'],
+      ],
+    })
+    assert.equal(recordOf({}).properties, undefined)
+    assert.equal(recordOf({ userProperties: 7, contentType: 7, correlationData: 'x' }).properties, undefined)
+    assert.deepEqual(recordOf({ userProperties: { n: 7 } }).properties, { userProperties: [['n', '7']] })
+  })
+
   it('has the captures that a decoder has put there, and none of anything else', () => {
     for (const captures of ['x', 5, null, ['a'], { a: 1 }, { a: 'x', b: null }])
       assert.equal(recordOf({ captures }).captures, undefined, JSON.stringify(captures))
