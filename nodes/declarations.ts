@@ -1,5 +1,6 @@
 import type { NodeDeclaration } from '../src/config/declaration.ts'
 import { declaration as fileSink } from './file-sink/declaration.ts'
+import { declaration as googleCloud } from './google-cloud/declaration.ts'
 import { declaration as kafkaCluster } from './kafka-cluster/declaration.ts'
 import { declaration as kafkaSink } from './kafka-sink/declaration.ts'
 import { declaration as mqttV3In } from './mqtt-v3-in/declaration.ts'
@@ -15,5 +16,6 @@ export const declarations: readonly NodeDeclaration[] = [
   rowDecoder,
   kafkaCluster,
   kafkaSink,
+  googleCloud,
   fileSink,
 ]

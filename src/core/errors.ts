@@ -79,6 +79,7 @@ export const errorTable = {
   },
   DELIVERY_RELEASED: { disposition: 'retry', message: 'The flow was stopped before it had finished with the message' },
 
+  TARGET_FAILED: { disposition: 'retry', message: '{target} failed: {problem}' },
   TARGET_UNREACHABLE: { disposition: 'retry', message: '{target} cannot be reached: {problem}' },
   TARGET_TIMEOUT: { disposition: 'retry', message: '{target} did not answer in time: {problem}' },
   TARGET_THROTTLED: { disposition: 'retry', message: '{target} asks to slow down: {problem}' },
@@ -86,13 +87,22 @@ export const errorTable = {
     disposition: 'config',
     message: '{target} refuses the user name or password: {problem}. Correct the credentials.',
   },
+  CREDENTIALS_UNUSABLE: {
+    disposition: 'config',
+    message:
+      'Google gives no access: {problem}. Check "Sign in with" in the google cloud node, and that the account and its key still exist.',
+  },
+  CREDENTIALS_REFUSED: {
+    disposition: 'config',
+    message: '{target} does not accept who we are: {problem}. Check "Sign in with" in the google cloud node.',
+  },
   TARGET_AUTHORIZATION: {
     disposition: 'config',
     message: '{target} does not allow this: {problem}. Ask for the right to write there.',
   },
   TARGET_MISSING: {
     disposition: 'config',
-    message: '{target} does not exist. Create it, or switch on its creation in the sink.',
+    message: '{target} does not exist. Create it, or switch on its creation where the sink offers that.',
   },
   TARGET_UNSUPPORTED: { disposition: 'config', message: '{target} does not support this: {problem}' },
   SCHEMA_REFUSED: {

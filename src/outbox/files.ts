@@ -14,6 +14,8 @@ export interface OpenFile {
   write(bytes: Uint8Array, position: number): Promise<number>
   truncate(bytes: number): Promise<void>
   size(): Promise<number>
+  /** False when somebody has deleted it: another file may have its name now. */
+  isNamed(): Promise<boolean>
   /** fdatasync: what was written, and the size needed to read it, survive a power cut. Fails when the file is deleted. */
   sync(): Promise<void>
   close(): Promise<void>
@@ -90,9 +92,13 @@ class NodeFile implements OpenFile {
     return (await this.#stat()).size
   }
 
+  async isNamed(): Promise<boolean> {
+    return (await this.#stat()).nlink > 0
+  }
+
   async sync(): Promise<void> {
     await called((done) => fs.fdatasync(this.#fd, done))
-    if ((await this.#stat()).nlink === 0) throw new Error('somebody has deleted the file that is written to')
+    if (!(await this.isNamed())) throw new Error('somebody has deleted the file that is written to')
   }
 
   close(): Promise<void> {

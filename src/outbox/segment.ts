@@ -80,7 +80,10 @@ export class SegmentWriter {
     this.#file = file
   }
 
-  /** Resolves when the file, its head and its name survive a power cut. Leaves nothing behind when it fails. */
+  /**
+   * Resolves when the file, its head and its name survive a power cut. Leaves nothing behind when it fails, be it so
+   * late that the next outbox has a file of this name.
+   */
   static async create(
     files: FileLayer,
     directory: string,
@@ -94,8 +97,9 @@ export class SegmentWriter {
       await syncGate.run(() => file.sync())
       await syncGate.run(() => files.syncDirectory(directory))
     } catch (error) {
+      const isNamed = await file.isNamed().catch(() => false)
       await file.close().catch(() => {})
-      await files.unlink(path.join(directory, name)).catch(() => {})
+      if (isNamed) await files.unlink(path.join(directory, name)).catch(() => {})
       throw error
     }
     const { previous, first, createdAt } = header

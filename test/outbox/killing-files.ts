@@ -92,6 +92,7 @@ function killingFile(file: OpenFile, name: string, mode: OpenMode, at: At): Open
     },
     truncate: (bytes) => file.truncate(bytes),
     size: () => file.size(),
+    isNamed: () => file.isNamed(),
     sync: async () => {
       await at(syncPoint(), () => file.sync())
       synced = true

@@ -207,6 +207,7 @@ export class SimulatedDisk {
       this.#change((names) => names.set(file, inode))
     }
     const inode = this.#existing(file)
+    const isNamed = () => [...this.#names.values()].includes(inode)
     const changed = (change: Change) => {
       inode.seen = apply(inode.seen, change)
       inode.pending.push(change)
@@ -231,6 +232,7 @@ export class SimulatedDisk {
         await step('size', file)
         return inode.seen.length
       },
+      isNamed: async () => isNamed(),
       sync: async () => {
         const covered = inode.pending.length
         try {
@@ -240,7 +242,7 @@ export class SimulatedDisk {
           throw error
         }
         for (const change of inode.pending.splice(0, covered)) inode.durable = apply(inode.durable, change)
-        if (![...this.#names.values()].includes(inode)) throw failure('ENOENT')
+        if (!isNamed()) throw failure('ENOENT')
       },
       close: () => step('close', file),
     }
