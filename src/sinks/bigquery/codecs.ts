@@ -142,5 +142,6 @@ export const metadataCodecs = {
   flag: codec('BOOLEAN', bool, (value) => (typeof value === 'boolean' ? value : undefined)),
   /** Of milliseconds since 1970. */
   millis: codec('TIMESTAMP', int64, (value) => (typeof value === 'number' ? value * 1000 : undefined), timestampText),
-  json: codec('JSON', text, (value) => toJson(value)),
+  /** Of JSON as text. */
+  json: codec('JSON', text, ifText),
 } as const

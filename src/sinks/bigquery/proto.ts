@@ -39,7 +39,11 @@ export class ProtoWriter {
 
   /** A whole number of 64 bits with a sign. */
   int64(value: number | bigint): void {
-    if (typeof value === 'number' && value >= 0) return this.varint(value)
+    if (typeof value === 'number' && value >= 0) this.varint(value)
+    else this.#varint64(value)
+  }
+
+  #varint64(value: number | bigint): void {
     this.#reserve(10)
     let rest = BigInt.asUintN(64, BigInt(value))
     for (; rest > 0x7fn; rest >>= 7n) this.#buffer[this.#at++] = Number(rest & 0x7fn) | 0x80
