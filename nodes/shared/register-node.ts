@@ -55,13 +55,24 @@ function readConfig<F extends Fields>(
 ): { readonly config?: ConfigOf<F>; readonly problems: readonly string[] } {
   const raw = { ...definition, ...(node.credentials as Raw | undefined) }
   const declared = Object.fromEntries(Object.keys(fields).map((name) => [name, raw[name]]))
-  const { values, problems: unset } = expandEnvironment(declared, (name) => environment(RED, node, name))
+  const { values, problems } = expandEnvironment(declared, (name) => environment(RED, node, name))
+  const unset = [...problems, ...emptied(fields, declared, values)]
   const parsed = parseFields(fields, values)
-  const problems = [...unset, ...parsed.problems.filter(({ field }) => unset.every((known) => known.field !== field))]
-  if (parsed.config && problems.length === 0) problems.push(...(check?.(parsed.config) ?? []))
-  const texts = problems.map((problem) => describe(fields, problem))
+  const all = [...unset, ...parsed.problems.filter(({ field }) => unset.every((known) => known.field !== field))]
+  if (parsed.config && all.length === 0) all.push(...(check?.(parsed.config) ?? []))
+  const texts = all.map((problem) => describe(fields, problem))
   if (parsed.config) texts.push(...brokenReferences(RED, fields, parsed.config as Raw))
   return parsed.config && texts.length === 0 ? { config: parsed.config, problems: [] } : { problems: texts }
+}
+
+/** What was to come from a variable that is set to nothing. */
+function emptied(fields: Fields, declared: Raw, values: Raw): FieldProblem[] {
+  const isEmptied = ([name, { filled }]: [string, Fields[string]]) =>
+    filled && values[name] === '' && declared[name] !== ''
+  const text = 'comes from a variable that is set to nothing'
+  return Object.entries(fields)
+    .filter(isEmptied)
+    .map(([field]) => ({ field, text }))
 }
 
 /** Flow, group and subflow variables, then those of the process, as Node-RED itself looks them up. */

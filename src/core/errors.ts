@@ -46,6 +46,11 @@ export const errorTable = {
     reason: 'invalid-kafka-topic',
     message: '"{topic}" cannot be a Kafka topic: {problem}',
   },
+  INVALID_PUBSUB_TOPIC: {
+    disposition: 'reject',
+    reason: 'invalid-pubsub-topic',
+    message: '"{topic}" cannot be a Pub/Sub topic: {problem}',
+  },
   RECORD_TOO_LARGE: {
     disposition: 'reject',
     reason: 'too-large',

@@ -231,7 +231,10 @@ class Call {
     for (let frame = whole(this.#answers); frame; frame = whole(this.#answers)) {
       this.#answers = this.#answers.subarray(frame.length)
       const due = this.#due.shift()
-      if (due === 'loseReply') return this.#surroundings.cut()
+      if (due === 'loseReply') {
+        this.#surroundings.cut()
+        return
+      }
       const message = frame.subarray(frameHead)
       this.#send(due === 'updatedSchema' ? Buffer.concat([message, updatedSchema()]) : message)
     }

@@ -85,13 +85,13 @@ function rowsOf({ schema, rows = [] }: Answer): readonly { readonly [column: str
 }
 
 function rowOf({ f }: Cells, fields: readonly TableField[]): { readonly [column: string]: unknown } {
-  return Object.fromEntries(fields.map((field, i) => [field.name, valueOf(f[i]!.v, field)]))
+  return Object.fromEntries(fields.map((field, i) => [field.name, cellOf(f[i]!.v, field)]))
 }
 
-function valueOf(value: unknown, field: TableField): unknown {
+function cellOf(value: unknown, field: TableField): unknown {
   if (value === null) return null
   if (field.mode === 'REPEATED')
-    return (value as { readonly v: unknown }[]).map(({ v }) => valueOf(v, { ...field, mode: 'NULLABLE' }))
+    return (value as { readonly v: unknown }[]).map(({ v }) => cellOf(v, { ...field, mode: 'NULLABLE' }))
   return field.fields ? rowOf(value as Cells, field.fields) : value
 }
 

@@ -1,5 +1,7 @@
+import { GrpcError } from '../../google/errors.ts'
+import type { GrpcChannel } from '../../google/grpc.ts'
 import { type Append, type Appended, decodeAppended, encodeAppend } from './append.ts'
-import { type GrpcCall, type GrpcChannel, GrpcError } from './grpc.ts'
+import { GrpcCall } from './grpc-call.ts'
 
 /** What is stored where nothing in it is rejected: an append whose answer has no error. */
 export type Answer = Pick<Appended, 'rowErrors' | 'isSchemaUpdated'>
@@ -9,11 +11,13 @@ export type Rows = Omit<Append, 'descriptor'> & { readonly descriptor: Buffer }
 /** Appends to one stream after the other, over a call that is opened when it is needed. One append at a time. */
 export class AppendStream {
   readonly #channel: GrpcChannel
+  readonly #timeoutMs: number
   #call: GrpcCall | undefined
   /** What the open call has been told. */
   #told: { readonly stream: string; readonly descriptor: Buffer } | undefined
-  constructor(channel: GrpcChannel) {
+  constructor(channel: GrpcChannel, timeoutMs: number) {
     this.#channel = channel
+    this.#timeoutMs = timeoutMs
   }
 
   /**
@@ -23,7 +27,7 @@ export class AppendStream {
   async append({ stream, offset, descriptor, rows }: Rows, signal: AbortSignal): Promise<Answer> {
     if (this.#call?.isOver || this.#told?.stream !== stream || !this.#told.descriptor.equals(descriptor)) this.close()
     const isFirst = this.#call === undefined
-    this.#call ??= await this.#channel.open('AppendRows', `write_stream=${encodeURIComponent(stream)}`)
+    this.#call ??= await this.#open(stream)
     this.#told = { stream, descriptor }
     const request = encodeAppend({
       stream,
@@ -34,14 +38,19 @@ export class AppendStream {
     try {
       const answer = decodeAppended(await this.#call.ask(request, signal))
       if (answer.rowErrors.length === 0 && answer.error) {
-        const { code, message, storageCode } = answer.error
-        throw new GrpcError(code, message, storageCode)
+        const { code, message, details } = answer.error
+        throw new GrpcError(code, message, { details })
       }
       return answer
     } catch (error) {
       this.close()
       throw error
     }
+  }
+
+  async #open(stream: string): Promise<GrpcCall> {
+    const call = await this.#channel.open('AppendRows', `write_stream=${encodeURIComponent(stream)}`)
+    return new GrpcCall(call, this.#timeoutMs)
   }
 
   close(): void {

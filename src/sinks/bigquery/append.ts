@@ -30,11 +30,12 @@ export function encodeAppend({ stream, offset, descriptor, rows }: Append): Buff
   return to.take()
 }
 
-/** A google.rpc.Status, with the code of the StorageError among its details; 0 where there is none. */
+/** Of a google.rpc.Status. */
 export interface Refusal {
   readonly code: number
   readonly message: string
-  readonly storageCode: number
+  /** The whole. */
+  readonly details: Buffer
 }
 
 export interface RowError {
@@ -55,7 +56,7 @@ export function decodeAppended(bytes: Uint8Array): Appended {
   const fields = readFields(bytes)
   const error = bytesOf(fields, response.error)
   return {
-    error: error && decodeStatus(error),
+    error: error && refusal(error),
     rowErrors: fields.filter(({ field }) => field === response.rowErrors).map(rowError),
     isSchemaUpdated: bytesOf(fields, response.updatedSchema) !== undefined,
   }
@@ -68,17 +69,19 @@ function rowError({ value }: ProtoField): RowError {
 
 const storageError = 'type.googleapis.com/google.cloud.bigquery.storage.v1.StorageError'
 
-/** Of a google.rpc.Status, which is in an answer, or in the trailer of a call. */
-export function decodeStatus(bytes: Uint8Array): Refusal {
-  const fields = readFields(bytes)
-  const details = fields.filter(({ field }) => field === 3).map(({ value }) => readFields(value as Buffer))
+function refusal(details: Buffer): Refusal {
+  const fields = readFields(details)
+  return { code: integerOf(fields, 1), message: textOf(fields, 2), details }
+}
+
+/** The code of the StorageError among the details of a google.rpc.Status; 0 where there is none. */
+export function storageCodeOf(status: Uint8Array): number {
+  const details = readFields(status)
+    .filter(({ field }) => field === 3)
+    .map(({ value }) => readFields(value as Buffer))
   const storage = details.find((any) => textOf(any, 1) === storageError)
   const inner = storage && bytesOf(storage, 2)
-  return {
-    code: integerOf(fields, 1),
-    message: textOf(fields, 2),
-    storageCode: inner ? integerOf(readFields(inner), 1) : 0,
-  }
+  return inner ? integerOf(readFields(inner), 1) : 0
 }
 
 const committed = 1

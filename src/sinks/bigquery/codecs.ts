@@ -1,3 +1,4 @@
+import { NumberText } from '../../core/number-text.ts'
 import { type Row, toJson, type Value } from '../../core/record.ts'
 import type { ColumnType, ScalarType } from '../../core/row-schema.ts'
 import { type ProtoWriter, wire } from './proto.ts'
@@ -78,8 +79,9 @@ function decimal(precision: number, scale: number): Codec {
   return isNumeric ? { ...made, takes: ['NUMERIC', 'BIGNUMERIC'] } : made
 }
 
-const isRow = (value: Value): value is Row =>
-  value !== null && typeof value === 'object' && !Array.isArray(value) && !(value instanceof Uint8Array)
+/** An object of columns, from whichever realm: a Function node has its own. */
+export const isRow = (value: Value): value is Row =>
+  Object.prototype.toString.call(value) === '[object Object]' && !(value instanceof NumberText)
 
 const strings = codec('STRING', text, ifText)
 const binary = codec('BYTES', bytes, readBytes, (value) => Buffer.from(value).toString('base64'))

@@ -1,5 +1,6 @@
 import { PipelineError } from '../../core/errors.ts'
 import { type Row, toJson, type Value } from '../../core/record.ts'
+import { isRow } from './codecs.ts'
 import type { Target } from './columns.ts'
 import { key, ProtoWriter, wire } from './proto.ts'
 
@@ -126,11 +127,9 @@ function notNull(value: Value, target: Target, pointer: string): NonNullable<Val
   return value
 }
 
-/** Whether an own class made an object says nothing about its columns; arrays and bytes are none. */
 export function rowOf(value: Value, { expected }: Pick<Target, 'expected'>, pointer: string): Row {
-  const isRow = value !== null && typeof value === 'object' && !Array.isArray(value) && !(value instanceof Uint8Array)
-  if (!isRow) throw misfit(value, { expected }, pointer)
-  return value as Row
+  if (!isRow(value)) throw misfit(value, { expected }, pointer)
+  return value
 }
 
 const longest = 60

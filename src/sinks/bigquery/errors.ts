@@ -1,6 +1,6 @@
 import { type ErrorCode, messageOf, PipelineError } from '../../core/errors.ts'
-import { classifyStatus } from '../../google/errors.ts'
-import { GrpcError } from './grpc.ts'
+import { classifyCall as classifyGrpc, GrpcError } from '../../google/errors.ts'
+import { storageCodeOf } from './append.ts'
 
 /** google.cloud.bigquery.storage.v1.StorageError.StorageErrorCode: what it means where it says more than the gRPC code. */
 export const storageMeanings: { readonly [code: number]: ErrorCode } = {
@@ -16,9 +16,11 @@ export const storageMeanings: { readonly [code: number]: ErrorCode } = {
 /** A stream that takes no more rows, although the table may. */
 export function isStreamOver(error: unknown): boolean {
   if (!(error instanceof GrpcError)) return false
-  const { code, storageCode } = error
-  return streamIsOver.includes(storageCode) || (code === notFound && storageCode === 0)
+  const storageCode = storageCodeIn(error)
+  return streamIsOver.includes(storageCode) || (error.code === notFound && storageCode === 0)
 }
+
+const storageCodeIn = ({ details }: GrpcError) => (details ? storageCodeOf(details) : 0)
 
 /** STREAM_ALREADY_COMMITTED, STREAM_NOT_FOUND, INVALID_STREAM_TYPE, INVALID_STREAM_STATE, STREAM_FINALIZED. */
 const streamIsOver: readonly number[] = [2, 3, 4, 5, 6]
@@ -31,13 +33,13 @@ export const outOfRange = 11
 /** `table` begins the message: "The BigQuery table p.d.t". */
 export function classifyCall(error: unknown, table: string): PipelineError {
   if (error instanceof PipelineError) return error
-  if (!(error instanceof GrpcError)) return failed(error, table)
-  const { code, message, storageCode } = error
-  const meaning = storageMeanings[storageCode]
+  if (!(error instanceof GrpcError)) return classifyGrpc(error, table)
+  const { code, message } = error
+  const meaning = storageMeanings[storageCodeIn(error)]
   if (meaning) return explained(meaning, message, table, error)
   if (code === notFound || (code === invalidArgument && isElsewhere(message)))
     return explained('TARGET_MISSING', message, table, error)
-  return classifyStatus(code, message, table)
+  return classifyGrpc(error, table)
 }
 
 /** What BigQuery's REST interface means by the "reason" of an error, or of a row that insertAll has not stored. */

@@ -4,6 +4,7 @@ import type { Record } from '../../core/record.ts'
 import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
 import { type Authorization, createAuthorization, nobody } from '../../google/authorization.ts'
 import type { GoogleConfig } from '../../google/config.ts'
+import { GrpcChannel } from '../../google/grpc.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
 import { AppendStream } from './append-stream.ts'
 import type { Target } from './columns.ts'
@@ -11,7 +12,6 @@ import { type BigQuerySinkConfig, sinkFields } from './config.ts'
 import { describeRows } from './descriptor.ts'
 import { classifyCall, classifyRest } from './errors.ts'
 import { ExactlyOnceWriter } from './exactly-once.ts'
-import { GrpcChannel } from './grpc.ts'
 import { IntentFile } from './intents.ts'
 import { type BigQueryRequest, createRequestBuilder } from './request.ts'
 import { TableRest } from './rest.ts'
@@ -133,7 +133,7 @@ class BigQuerySink implements Sink<BigQueryRequest> {
     const { writeMethod, dataset, table } = this.#config
     if (writeMethod === 'insertAll') return new InsertAllWriter(rest, this.#name)
     const rows = {
-      stream: new AppendStream(channel),
+      stream: new AppendStream(channel, this.#config.requestTimeoutMs),
       descriptor: describeRows(this.#targets),
       tablePath: `projects/${this.#cloud.projectId}/datasets/${dataset}/tables/${table}`,
       name: this.#name,
