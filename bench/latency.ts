@@ -3,7 +3,7 @@ import { readTopic, type StoredRecord } from '../test/services/kafka-topics.ts'
 import { until } from '../test/services/processes.ts'
 import { createSession, publishNumbered } from '../test/services/publisher.ts'
 import { startWireProxy, type WireEvent, type WireProxy } from '../test/services/wire-proxy.ts'
-import { check, type Found, newPlace, readable, type Services } from './measure.ts'
+import { check, type Found, newPlace, peakRss, readable, rss, type Services } from './measure.ts'
 import type { Pipeline, Place, Variant } from './pipeline.ts'
 import { deviceTopics, readingNumber, readingPayload } from './readings.ts'
 import { type Percentiles, percentiles } from './summary.ts'
@@ -15,12 +15,17 @@ export interface Stream {
   /** Not counted. */
   readonly warmUpSeconds: number
   readonly seconds: number
+  /** One hundred if absent. */
+  readonly topics?: number
 }
 
 export interface Latency extends Found {
   readonly variant: Variant['name']
   readonly ratePerSecond: number
+  readonly topics: number
   readonly messages: number
+  /** At most so much more than after the warm-up. */
+  readonly rssGrowthMiB: number
   /** Milliseconds from the publisher's send to the pipeline's PUBACK. */
   readonly acknowledged: Percentiles
   /** At most so many milliseconds from the publisher's send to Kafka's append: Kafka gives whole ones. */
@@ -45,9 +50,12 @@ export async function latency(services: Services, variant: Variant, stream: Stre
   await pipeline.move(place)
   await connected(wire, pipeline)
   const wallMs = wallClockOffset()
-  const { published, sentMs } = await publish(broker.port, place, stream)
+  let warmRss = 0
+  const onWarm = () => (warmRss = rss(pipeline.pid!))
+  const { published, sentMs } = await publish(broker.port, place, stream, onWarm)
   await readable(ends, place, published.length, pipeline)
   await wait(settleMs)
+  const rssGrowthMiB = Math.max(0, peakRss(pipeline.pid!) - warmRss)
   await pipeline.stop()
   const records = await readTopic(brokers, place.kafkaTopic)
   const sinceSent = (atMs: readonly number[]) =>
@@ -55,7 +63,9 @@ export async function latency(services: Services, variant: Variant, stream: Stre
   return {
     variant: variant.name,
     ratePerSecond,
+    topics: new Set(published.map(({ topic }) => topic)).size,
     messages: seconds * ratePerSecond,
+    rssGrowthMiB,
     acknowledged: sinceSent(acknowledgedMs(wire.events)),
     stored: sinceSent(storedMs(records, wallMs)),
     syncs: syncs.read(),
@@ -63,17 +73,18 @@ export async function latency(services: Services, variant: Variant, stream: Stre
   }
 }
 
-async function publish(port: number, { kafkaTopic }: Place, stream: Stream) {
+async function publish(port: number, { kafkaTopic }: Place, stream: Stream, onWarm: () => void) {
   const { ratePerSecond, payloadBytes, warmUpSeconds, seconds } = stream
   const sentMs: number[] = []
   const published = await publishNumbered({
     port,
-    topics: deviceTopics(kafkaTopic),
+    topics: deviceTopics(kafkaTopic, stream.topics),
     count: (warmUpSeconds + seconds) * ratePerSecond,
     qos: 1,
     ratePerSecond,
     tickMs: 1,
     payload: ({ number }) => {
+      if (number === warmUpSeconds * ratePerSecond) onWarm()
       sentMs[number] = performance.now()
       return readingPayload(number, payloadBytes)
     },

@@ -151,6 +151,10 @@ function cpuSeconds({ pid }: Pipeline): number {
   return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
-function peakRss(pid: number): number {
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
+export const peakRss = (pid: number): number => statusMiB(pid, 'VmHWM')
+export const rss = (pid: number): number => statusMiB(pid, 'VmRSS')
+
+function statusMiB(pid: number, field: 'VmHWM' | 'VmRSS'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)![1]) / 1024
 }

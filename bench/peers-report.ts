@@ -93,12 +93,15 @@ function survivalTable(survivals: readonly Survival[], titles: Titles): string {
 }
 
 /** Of several runs the one with the middle p99, the worse of two. */
-function middle(found: readonly Latency[], of: (one: Latency) => Percentiles | undefined): Percentiles | undefined {
+export function middle(
+  found: readonly Latency[],
+  of: (one: Latency) => Percentiles | undefined,
+): Percentiles | undefined {
   const all = found.map(of).filter((one) => one !== undefined)
   return all.toSorted((a, b) => a.p99 - b.p99)[Math.floor(all.length / 2)]
 }
 
-const inMs = (one: Percentiles | undefined) =>
+export const inMs = (one: Percentiles | undefined) =>
   one === undefined ? '~' : `${decimal(one.p50)} / ${decimal(one.p99)} / ${decimal(one.max)}`
 
 function latencyTable(latencies: readonly Latency[], titles: Titles): string {

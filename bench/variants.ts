@@ -99,6 +99,12 @@ export const promptOutbox = rowline('prompt-outbox', 'Rowline, one message per r
   lingerMs: '0 ms',
 })
 
+export const promptBatches = rowline('prompt-batches', 'Rowline, batches, `lingerMs` 0, outbox', {
+  output: 'batches',
+  delivery: 'outbox',
+  lingerMs: '0 ms',
+})
+
 export const stock: Variant = {
   name: 'stock',
   title: '(c) core mqtt in + json + kafkajs',

@@ -19,9 +19,14 @@ export interface ChannelOptions {
   readonly timeoutMs: number
 }
 
-/** Google's servers take 100 calls at a time on a connection; what is more waits in it. */
+/** Google's servers take so many calls at a time on a connection. What is more than all connections take waits here. */
 const mostCalls = 100
 const mostSessions = 4
+
+interface Session {
+  readonly http2: ClientHttp2Session
+  calls: number
+}
 
 /**
  * Connections to a gRPC service, made when they are needed and made again when they are lost. Why not @grpc/grpc-js:
@@ -29,7 +34,9 @@ const mostSessions = 4
  */
 export class GrpcChannel {
   readonly #options: ChannelOptions
-  readonly #sessions = new Map<ClientHttp2Session, number>()
+  readonly #sessions = new Set<Session>()
+  readonly #waiting: (() => void)[] = []
+  readonly #aborts = new WeakMap<AbortSignal, Set<() => void>>()
 
   constructor(options: ChannelOptions) {
     this.#options = options
@@ -40,50 +47,67 @@ export class GrpcChannel {
    * GrpcError, with what `headers` rejects with, or with DELIVERY_RELEASED when aborted. An answer that does not come in
    * time ends the connection.
    */
-  async unary(method: string, message: Uint8Array, routing: string, signal: AbortSignal): Promise<Buffer> {
-    const { headers, timeoutMs } = this.#options
-    let session: ClientHttp2Session | undefined
-    let end = (_: unknown) => {}
-    const ended = new Promise<never>((_, reject) => {
-      end = reject
+  unary(method: string, message: Uint8Array, routing: string, signal: AbortSignal): Promise<Buffer> {
+    const { timeoutMs } = this.#options
+    let session: Session | undefined
+    return new Promise((resolve, reject) => {
+      const aborts = this.#abortsOf(signal)
+      const end = () => {
+        clearTimeout(patience)
+        aborts.delete(abort)
+        if (session) this.#free(session)
+        session = undefined
+      }
+      const fail = (error: unknown) => {
+        end()
+        reject(error)
+      }
+      const abort = () => fail(new PipelineError('DELIVERY_RELEASED'))
+      const patience = setTimeout(() => {
+        session?.http2.destroy()
+        fail(new GrpcError('DEADLINE_EXCEEDED', `no answer within ${timeoutMs} ms`))
+      }, timeoutMs)
+      if (signal.aborted) return abort()
+      aborts.add(abort)
+      const begin = (own: OutgoingHttpHeaders) => {
+        if (!aborts.has(abort)) return this.#next()
+        session = this.#take()
+        if (!session) return void this.#waiting.push(() => begin(own))
+        const stream = session.http2.request(this.#head(method, routing, own))
+        answer(stream, message, fail, (bytes) => {
+          end()
+          resolve(bytes)
+        })
+      }
+      this.#options.headers().then(begin).catch(fail)
     })
-    const abort = () => end(new PipelineError('DELIVERY_RELEASED'))
-    const patience = setTimeout(() => {
-      end(new GrpcError('DEADLINE_EXCEEDED', `no answer within ${timeoutMs} ms`))
-      session?.destroy()
-    }, timeoutMs)
-    signal.addEventListener('abort', abort, { once: true })
-    try {
-      if (signal.aborted) abort()
-      const own = await Promise.race([headers(), ended])
-      session = this.#session()
-      return await Promise.race([this.#ask(session, this.#head(method, routing, own), message), ended])
-    } finally {
-      clearTimeout(patience)
-      signal.removeEventListener('abort', abort)
-    }
   }
 
   /** A call that is open in both directions; for the caller to close. */
   async open(method: string, routing: string): Promise<ClientHttp2Stream> {
     const own = await this.#options.headers()
-    return this.#session().request(this.#head(method, routing, own))
+    const session = this.#take() ?? this.#connect()
+    const stream = session.http2.request(this.#head(method, routing, own))
+    stream.on('close', () => this.#free(session))
+    return stream
   }
 
   /** Breaks off every call. The next one makes a new connection. */
   close(): void {
-    for (const session of this.#sessions.keys()) session.destroy()
+    for (const { http2 } of this.#sessions) http2.destroy()
     this.#sessions.clear()
   }
 
-  async #ask(session: ClientHttp2Session, head: OutgoingHttpHeaders, message: Uint8Array): Promise<Buffer> {
-    this.#sessions.set(session, (this.#sessions.get(session) ?? 0) + 1)
-    try {
-      return await answer(session.request(head), message)
-    } finally {
-      const calls = this.#sessions.get(session)
-      if (calls !== undefined) this.#sessions.set(session, calls - 1)
-    }
+  /** One listener for all calls of a signal: a signal with many of its own takes long to lose each. */
+  #abortsOf(signal: AbortSignal): Set<() => void> {
+    const known = this.#aborts.get(signal)
+    if (known) return known
+    const aborts = new Set<() => void>()
+    this.#aborts.set(signal, aborts)
+    signal.addEventListener('abort', () => {
+      for (const abort of [...aborts]) abort()
+    })
+    return aborts
   }
 
   #head(method: string, routing: string, own: OutgoingHttpHeaders): OutgoingHttpHeaders {
@@ -98,26 +122,36 @@ export class GrpcChannel {
     }
   }
 
-  /** The one with the fewest calls; a new one where all have many. */
-  #session(): ClientHttp2Session {
-    let best: ClientHttp2Session | undefined
-    let fewest = Number.POSITIVE_INFINITY
-    for (const [session, calls] of this.#sessions) {
-      if (session.destroyed || session.closed) this.#sessions.delete(session)
-      else if (calls < fewest) [best, fewest] = [session, calls]
+  /** One with room for a call, a new one where that is allowed, or undefined. */
+  #take(): Session | undefined {
+    for (const session of this.#sessions) {
+      if (session.http2.destroyed || session.http2.closed) this.#sessions.delete(session)
+      else if (session.calls < mostCalls) {
+        session.calls++
+        return session
+      }
     }
-    if (best && (fewest < mostCalls || this.#sessions.size >= mostSessions)) return best
-    return this.#connect()
+    return this.#sessions.size < mostSessions ? this.#connect() : undefined
   }
 
-  #connect(): ClientHttp2Session {
-    const session = connect(this.#options.origin)
-    this.#sessions.set(session, 0)
+  #free(session: Session): void {
+    session.calls--
+    this.#next()
+  }
+
+  #next(): void {
+    this.#waiting.shift()?.()
+  }
+
+  #connect(): Session {
+    const session = { http2: connect(this.#options.origin), calls: 1 }
+    const { http2 } = session
+    this.#sessions.add(session)
     // Each call hears of it as well.
-    session.on('error', () => {})
-    session.on('close', () => this.#sessions.delete(session))
-    session.on('goaway', () => session.close())
-    session.unref()
+    http2.on('error', () => {})
+    http2.on('close', () => this.#sessions.delete(session))
+    http2.on('goaway', () => http2.close())
+    http2.unref()
     return session
   }
 }
@@ -133,26 +167,32 @@ export function framed(message: Uint8Array): Buffer {
   return frame
 }
 
-function answer(stream: ClientHttp2Stream, message: Uint8Array): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const received: Buffer[] = []
-    let status: IncomingHttpHeaders | undefined
-    stream.on('response', (headers) => {
-      if (headers['grpc-status'] !== undefined || headers[':status'] !== 200) status = headers
-    })
-    stream.on('trailers', (trailers) => {
-      status = trailers
-    })
-    stream.on('data', (chunk: Buffer) => received.push(chunk))
-    stream.on('error', (error: unknown) => reject(brokenOff(error)))
-    stream.on('close', () => {
-      const failure = failureOf(status)
-      if (failure) reject(failure)
-      else
-        resolve(received.length === 1 ? received[0]!.subarray(frameHead) : Buffer.concat(received).subarray(frameHead))
-    })
-    stream.end(framed(message))
+/** Sends the message and calls back once. */
+function answer(
+  stream: ClientHttp2Stream,
+  message: Uint8Array,
+  fail: (error: GrpcError) => void,
+  done: (message: Buffer) => void,
+): void {
+  const received: Buffer[] = []
+  let status: IncomingHttpHeaders | undefined
+  let broken: GrpcError | undefined
+  stream.on('response', (headers) => {
+    if (headers['grpc-status'] !== undefined || headers[':status'] !== 200) status = headers
   })
+  stream.on('trailers', (trailers) => {
+    status = trailers
+  })
+  stream.on('data', (chunk: Buffer) => received.push(chunk))
+  stream.on('error', (error: unknown) => {
+    broken = brokenOff(error)
+  })
+  stream.on('close', () => {
+    const failure = broken ?? failureOf(status)
+    if (failure) return fail(failure)
+    done((received.length === 1 ? received[0]! : Buffer.concat(received)).subarray(frameHead))
+  })
+  stream.end(framed(message))
 }
 
 export const brokenOff = (cause: unknown): GrpcError => new GrpcError('UNAVAILABLE', messageOf(cause), { cause })

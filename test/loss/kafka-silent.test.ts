@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { startKafka } from '../services/kafka.ts'
+import { limitProducers, startKafka } from '../services/kafka.ts'
 import { until } from '../services/processes.ts'
 import type { Numbered } from '../services/publisher.ts'
 import { startTcpProxy } from '../services/tcp-proxy.ts'
@@ -22,8 +22,8 @@ interface Fault {
   readonly what: string
   readonly strike: () => Promise<void>
   readonly heal: () => void | Promise<void>
-  /** Whether nothing at all is confirmed meanwhile. */
-  readonly isSilent: boolean
+  /** Whether readings wait in the sink meanwhile. */
+  readonly holdsUp: boolean
   readonly sink: { readonly [property: string]: string }
   readonly duplicates: (duplicated: number) => boolean
 }
@@ -45,7 +45,7 @@ const faults: readonly Fault[] = [
       return wait(30_000)
     },
     heal: () => kafka.thaw(),
-    isSilent: true,
+    holdsUp: true,
     sink: {},
     duplicates: none,
   },
@@ -56,7 +56,7 @@ const faults: readonly Fault[] = [
       return wait(silenceMs)
     },
     heal: () => proxy.heal(),
-    isSilent: true,
+    holdsUp: true,
     sink: { requestTimeoutMs: '2 s' },
     duplicates: none,
   },
@@ -70,7 +70,7 @@ const faults: readonly Fault[] = [
       }
     },
     heal: () => proxy.heal(),
-    isSilent: false,
+    holdsUp: false,
     sink: {},
     duplicates: none,
   },
@@ -81,9 +81,20 @@ const faults: readonly Fault[] = [
       return wait(silenceMs)
     },
     heal: () => proxy.heal(),
-    isSilent: true,
+    holdsUp: true,
     sink: { requestTimeoutMs: '1 s', deliveryTimeoutMs: '3 s', maxRetryBackoffMs: '2 s' },
     duplicates: oneBatch,
+  },
+  {
+    what: `a quota of 5 kB/s for ${silenceMs / 1000} s`,
+    strike: async () => {
+      await limitProducers(kafka.brokers, 5000)
+      await wait(silenceMs)
+    },
+    heal: () => limitProducers(kafka.brokers, undefined),
+    holdsUp: true,
+    sink: {},
+    duplicates: none,
   },
 ]
 
@@ -107,12 +118,12 @@ for (const fault of faults) {
 }
 
 /** Publishes before the fault, during it and for two seconds after it. */
-async function publishThrough({ strike, heal, isSilent }: Fault, plant: Plant): Promise<readonly Numbered[]> {
+async function publishThrough({ strike, heal, holdsUp }: Fault, plant: Plant): Promise<readonly Numbered[]> {
   const publishing = plant.publish({ ratePerSecond })
   try {
     await until(() => plant.acknowledged() > 2 * ratePerSecond, { what: 'PUBACKs', timeoutMs: 60_000 })
     await strike()
-    if (isSilent) await somethingWaits(plant)
+    if (holdsUp) await somethingWaits(plant)
   } finally {
     await heal()
   }
@@ -120,7 +131,7 @@ async function publishThrough({ strike, heal, isSilent }: Fault, plant: Plant): 
   return publishing.stop()
 }
 
-/** The silence is one: a second's worth of readings waits in the sink, which says so. */
+/** The fault is one: a second's worth of readings waits in the sink, which says so. */
 function somethingWaits({ nodeRed }: Plant) {
   return nodeRed.statusIs('sink', ({ text = '' }) => {
     const [, stored, held] = / outbox ([\d,]+)| ([\d,]+) waiting/.exec(text) ?? []

@@ -168,6 +168,10 @@ test('a removed node warns, keeps its files, and a sink with that outbox folder 
   })
   assert.ok(nodeRed.log().includes(join(nodeRed.userDir, folder)))
   assert.ok(readdirSync(join(nodeRed.userDir, folder)).length > 0)
+  await nodeRed.kill9()
+  await nodeRed.restart()
+  const again = `5 readings wait in ${join(nodeRed.userDir, folder)}, an outbox that no running sink uses`
+  await until(() => nodeRed.log().includes(again), { what: 'the warning after the restart' })
   await deploy(flow(['file'], fileSink('file', { delivery: 'outbox', outboxPath: folder })))
   assert.deepEqual(await linesIn('file', 5), numbered(5))
 })

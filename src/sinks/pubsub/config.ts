@@ -1,7 +1,7 @@
 import { type ConfigOf, choice, duration, type FieldProblem, flag, node, table, text } from '../../config/fields.ts'
 import { runnerFields } from '../../config/sink-fields.ts'
+import { attributeNameProblem } from './names.ts'
 import { recordTemplateProblem } from './record-template.ts'
-import { attributeNameProblem } from './texts.ts'
 import { topicProblem } from './topic-name.ts'
 
 const mapped = { field: 'data', values: ['mapped'] } as const

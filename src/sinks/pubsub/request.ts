@@ -5,8 +5,9 @@ import { encodePayload, type Record, type Row, toJson } from '../../core/record.
 import { remember } from '../../core/remember.ts'
 import type { Prepared } from '../../core/sink.ts'
 import type { PubsubSinkConfig } from './config.ts'
+import { cut } from './cut.ts'
+import { isReserved, limits } from './names.ts'
 import { compileRecordTemplate, compileValue } from './record-template.ts'
-import { cut, isReserved, limits } from './texts.ts'
 import { createTopicNamer } from './topic-name.ts'
 import { attribute, message, orderingKey } from './wire.ts'
 

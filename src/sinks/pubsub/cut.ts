@@ -1,8 +1,4 @@
 import { createHash } from 'node:crypto'
-import { recordTemplateProblem } from './record-template.ts'
-
-/** Of the service, in bytes of UTF-8. */
-export const limits = { attributeName: 256, attributeValue: 1024, orderingKey: 1024 } as const
 
 const hashLength = 8
 const ellipsis = '…'
@@ -15,13 +11,4 @@ export function cut(text: string, limit: number): string {
   let end = limit - Buffer.byteLength(ellipsis) - hashLength
   while ((bytes[end]! & 0b1100_0000) === 0b1000_0000) end--
   return bytes.toString('utf8', 0, end) + ellipsis + hash
-}
-
-/** Names that begin so are Google's own. */
-export const isReserved = (name: string): boolean => name.startsWith('goog')
-
-export function attributeNameProblem(template: string): string | undefined {
-  if (isReserved(template)) return 'must not begin with "goog": Pub/Sub keeps such names for itself'
-  if (template === 'rowline.id') return 'must not be rowline.id, which Rowline gives itself'
-  return recordTemplateProblem(template)
 }
