@@ -172,6 +172,8 @@ class Call {
   #received: Buffer = Buffer.alloc(0)
   #answers: Buffer = Buffer.alloc(0)
   #isOver = false
+  /** Of the first request, which the emulator needs even where that request does not reach it. */
+  #schema: Buffer | undefined
 
   constructor(client: ServerHttp2Stream, upstream: ClientHttp2Session, path: string, surroundings: Surroundings) {
     this.#client = client
@@ -213,7 +215,8 @@ class Call {
 
   #passAppend(frame: Buffer): void {
     const { faults, appends } = this.#surroundings
-    const seen = readAppend(frame.subarray(frameHead))
+    const { schema, ...seen } = readAppend(frame.subarray(frameHead))
+    this.#schema ??= schema
     appends.push(seen)
     const fault = faults.append?.(seen)
     if (fault === 'silent') return
@@ -223,7 +226,8 @@ class Call {
       return
     }
     this.#due.push(fault ?? 'pass')
-    this.#upstream.write(frame)
+    this.#upstream.write(schema === undefined && this.#schema ? withSchema(frame, this.#schema) : frame)
+    this.#schema = undefined
   }
 
   #answer(chunk: Buffer): void {
@@ -243,9 +247,7 @@ class Call {
   #send(message: Buffer): void {
     if (this.#client.destroyed) return
     this.#respond()
-    const head = Buffer.alloc(frameHead)
-    head.writeUInt32BE(message.length, 1)
-    this.#client.write(Buffer.concat([head, message]))
+    this.#client.write(framed(message))
   }
 
   #status(headers: { readonly [name: string]: unknown }): void {
@@ -280,13 +282,27 @@ function whole(bytes: Buffer): Buffer | undefined {
   return bytes.length < end ? undefined : bytes.subarray(0, end)
 }
 
-function readAppend(message: Buffer): AppendSeen {
+function framed(message: Buffer): Buffer {
+  const head = Buffer.alloc(frameHead)
+  head.writeUInt32BE(message.length, 1)
+  return Buffer.concat([head, message])
+}
+
+/** A message that comes twice is one with the fields of both. */
+function withSchema(frame: Buffer, schema: Buffer): Buffer {
+  const to = new ProtoWriter()
+  to.messageField(4, () => to.bytesField(1, schema))
+  return framed(Buffer.concat([frame.subarray(frameHead), to.take()]))
+}
+
+function readAppend(message: Buffer): AppendSeen & { readonly schema: Buffer | undefined } {
   const fields = readFields(message)
   const offset = bytesOf(fields, 2)
   const data = readFields(bytesOf(fields, 4)!)
   return {
     stream: textOf(fields, 1),
     offset: offset && integerOf(readFields(offset), 1),
+    schema: bytesOf(data, 1),
     rows: readFields(bytesOf(data, 2)!).map(({ value }) => value as Buffer),
   }
 }

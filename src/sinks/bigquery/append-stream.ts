@@ -1,6 +1,7 @@
 import { GrpcError } from '../../google/errors.ts'
 import type { GrpcChannel } from '../../google/grpc.ts'
 import { type Append, type Appended, decodeAppended, encodeAppend } from './append.ts'
+import { storageCodeIn } from './errors.ts'
 import { GrpcCall } from './grpc-call.ts'
 
 /** What is stored where nothing in it is rejected: an append whose answer has no error. */
@@ -44,7 +45,7 @@ export class AppendStream {
       return answer
     } catch (error) {
       this.close()
-      throw error
+      throw isFirst ? error : onceMore(error)
     }
   }
 
@@ -57,4 +58,12 @@ export class AppendStream {
     this.#call?.close()
     this.#call = undefined
   }
+}
+
+const invalidArgument = 3
+
+/** A call that is refused in its middle says less about the rows than a new one. */
+function onceMore(error: unknown): unknown {
+  if (!(error instanceof GrpcError) || error.code !== invalidArgument || storageCodeIn(error) > 0) return error
+  return new GrpcError('ABORTED', error.message, { cause: error })
 }

@@ -20,7 +20,8 @@ export function isStreamOver(error: unknown): boolean {
   return streamIsOver.includes(storageCode) || (error.code === notFound && storageCode === 0)
 }
 
-const storageCodeIn = ({ details }: GrpcError) => (details ? storageCodeOf(details) : 0)
+/** Google's own code for a failure of the Storage Write API; 0 where it gives none. */
+export const storageCodeIn = ({ details }: GrpcError): number => (details ? storageCodeOf(details) : 0)
 
 /** STREAM_ALREADY_COMMITTED, STREAM_NOT_FOUND, INVALID_STREAM_TYPE, INVALID_STREAM_STATE, STREAM_FINALIZED. */
 const streamIsOver: readonly number[] = [2, 3, 4, 5, 6]

@@ -10,22 +10,18 @@ export class GrpcCall {
   #received: Buffer = Buffer.alloc(0)
   #waiting: { resolve(message: Buffer): void; reject(error: unknown): void } | undefined
   #failure: GrpcError | undefined
-  #status: IncomingHttpHeaders | undefined
 
   constructor(stream: ClientHttp2Stream, timeoutMs: number) {
     this.#stream = stream
     this.#timeoutMs = timeoutMs
     stream.on('response', (headers) => {
-      if (headers['grpc-status'] !== undefined || headers[':status'] !== 200) this.#status = headers
+      if (headers['grpc-status'] !== undefined || headers[':status'] !== 200) this.#ended(headers)
     })
-    stream.on('trailers', (trailers) => {
-      this.#status = trailers
-    })
+    // Our side of the stream stays open: it is not closed by the end of the other.
+    stream.on('trailers', (trailers) => this.#ended(trailers))
     stream.on('data', (chunk: Buffer) => this.#receive(chunk))
     stream.on('error', (error: unknown) => this.#fail(brokenOff(error)))
-    stream.on('close', () =>
-      this.#fail(failureOf(this.#status) ?? new GrpcError('UNAVAILABLE', 'the server has ended the call')),
-    )
+    stream.on('close', () => this.#ended(undefined))
   }
 
   /** Whether the server has ended the call, so that another one is needed. */
@@ -71,6 +67,10 @@ export class GrpcCall {
       this.#received = this.#received.subarray(end)
       this.#waiting?.resolve(message)
     }
+  }
+
+  #ended(status: IncomingHttpHeaders | undefined): void {
+    this.#fail(failureOf(status) ?? new GrpcError('UNAVAILABLE', 'the server has ended the call'))
   }
 
   #fail(error: GrpcError): void {
