@@ -1,0 +1,155 @@
+/** BigQuery away for a while, and Node-RED killed in the middle: the books of the outbox and of both ways of writing. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { balance, balanceLine, settled } from '../ledger/ledger.ts'
+import { readDeadLetters, readMessage } from '../ledger/read.ts'
+import { type BigQuery, project, startBigQuery } from '../services/bigquery.ts'
+import { type BigQueryFront, startBigQueryFront } from '../services/bigquery-front.ts'
+import { type Mosquitto, startMosquitto } from '../services/mosquitto.ts'
+import { type FlowNode, startNodeRed } from '../services/node-red.ts'
+import { until } from '../services/processes.ts'
+import { drainSession, publishNumbered } from '../services/publisher.ts'
+import { sized } from './sizes.ts'
+
+const outageMs = sized(10_000, 60_000)
+const ratePerSecond = 100
+const batchRecords = 100
+const dataset = 'plant'
+const clientId = 'loss-bigquery'
+
+let bigquery: BigQuery
+let front: BigQueryFront
+before(async () => {
+  bigquery = await startBigQuery()
+  front = await startBigQueryFront(bigquery)
+  await bigquery.createDataset(dataset)
+})
+after(async () => {
+  await front.close()
+  await bigquery.stop()
+})
+
+const cases = [
+  { delivery: 'outbox', writeMethod: 'storageWrite' },
+  { delivery: 'outbox', writeMethod: 'exactlyOnce' },
+  { delivery: 'confirm', writeMethod: 'storageWrite' },
+] as const
+
+for (const { delivery, writeMethod } of cases) {
+  test(`${delivery}, ${writeMethod}: BigQuery away for ${outageMs / 1000} s, Node-RED killed -9 in it and after it: lost 0`, {
+    timeout: sized(280_000, 900_000),
+  }, async () => {
+    const table = `${delivery}_${writeMethod}`
+    await using broker = await startMosquitto({ persistence: true })
+    await using nodeRed = await startNodeRed()
+    await nodeRed.deploy(flow(broker, table, { delivery, writeMethod }))
+    const stop = new AbortController()
+    let confirmed = 0
+    const publishing = publishNumbered({
+      port: broker.port,
+      topics: ['plant/a', 'plant/b'],
+      count: Number.MAX_SAFE_INTEGER,
+      qos: 1,
+      ratePerSecond,
+      signal: stop.signal,
+      onConfirmed: () => confirmed++,
+    })
+    const count = async () => Number((await bigquery.query(`SELECT COUNT(*) AS c FROM \`${dataset}.${table}\``))[0]!.c)
+    const rows = (least: number) =>
+      until(async () => (await count()) >= least, {
+        what: `${least} rows`,
+        timeoutMs: 60_000,
+        intervalMs: 200,
+        output: nodeRed.log,
+      })
+    await until(() => confirmed > 0, { what: 'published messages' })
+    await until(
+      () =>
+        count().then(
+          () => true,
+          () => false,
+        ),
+      { what: 'the table', timeoutMs: 30_000, output: nodeRed.log },
+    )
+    await rows(2 * ratePerSecond)
+    front.refuse()
+    await wait(outageMs / 2)
+    await nodeRed.kill9()
+    await nodeRed.restart()
+    await wait(outageMs / 2)
+    front.heal()
+    await rows((await count()) + ratePerSecond)
+    await nodeRed.kill9()
+    await nodeRed.restart()
+    await rows((await count()) + ratePerSecond)
+    stop.abort()
+    const published = await publishing
+    await settled({ progress: count, queueIsEmpty: async () => (await count()) >= published.length })
+    await nodeRed.stop()
+    const result = balance({
+      published,
+      confirmed: await stored(table),
+      deadLettered: readDeadLetters(join(nodeRed.userDir, 'rowline/dead-letter')),
+      held: (await drainSession(broker.port, clientId)).map(readMessage),
+    })
+    process.stderr.write(`ledger: ${delivery} ${writeMethod}: ${balanceLine(result)}\n`)
+    assert.deepEqual([result.lost, result.deadLettered, result.confirmed], [0, 0, published.length])
+    if (writeMethod === 'exactlyOnce') assert.equal(await copies(table), 0)
+    else if (delivery === 'outbox') assert.ok(result.duplicated <= 2 * batchRecords, `${result.duplicated} duplicates`)
+  })
+}
+
+async function stored(table: string) {
+  const rows = await bigquery.query(`SELECT n, topic FROM \`${dataset}.${table}\``)
+  return rows.map(({ n, topic }) => ({ number: Number(n), topic: String(topic) }))
+}
+
+/** Rows whose outbox id is in the table already. The broker itself may send a message twice, under two ids. */
+async function copies(table: string): Promise<number> {
+  const [row] = await bigquery.query(`SELECT COUNT(*) - COUNT(DISTINCT id) AS c FROM \`${dataset}.${table}\``)
+  return Number(row!.c)
+}
+
+function flow(broker: Mosquitto, table: string, sink: { readonly [option: string]: string }): readonly FlowNode[] {
+  const place = { z: 'tab' }
+  const source = { type: 'mqtt-v3-source', host: '127.0.0.1', port: String(broker.port), clientId }
+  return [
+    { id: 'tab', type: 'tab', label: 'Loss' },
+    { id: 'broker', ...source, reconnectPeriodMs: '200 ms' },
+    { id: 'schema', type: 'row-schema', schema: 'n BIGINT NOT NULL, topic STRING NOT NULL' },
+    {
+      id: 'cloud',
+      type: 'google-cloud',
+      projectId: project,
+      bigqueryEmulator: front.url,
+      bigqueryStorageEmulator: front.storage,
+    },
+    {
+      id: 'in',
+      type: 'mqtt-v3-in',
+      ...place,
+      source: 'broker',
+      subscriptions: [{ filter: 'plant/#', qos: '1', route: '', to: '' }],
+      wires: [['rows'], []],
+    },
+    { id: 'rows', type: 'row-decoder', ...place, schema: 'schema', wires: [['sink'], []] },
+    {
+      id: 'sink',
+      type: 'bigquery-sink',
+      ...place,
+      cloud: 'cloud',
+      dataset,
+      table,
+      schema: 'schema',
+      columns: [{ name: 'id', value: '{id}' }],
+      createTable: true,
+      batchRecords: String(batchRecords),
+      requestTimeoutMs: '3 s',
+      maxRetryBackoffMs: '2 s',
+      ...sink,
+      wires: [[], []],
+    },
+  ]
+}
