@@ -102,6 +102,11 @@ export const errorTable = {
     message: '{target} asks to slow down: {problem}',
     status: 'asked to slow down: {problem}',
   },
+  TARGET_STARTING: {
+    disposition: 'retry',
+    message: '{target} is not ready yet: {problem}. It is tried again.',
+    status: 'not ready yet: {problem}',
+  },
   TARGET_DEGRADED: {
     disposition: 'retry',
     message: '{target} misses brokers: {problem}. It is tried again until they are back.',
@@ -135,6 +140,7 @@ export const errorTable = {
   TABLE_MISMATCH: {
     disposition: 'config',
     message: '{problem}: {target} does not suit the sink. Change the table; the readings wait until it suits.',
+    status: '{problem}',
   },
   TARGET_UNSUPPORTED: { disposition: 'config', message: '{target} does not support this: {problem}' },
   SCHEMA_REFUSED: {

@@ -67,6 +67,13 @@ describe('the Kafka client', () => {
     await client.close()
   })
 
+  it('tells a Kafka that is still starting from an error that nobody knows', () => {
+    const starting = Object.assign(new Error('The coordinator is loading.'), { apiId: 'COORDINATOR_LOAD_IN_PROGRESS' })
+    const { code, disposition, message } = classify(new Error('multiple', { cause: starting }), 'Kafka at k:9092')
+    assert.deepEqual([code, disposition], ['TARGET_STARTING', 'retry'])
+    assert.equal(message, 'Kafka at k:9092 is not ready yet: The coordinator is loading. It is tried again.')
+  })
+
   it('that is not installed says how to install it', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'rowline-no-client-'))
     const source = join(import.meta.dirname, '..', '..', 'src')

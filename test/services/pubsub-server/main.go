@@ -212,6 +212,15 @@ func (f *front) create(ctx context.Context, topic string) error {
 	return err
 }
 
+func (f *front) remove(ctx context.Context, topic string) error {
+	name := strings.Replace(topic, "/topics/", "/subscriptions/", 1)
+	if _, err := f.GServer.DeleteSubscription(ctx, &pubsubpb.DeleteSubscriptionRequest{Subscription: name}); err != nil {
+		return err
+	}
+	_, err := f.GServer.DeleteTopic(ctx, &pubsubpb.DeleteTopicRequest{Topic: topic})
+	return err
+}
+
 // pull gives what a subscriber gets next, and acknowledges it.
 func (f *front) pull(ctx context.Context, topic string) ([]line, error) {
 	name := strings.Replace(topic, "/topics/", "/subscriptions/", 1)
@@ -245,7 +254,7 @@ func (f *front) admin(w http.ResponseWriter, r *http.Request) {
 	case "POST /topic":
 		err = f.create(r.Context(), r.URL.Query().Get("name"))
 	case "DELETE /topic":
-		_, err = f.GServer.DeleteTopic(r.Context(), &pubsubpb.DeleteTopicRequest{Topic: r.URL.Query().Get("name")})
+		err = f.remove(r.Context(), r.URL.Query().Get("name"))
 	case "POST /pull":
 		var lines []line
 		if lines, err = f.pull(r.Context(), r.URL.Query().Get("topic")); err == nil {
