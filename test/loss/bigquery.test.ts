@@ -5,9 +5,10 @@ import { after, before, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { balance, balanceLine, settled } from '../ledger/ledger.ts'
 import { readDeadLetters, readMessage } from '../ledger/read.ts'
+import { deploySubscribed, startLoggingMosquitto } from '../nodes/acceptance-flow.ts'
 import { type BigQuery, project, startBigQuery } from '../services/bigquery.ts'
 import { type BigQueryFront, startBigQueryFront } from '../services/bigquery-front.ts'
-import { type Mosquitto, startMosquitto } from '../services/mosquitto.ts'
+import type { Mosquitto } from '../services/mosquitto.ts'
 import { type FlowNode, startNodeRed } from '../services/node-red.ts'
 import { until } from '../services/processes.ts'
 import { drainSession, publishNumbered } from '../services/publisher.ts'
@@ -17,7 +18,12 @@ const outageMs = sized(10_000, 60_000)
 const ratePerSecond = 100
 const batchRecords = 100
 const dataset = 'plant'
-const clientId = 'loss-bigquery'
+const clientId = 'nr-loss-bigquery'
+const fields = [
+  { name: 'n', type: 'INTEGER', mode: 'REQUIRED' },
+  { name: 'topic', type: 'STRING', mode: 'REQUIRED' },
+  { name: 'id', type: 'STRING' },
+]
 
 let bigquery: BigQuery
 let front: BigQueryFront
@@ -42,11 +48,11 @@ for (const { delivery, writeMethod } of cases) {
     timeout: sized(280_000, 900_000),
   }, async () => {
     const table = `${delivery}_${writeMethod}`
-    await using broker = await startMosquitto({ persistence: true })
+    await bigquery.createTable(dataset, table, fields)
+    await using broker = await startLoggingMosquitto({ persistence: true })
     await using nodeRed = await startNodeRed()
-    await nodeRed.deploy(flow(broker, table, { delivery, writeMethod }))
+    await deploySubscribed(nodeRed, broker, flow(broker, table, { delivery, writeMethod }))
     const stop = new AbortController()
-    let confirmed = 0
     const publishing = publishNumbered({
       port: broker.port,
       topics: ['plant/a', 'plant/b'],
@@ -54,7 +60,6 @@ for (const { delivery, writeMethod } of cases) {
       qos: 1,
       ratePerSecond,
       signal: stop.signal,
-      onConfirmed: () => confirmed++,
     })
     const count = async () => Number((await bigquery.query(`SELECT COUNT(*) AS c FROM \`${dataset}.${table}\``))[0]!.c)
     const rows = (least: number) =>
@@ -64,27 +69,21 @@ for (const { delivery, writeMethod } of cases) {
         intervalMs: 200,
         output: nodeRed.log,
       })
-    await until(() => confirmed > 0, { what: 'published messages' })
-    await until(
-      () =>
-        count().then(
-          () => true,
-          () => false,
-        ),
-      { what: 'the table', timeoutMs: 30_000, output: nodeRed.log },
-    )
-    await rows(2 * ratePerSecond)
-    front.refuse()
-    await wait(outageMs / 2)
-    await nodeRed.kill9()
-    await nodeRed.restart()
-    await wait(outageMs / 2)
-    front.heal()
-    await rows((await count()) + ratePerSecond)
-    await nodeRed.kill9()
-    await nodeRed.restart()
-    await rows((await count()) + ratePerSecond)
-    stop.abort()
+    try {
+      await rows(2 * ratePerSecond)
+      front.refuse()
+      await wait(outageMs / 2)
+      await nodeRed.kill9()
+      await nodeRed.restart()
+      await wait(outageMs / 2)
+      front.heal()
+      await rows((await count()) + ratePerSecond)
+      await nodeRed.kill9()
+      await nodeRed.restart()
+      await rows((await count()) + ratePerSecond)
+    } finally {
+      stop.abort()
+    }
     const published = await publishing
     await settled({ progress: count, queueIsEmpty: async () => (await count()) >= published.length })
     await nodeRed.stop()
@@ -144,7 +143,6 @@ function flow(broker: Mosquitto, table: string, sink: { readonly [option: string
       table,
       schema: 'schema',
       columns: [{ name: 'id', value: '{id}' }],
-      createTable: true,
       batchRecords: String(batchRecords),
       requestTimeoutMs: '3 s',
       maxRetryBackoffMs: '2 s',

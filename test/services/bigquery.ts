@@ -64,8 +64,12 @@ export async function startBigQuery(): Promise<BigQuery> {
       await ask('POST', `/datasets/${datasetId}/tables`, { tableReference, schema: { fields } })
     },
     deleteTable: async (dataset, table) => void (await ask('DELETE', `/datasets/${dataset}/tables/${table}`)),
-    query: async (sql) =>
-      rowsOf((await ask('POST', '/queries', { query: sql, useLegacySql: false, maxResults: 1_000_000 })) as Answer),
+    query: async (sql) => {
+      const request = { query: sql, useLegacySql: false, maxResults: 1_000_000, timeoutMs: 60_000 }
+      const answer = (await ask('POST', '/queries', request)) as Answer
+      if (!answer.schema) throw new Error(`${sql}: ${JSON.stringify(answer)}`)
+      return rowsOf(answer)
+    },
     stop,
     [Symbol.asyncDispose]: stop,
   }

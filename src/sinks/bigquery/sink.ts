@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { PipelineError } from '../../core/errors.ts'
 import type { Record } from '../../core/record.ts'
+import { pause } from '../../core/retry.ts'
 import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
 import { type Authorization, createAuthorization, nobody } from '../../google/authorization.ts'
 import type { GoogleConfig } from '../../google/config.ts'
@@ -111,8 +112,9 @@ class BigQuerySink implements Sink<BigQueryRequest> {
     return createAuthorization(this.#cloud, this.#context.directory)
   }
 
-  #connect(authorization: Authorization): Parts {
+  #connect(patient: Authorization): Parts {
     const { dataset, table, requestTimeoutMs: timeoutMs } = this.#config
+    const authorization = { headers: () => inTime(patient.headers(), timeoutMs) }
     const { projectId: project, bigqueryEmulator, bigqueryStorageEmulator } = this.#cloud
     const rest = new TableRest({
       origin: bigqueryEmulator.replace(/\/+$/, '') || 'https://bigquery.googleapis.com',
@@ -142,6 +144,23 @@ class BigQuerySink implements Sink<BigQueryRequest> {
     const { directory, name, warn } = this.#context
     const intents = new IntentFile(path.join(directory, 'rowline', 'exactly-once', name))
     return new ExactlyOnceWriter({ rows, channel, intents, warn })
+  }
+}
+
+/** Neither a request nor a call has begun while there is no token, so that their own limits do not count yet. */
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  const done = new AbortController()
+  const late = pause(ms, done.signal).then(() => {
+    if (done.signal.aborted) return work
+    throw new PipelineError('TARGET_TIMEOUT', {
+      target: "Google's sign-in service",
+      problem: `no token within ${ms} ms`,
+    })
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    done.abort()
   }
 }
 
