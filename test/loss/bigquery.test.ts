@@ -9,7 +9,7 @@ import { deploySubscribed, startLoggingMosquitto } from '../nodes/acceptance-flo
 import { type BigQuery, project, startBigQuery } from '../services/bigquery.ts'
 import { type BigQueryFront, startBigQueryFront } from '../services/bigquery-front.ts'
 import type { Mosquitto } from '../services/mosquitto.ts'
-import { type FlowNode, startNodeRed } from '../services/node-red.ts'
+import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { until } from '../services/processes.ts'
 import { drainSession, publishNumbered } from '../services/publisher.ts'
 import { sized } from './sizes.ts'
@@ -61,14 +61,14 @@ for (const { delivery, writeMethod } of cases) {
       ratePerSecond,
       signal: stop.signal,
     })
-    const count = async () => Number((await bigquery.query(`SELECT COUNT(*) AS c FROM \`${dataset}.${table}\``))[0]!.c)
-    const rows = (least: number) =>
-      until(async () => (await count()) >= least, {
-        what: `${least} rows`,
+    const rows = (more: number) => {
+      const least = front.storedRows() + more
+      return until(() => front.storedRows() >= least, {
+        what: `${more} more rows`,
         timeoutMs: 60_000,
-        intervalMs: 200,
-        output: nodeRed.log,
+        output: () => `${JSON.stringify(nodeRed.status('sink'))}\n${nodeRed.log()}`,
       })
+    }
     try {
       await rows(2 * ratePerSecond)
       front.refuse()
@@ -77,15 +77,15 @@ for (const { delivery, writeMethod } of cases) {
       await nodeRed.restart()
       await wait(outageMs / 2)
       front.heal()
-      await rows((await count()) + ratePerSecond)
+      await rows(ratePerSecond)
       await nodeRed.kill9()
       await nodeRed.restart()
-      await rows((await count()) + ratePerSecond)
+      await rows(ratePerSecond)
     } finally {
       stop.abort()
     }
     const published = await publishing
-    await settled({ progress: count, queueIsEmpty: async () => (await count()) >= published.length })
+    await settled({ progress: front.storedRows, queueIsEmpty: () => isEmpty(nodeRed) })
     await nodeRed.stop()
     const result = balance({
       published,
@@ -98,6 +98,11 @@ for (const { delivery, writeMethod } of cases) {
     if (writeMethod === 'exactlyOnce') assert.equal(await copies(table), 0)
     else if (delivery === 'outbox') assert.ok(result.duplicated <= 2 * batchRecords, `${result.duplicated} duplicates`)
   })
+}
+
+const isEmpty = (nodeRed: NodeRed) => {
+  const { fill, text = '' } = nodeRed.status('sink') ?? {}
+  return fill === 'green' && !/outbox [1-9]|waiting/.test(text)
 }
 
 async function stored(table: string) {

@@ -109,12 +109,13 @@ const flow = (table: string, sink: { readonly [option: string]: unknown }): read
 
 const rowsOf = (table: string, columns = '*') => bigquery.query(`SELECT ${columns} FROM \`${dataset}.${table}\``)
 
-async function waitForRows(table: string, count: number) {
-  await until(async () => (await rowsOf(table)).length >= count, {
+/** Writes are over when so many rows more than `before` are stored. */
+async function rowsAfter(table: string, before: number, count: number) {
+  await until(() => front.storedRows() >= before + count, {
     what: `${count} rows`,
     timeoutMs: 60_000,
-    intervalMs: 200,
-    output: () => `${JSON.stringify(nodeRed.status('sink'))} ${nodeRed.log()}`,
+    output: () =>
+      `${front.storedRows() - before} are stored, ${JSON.stringify(nodeRed.status('sink'))} ${nodeRed.log()}`,
   })
   return rowsOf(table)
 }
@@ -128,11 +129,11 @@ for (const [delivery, writeMethod] of [
     const table = `f1_${writeMethod}`
     await bigquery.createTable(dataset, table, fields)
     await deploySubscribed(nodeRed, broker, flow(table, { delivery, writeMethod }))
-    const before = acknowledgementsIn(broker)
+    const [before, rowsBefore] = [acknowledgementsIn(broker), front.storedRows()]
     const now = Date.now()
     await publishAll(broker.port, [[`${table}/${topic}`, payload(412.75)]])
     await acknowledged(broker, before + 1)
-    const [row, ...more] = await waitForRows(table, 1)
+    const [row, ...more] = await rowsAfter(table, rowsBefore, 1)
     assert.equal(more.length, 0)
     const { ingested_at: ingestedAt, ...rest } = row!
     assert.deepEqual(rest, {
@@ -185,13 +186,14 @@ test('F7: a missing column is red at deploy, and its readings are written within
   await deploySubscribed(nodeRed, broker, flow(table, { delivery: 'outbox' }))
   const status = await nodeRed.statusIs('sink', ({ fill }) => fill === 'red')
   assert.match(status.text ?? '', /column pi_tag missing/)
+  const rowsBefore = front.storedRows()
   await publishAll(broker.port, [[`${table}/${topic}`, payload(1)]])
   await wait(3000)
   assert.equal(nodeRed.status('sink')?.fill, 'red')
   // bqemulator breaks a table to which a column is added.
   await bigquery.deleteTable(dataset, table)
   await bigquery.createTable(dataset, table, fields)
-  const [row] = await waitForRows(table, 1)
+  const [row] = await rowsAfter(table, rowsBefore, 1)
   assert.equal(row!.pi_tag, 'SX_PLS_FLOW.PV')
   await nodeRed.statusIs('sink', ({ fill }) => fill === 'green')
 })
@@ -200,7 +202,7 @@ test('F8: BigQuery refuses 1 of 500: 499 are stored, 1 is a dead letter with the
   const table = 'f8'
   await bigquery.createTable(dataset, table, fields)
   await deploySubscribed(nodeRed, broker, flow(table, { delivery: 'outbox' }))
-  const before = acknowledgementsIn(broker)
+  const [before, rowsBefore] = [acknowledgementsIn(broker), front.storedRows()]
   front.faults.append = ({ rows }) => {
     const index = rows.findIndex((row) => row.includes('POISON'))
     return index < 0 ? undefined : { answer: rowErrorsAnswer([{ index, message: 'Field value: too odd for us' }]) }
@@ -210,7 +212,7 @@ test('F8: BigQuery refuses 1 of 500: 499 are stored, 1 is a dead letter with the
     Array.from({ length: 500 }, (_, n) => [`${table}/${topic}`, payload(n, n === 123 ? 'POISON' : undefined)] as const),
   )
   await acknowledged(broker, before + 500)
-  const rows = await waitForRows(table, 499)
+  const rows = await rowsAfter(table, rowsBefore, 499)
   assert.deepEqual(
     rows.map(({ value }) => Number(value)).sort((a, b) => a - b),
     Array.from({ length: 500 }, (_, n) => n).filter((n) => n !== 123),

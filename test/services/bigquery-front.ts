@@ -51,6 +51,8 @@ export interface BigQueryFront extends AsyncDisposable {
   readonly storage: string
   readonly faults: Faults
   readonly appends: readonly AppendSeen[]
+  /** Rows that the emulator has stored. Asked with SQL while rows are written, it may not answer at all. */
+  storedRows(): number
   /** Cuts every connection, and new ones at once. */
   refuse(): void
   heal(): void
@@ -63,9 +65,13 @@ export async function startBigQueryFront(target: {
 }): Promise<BigQueryFront> {
   const faults: Faults = {}
   const appends: AppendSeen[] = []
+  let storedRows = 0
+  const stored = (rows: number) => {
+    storedRows += rows
+  }
   const sockets = new Set<Socket>()
   let isRefusing = false
-  const rest = createRestServer((request, response) => void passRest(request, response, target.url, faults))
+  const rest = createRestServer((request, response) => void passRest(request, response, target.url, { faults, stored }))
   const grpc = createGrpcServer()
   grpc.on('session', (session) => {
     const upstream = connect(`http://${target.storage}`)
@@ -75,7 +81,7 @@ export async function startBigQueryFront(target: {
     session.on('stream', (stream, headers) => {
       const path = String(headers[':path'])
       stream.on('error', () => {})
-      const call = new Call(stream, upstream, path, { faults, appends, cut: () => session.destroy() })
+      const call = new Call(stream, upstream, path, { faults, appends, stored, cut: () => session.destroy() })
       stream.on('data', (chunk: Buffer) => call.receive(chunk))
       stream.on('end', () => call.end())
     })
@@ -101,6 +107,7 @@ export async function startBigQueryFront(target: {
     storage: `127.0.0.1:${port(grpc)}`,
     faults,
     appends,
+    storedRows: () => storedRows,
     refuse: () => {
       isRefusing = true
       cut()
@@ -113,7 +120,9 @@ export async function startBigQueryFront(target: {
   }
 }
 
-async function passRest(request: IncomingMessage, response: ServerResponse, url: string, faults: Faults) {
+type Passing = Pick<Surroundings, 'faults' | 'stored'>
+
+async function passRest(request: IncomingMessage, response: ServerResponse, url: string, { faults, stored }: Passing) {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer)
   const text = Buffer.concat(chunks).toString()
@@ -121,11 +130,12 @@ async function passRest(request: IncomingMessage, response: ServerResponse, url:
   const fault = faults.rest?.(method, path, text === '' ? undefined : JSON.parse(text))
   if (fault === 'silent') return
   if (fault) return void answer(response, fault.status, JSON.stringify(fault.body))
-  const { body, insertErrors } = withoutBadRows(path, text, faults)
+  const { body, rows, insertErrors } = withoutBadRows(path, text, faults)
   try {
     const headers = { 'content-type': 'application/json' }
     const passed = await fetch(`${url}${path}`, { method, headers, ...(body === '' ? {} : { body }) })
     const passedText = await passed.text()
+    if (passed.ok) stored(rows)
     const isAmended = passed.ok && insertErrors.length > 0
     answer(response, passed.status, isAmended ? JSON.stringify({ insertErrors }) : passedText)
   } catch {
@@ -138,14 +148,15 @@ interface Inserting {
 }
 
 function withoutBadRows(path: string, text: string, { insertRow }: Faults) {
-  if (!insertRow || !path.endsWith('/insertAll')) return { body: text, insertErrors: [] }
+  if (!path.endsWith('/insertAll')) return { body: text, rows: 0, insertErrors: [] }
   const request = JSON.parse(text) as Inserting
   const insertErrors = request.rows.flatMap(({ json }, index) => {
-    const error = insertRow(json)
+    const error = insertRow?.(json)
     return error ? [{ index, errors: [error] }] : []
   })
   const bad = new Set(insertErrors.map(({ index }) => index))
-  return { body: JSON.stringify({ ...request, rows: request.rows.filter((_, i) => !bad.has(i)) }), insertErrors }
+  const rows = request.rows.filter((_, i) => !bad.has(i))
+  return { body: JSON.stringify({ ...request, rows }), rows: rows.length, insertErrors }
 }
 
 function answer(response: ServerResponse, status: number, body: string): void {
@@ -156,6 +167,7 @@ function answer(response: ServerResponse, status: number, body: string): void {
 interface Surroundings {
   readonly faults: Faults
   readonly appends: AppendSeen[]
+  stored(rows: number): void
   cut(): void
 }
 
@@ -168,7 +180,7 @@ class Call {
   readonly #method: string
   readonly #surroundings: Surroundings
   /** What becomes of the answers that are due, in their order. */
-  readonly #due: ('pass' | 'loseReply' | 'updatedSchema')[] = []
+  readonly #due: { readonly how: 'pass' | 'loseReply' | 'updatedSchema'; readonly rows: number }[] = []
   #received: Buffer = Buffer.alloc(0)
   #answers: Buffer = Buffer.alloc(0)
   #isOver = false
@@ -208,7 +220,7 @@ class Call {
     const fault = this.#surroundings.faults.unary?.(this.#method)
     if (fault) this.#end(fault.code, fault.message)
     else {
-      this.#due.push('pass')
+      this.#due.push({ how: 'pass', rows: 0 })
       this.#upstream.end(frame)
     }
   }
@@ -225,7 +237,7 @@ class Call {
       else this.#end(fault.code, fault.message, fault.storageCode)
       return
     }
-    this.#due.push(fault ?? 'pass')
+    this.#due.push({ how: fault ?? 'pass', rows: seen.rows.length })
     this.#upstream.write(schema === undefined && this.#schema ? withSchema(frame, this.#schema) : frame)
     this.#schema = undefined
   }
@@ -234,13 +246,14 @@ class Call {
     this.#answers = Buffer.concat([this.#answers, chunk])
     for (let frame = whole(this.#answers); frame; frame = whole(this.#answers)) {
       this.#answers = this.#answers.subarray(frame.length)
-      const due = this.#due.shift()
-      if (due === 'loseReply') {
+      const { how, rows } = this.#due.shift()!
+      const message = frame.subarray(frameHead)
+      if (bytesOf(readFields(message), 2) === undefined) this.#surroundings.stored(rows)
+      if (how === 'loseReply') {
         this.#surroundings.cut()
         return
       }
-      const message = frame.subarray(frameHead)
-      this.#send(due === 'updatedSchema' ? Buffer.concat([message, updatedSchema()]) : message)
+      this.#send(how === 'updatedSchema' ? Buffer.concat([message, updatedSchema()]) : message)
     }
   }
 
