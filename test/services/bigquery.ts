@@ -10,6 +10,9 @@ const environment = join(cache, 'bqemulator-1.4.0')
 const isReady = join(environment, 'ready')
 const launcher = join(import.meta.dirname, 'bigquery/launcher.py')
 
+/** For ever, sometimes, where it is asked while rows are written. */
+const askMs = 60_000
+
 export const project = 'rowline-test'
 
 /** bqemulator: BigQuery's REST interface and its Storage Write API before a DuckDB in memory. */
@@ -21,7 +24,7 @@ export interface BigQuery extends AsyncDisposable {
   createDataset(dataset: string): Promise<void>
   createTable(dataset: string, table: string, fields: readonly TableField[]): Promise<void>
   deleteTable(dataset: string, table: string): Promise<void>
-  /** Runs SQL and gives its rows, each cell as the text of the REST interface. */
+  /** Runs SQL and gives its rows, each cell as the text of the REST interface. Not while rows are written. */
   query(sql: string): Promise<readonly { readonly [column: string]: unknown }[]>
   stop(): Promise<void>
 }
@@ -49,6 +52,7 @@ export async function startBigQuery(): Promise<BigQuery> {
       method,
       headers: { 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(askMs),
     })
     const text = await answer.text()
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
