@@ -16,14 +16,18 @@ export interface Measured {
   readonly cpuSeconds: number
 }
 
+/** Most messages under way: what one batch holds while the next is collected. */
+export const windowOf = ({ batchRecords }: Pick<Load, 'batchRecords'>): number => Math.max(10_000, 2 * batchRecords)
+
 /** Confirmed one by one through the sink's runner, as a node does it; most of the window is always under way. */
-export async function publishOwn({ address, topic, messages, bytes, keys, batchRecords }: Load): Promise<Measured> {
+export async function publishOwn(load: Load): Promise<Measured> {
+  const { address, topic, messages, bytes, keys, batchRecords } = load
   const sink = createPubsubSink(address, { topic, includeMetadata: false, ...(keys > 0 && { orderingKey: '{topic}' }) })
   const options = { batchRecords, batchBytes: 64 << 20, lingerMs: 10, maxRetries: 0, onError: 'retry' } as const
   const runner = new SinkRunner(sink, { ...options, retryBackoffMs: 100, maxRetryBackoffMs: 1000 })
   runner.start()
   const payload = Buffer.alloc(bytes, 'a')
-  const window = Math.max(10_000, 2 * batchRecords)
+  const window = windowOf(load)
   const start = performance.now()
   const cpu = process.cpuUsage()
   await new Promise<void>((resolve) => {

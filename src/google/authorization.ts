@@ -105,7 +105,7 @@ function classifyToken(error: unknown): PipelineError {
   if (error instanceof PipelineError) return error
   const { status, code } = error as { readonly status?: unknown; readonly code?: unknown }
   const number = Number(status ?? code)
-  const isAway = (number >= 500 && number < 600) || number === 429 || /^E[A-Z_]+$/.test(String(code))
+  const isAway = (number >= 500 && number < 600) || number === 429 || /^E(?!RR_)[A-Z_]+$/.test(String(code))
   const problem = messageOf(error)
   return isAway
     ? new PipelineError('TARGET_UNREACHABLE', { target: "Google's sign-in service", problem }, error)
