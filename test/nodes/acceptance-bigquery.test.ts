@@ -53,6 +53,7 @@ after(async () => {
 
 afterEach(() => {
   front.faults.append = undefined
+  front.faults.rest = undefined
 })
 
 const flow = (table: string, sink: { readonly [option: string]: unknown }): readonly FlowNode[] => [
@@ -147,6 +148,22 @@ for (const [delivery, writeMethod] of [
     assert.ok(Math.abs(Number(ingestedAt) / 1000 - now) < 30_000, 'ingested_at is the time of receipt')
   })
 }
+
+test('F4: in LOCAL a reading is logged and acknowledged, and BigQuery is not even asked', async () => {
+  const table = 'f4'
+  await deploySubscribed(nodeRed, broker, flow(table, { environment: 'LOCAL' }))
+  await nodeRed.statusIs('sink', ({ text }) => /^dry-run \(LOCAL\)/.test(text ?? ''))
+  let asked = 0
+  front.faults.rest = () => {
+    asked++
+    return undefined
+  }
+  const [before, rowsBefore] = [acknowledgementsIn(broker), front.storedRows()]
+  await publishAll(broker.port, [[`${table}/${topic}`, payload(1)]])
+  await acknowledged(broker, before + 1)
+  await nodeRed.statusIs('sink', ({ text }) => /1 logged/.test(text ?? ''))
+  assert.deepEqual([asked, front.storedRows()], [0, rowsBefore])
+})
 
 const outageMs = sized(10_000, 60_000)
 

@@ -16,6 +16,29 @@ const tls = (title: string): Proof => ['sinks/kafka-tls.test.ts', title]
 const registry = (title: string): Proof => ['sinks/kafka-schema-registry.test.ts', title]
 const outbox = (title: string): Proof => ['nodes/outbox.test.ts', title]
 
+const gate = (title: string): Proof => ['config/environment-gate.test.ts', title]
+const bigquery = (title: string): Proof => ['sinks/bigquery-sink.test.ts', title]
+const bigqueryConfig = (title: string): Proof => ['sinks/bigquery-config.test.ts', title]
+
+/** What the runners do is the same for every sink. */
+const runner: { readonly [option: string]: Proof } = {
+  environment: gate('F4: LOCAL only logs, DEV, PPRD and PRD write'),
+  enabledIn: gate('the names of a plant may be others'),
+  dryRunIn: gate('the names of a plant may be others'),
+  outboxMaxBytes: outbox('a full outbox blocks'),
+  outboxMaxAgeMs: ['outbox/limits.test.ts', 'an outbox whose oldest entry is over its age blocks', 'maxAgeMs'],
+  outboxWhenFull: outbox('a full outbox blocks'),
+  outboxPath: outbox('a node that becomes {"outboxPath":"elsewhere"}'),
+  forwardPerSecond: outbox('forwardPerSecond slows the forwarding'),
+  batchRecords: ['core/batcher.test.ts', 'a batch is ready when it has its number of records'],
+  batchBytes: ['core/batcher.test.ts', 'a batch is ready when it has its bytes'],
+  lingerMs: ['core/batcher.test.ts', 'a batch that is not full is ready when its first record has waited'],
+  maxRetries: outbox('${JSON.stringify(values)}: what a dead target does not take'),
+  onError: outbox('${JSON.stringify(values)}: what a dead target does not take'),
+  retryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
+  maxRetryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
+}
+
 /** Tests that fail when the option does nothing. */
 const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } = {
   'kafka-cluster': {
@@ -75,18 +98,23 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     requestTimeoutMs: errors('broker that does not answer'),
     deliveryTimeoutMs: errors('broker that does not answer'),
     delivery: outbox('a node that becomes {"delivery":"confirm"}'),
-    outboxMaxBytes: outbox('a full outbox blocks'),
-    outboxMaxAgeMs: ['outbox/limits.test.ts', 'an outbox whose oldest entry is over its age blocks', 'maxAgeMs'],
-    outboxWhenFull: outbox('a full outbox blocks'),
-    outboxPath: outbox('a node that becomes {"outboxPath":"elsewhere"}'),
-    forwardPerSecond: outbox('forwardPerSecond slows the forwarding'),
-    batchRecords: ['core/batcher.test.ts', 'a batch is ready when it has its number of records'],
-    batchBytes: ['core/batcher.test.ts', 'a batch is ready when it has its bytes'],
-    lingerMs: ['core/batcher.test.ts', 'a batch that is not full is ready when its first record has waited'],
-    maxRetries: outbox('${JSON.stringify(values)}: what a dead target does not take'),
-    onError: outbox('${JSON.stringify(values)}: what a dead target does not take'),
-    retryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
-    maxRetryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
+    ...runner,
+  },
+  'bigquery-sink': {
+    cloud: bigqueryConfig('one emulator alone is refused'),
+    dataset: bigquery('an unknown dataset or project is named'),
+    table: bigquery('${writeMethod} stores a value of every type'),
+    schema: bigquery('${writeMethod} stores a value of every type'),
+    columns: bigquery('${writeMethod} stores a value of every type'),
+    writeMethod: bigquery('storageWrite stores rows again when an answer is lost, exactlyOnce does not'),
+    createTable: bigquery('${writeMethod} holds everything while the table or the right to write is missing'),
+    partitioning: bigquery('a table is created with the partitions and clusters'),
+    partitionColumn: bigquery('a table is created with the partitions and clusters'),
+    clustering: bigquery('a table is created with the partitions and clusters'),
+    addColumns: bigquery('missing columns are added where the form says so'),
+    requestTimeoutMs: bigquery('${writeMethod} takes a 503, an error in the stream, silence'),
+    delivery: ['nodes/acceptance-bigquery.test.ts', 'F1: with ${delivery} and ${writeMethod}'],
+    ...runner,
   },
 }
 
