@@ -1,6 +1,7 @@
 import { messageOf, PipelineError } from '../../core/errors.ts'
-import { compileTemplate, templateProblem } from '../../core/metadata.ts'
+import { compileTemplate } from '../../core/metadata.ts'
 import { isTime, type Payload, type Record, toJson, type Value } from '../../core/record.ts'
+import { isTypedHole, levelOf, partsOf, type TypedHole } from './cell-template.ts'
 import { type Codec, metadataCodecs } from './codecs.ts'
 
 /** A column that is filled from what a record says about itself. */
@@ -10,7 +11,7 @@ export interface Cell {
 }
 
 /** Placeholders whose column has their own type; with other text around them, all are text. */
-const typed: { readonly [placeholder: string]: Cell } = {
+const typed: { readonly [placeholder in TypedHole]: Cell } = {
   '{qos}': { codec: metadataCodecs.integer, read: ({ qos }) => qos },
   '{retain}': { codec: metadataCodecs.flag, read: ({ retain }) => retain },
   '{dup}': { codec: metadataCodecs.flag, read: ({ dup }) => dup },
@@ -41,24 +42,9 @@ function checkedJson(payload: Uint8Array): string {
   }
 }
 
-const words = ['{topic}', '{filter}', '{route}', '{to}', '{node}', '{tag}'] as const
-const level = /^\{topic\.([1-9]\d?)\}$/
-const hole = /(\{[^{}]*\})/
-
-/** Why a text does not say what is in a column, without its subject. */
-export function cellProblem(template: string): string | undefined {
-  if (typed[template]) return undefined
-  const holes = template.split(hole).filter((part) => hole.test(part))
-  const lonely = holes.find((part) => typed[part])
-  if (lonely) return `must be ${lonely} alone, as its column has a type of its own`
-  const rest = holes.filter((part) => part !== '{id}' && !level.test(part))
-  return templateProblem(rest.join(''), [...words, '{topic.1}', '{id}', ...Object.keys(typed)])
-}
-
 export function compileCell(template: string): Cell {
-  const alone = typed[template]
-  if (alone) return alone
-  const parts = template.split(hole).map(readerOf)
+  if (isTypedHole(template)) return typed[template]
+  const parts = partsOf(template).map(readerOf)
   return {
     codec: metadataCodecs.text,
     read: (record) => {
@@ -74,7 +60,7 @@ export function compileCell(template: string): Cell {
 }
 
 function readerOf(part: string): (record: Record) => string | undefined {
-  const place = level.exec(part)?.[1]
-  if (place !== undefined) return ({ topic }) => topic.split('/')[Number(place) - 1]
+  const place = levelOf(part)
+  if (place !== undefined) return ({ topic }) => topic.split('/')[place - 1]
   return part === '{id}' ? ({ id }) => id : compileTemplate(part)
 }

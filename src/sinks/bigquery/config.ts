@@ -1,6 +1,6 @@
 import { type ConfigOf, choice, duration, type FieldProblem, flag, node, table, text } from '../../config/fields.ts'
 import { runnerFields } from '../../config/sink-fields.ts'
-import { cellProblem } from './cells.ts'
+import { cellProblem } from './cell-template.ts'
 
 const created = { field: 'createTable', values: [true] } as const
 
