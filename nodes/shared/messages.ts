@@ -1,17 +1,18 @@
 import { PipelineError } from '../../src/core/errors.ts'
 import { originalBytes } from '../../src/core/original-bytes.ts'
-import { isPartitionCount, isTime, type Payload, type Qos, type Record } from '../../src/core/record.ts'
+import { isCaptures, isPartitionCount, isTime, type Payload, type Qos, type Record } from '../../src/core/record.ts'
 import { type FlowMessage, HANDLE, ORIGIN, Origin, SHARED } from './handle.ts'
 
 /** One message per reading: the record's properties on the message itself. The flow may write to its bytes. */
 export function readingMessage(record: Record): FlowMessage {
-  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag } = record
+  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag, captures } = record
   const own = payload instanceof Uint8Array ? Buffer.from(payload) : payload
   const message: FlowMessage = { topic, payload: own, qos, retain, dup, receivedAt }
   if (route !== undefined) message.route = route
   if (to !== undefined) message.to = to
   if (partitions !== undefined) message.partitions = partitions
   if (tag !== undefined) message.tag = tag
+  if (captures !== undefined) message.captures = { ...captures }
   return message
 }
 
@@ -57,7 +58,7 @@ export function unreadable({ [SHARED]: _, ...message }: FlowMessage): Record {
 type Draft = { -readonly [name in keyof Record]: Record[name] }
 
 function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
-  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag } = message
+  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag, captures } = message
   const record: Draft = {
     topic: typeof topic === 'string' ? topic : topic === undefined ? '' : String(topic),
     payload: (payload === undefined ? null : payload) as Payload,
@@ -72,13 +73,16 @@ function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
   if (typeof to === 'string') record.to = to
   if (isPartitionCount(partitions)) record.partitions = partitions
   if (typeof tag === 'string') record.tag = tag
+  if (isCaptures(captures)) record.captures = captures
   if (origin) record.original = origin.bytes
   return record
 }
 
 /** The decoded record in the place of the one it was made of; what else the flow put on it stays. */
 export function withPayload(item: FlowMessage, decoded: Record): FlowMessage {
-  return { ...item, payload: decoded.payload, [ORIGIN]: item[ORIGIN] ?? originOf(decoded) }
+  const message: FlowMessage = { ...item, payload: decoded.payload, [ORIGIN]: item[ORIGIN] ?? originOf(decoded) }
+  if (decoded.captures !== undefined) message.captures = { ...decoded.captures }
+  return message
 }
 
 /** What leaves output 2: the reading as it arrived, and why it was refused. */

@@ -39,6 +39,8 @@ export interface Column extends Item {
    * 1970. In the outermost row only.
    */
   readonly fromMillis?: string
+  /** It may be missing where missing fields are rejected: somebody else fills it. */
+  readonly mayMiss?: boolean
 }
 
 /**
@@ -48,6 +50,8 @@ export interface Column extends Item {
 export interface RowSchema {
   readonly columns: readonly Column[]
 }
+
+export const isTimestamp = ({ kind }: ColumnType): boolean => kind === 'TIMESTAMP' || kind === 'TIMESTAMP_LTZ'
 
 /** The type itself and all types in it. */
 export function typesIn(type: ColumnType): readonly ColumnType[] {

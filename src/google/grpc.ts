@@ -30,7 +30,7 @@ interface Session {
 
 /**
  * Connections to a gRPC service, made when they are needed and made again when they are lost. Why not @grpc/grpc-js:
- * docs/decisions/006.
+ * docs/decisions/011.
  */
 export class GrpcChannel {
   readonly #options: ChannelOptions

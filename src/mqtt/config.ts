@@ -14,7 +14,7 @@ import {
 import { tlsFields } from '../config/tls-fields.ts'
 import { templateProblem } from '../core/metadata.ts'
 import { mostPartitions } from '../core/record.ts'
-import { filterProblem } from './topic-filter.ts'
+import { filterProblem } from '../core/topic-filter.ts'
 
 /** `mqtt-v3-source`: one broker and one session. */
 export const sourceFields = {

@@ -2,12 +2,12 @@ import { Batcher, type BatchLimits } from '../core/batcher.ts'
 import { accepted, createDelivery, type Delivery, released } from '../core/delivery.ts'
 import type { Record } from '../core/record.ts'
 import type { Batch, Source } from '../core/source.ts'
+import { createTopicMatcher } from '../core/topic-filter.ts'
 import type { InConfig } from './config.ts'
 import type { ConnectionStatus, Subscriber } from './connection.ts'
 import type { Lease } from './connection-pool.ts'
 import type { InboundPublish } from './publish-decoder.ts'
 import { createRouter, type Routing } from './router.ts'
-import { createTopicMatcher } from './topic-filter.ts'
 
 export interface SourceReceiver {
   /** A batch in arrival order. Its delivery must be settled. */

@@ -1,6 +1,6 @@
 import { deserialize, serialize } from 'node:v8'
 import { NumberText } from '../core/number-text.ts'
-import type { Payload, Qos, Record } from '../core/record.ts'
+import type { Captures, Payload, Qos, Record } from '../core/record.ts'
 
 /**
  * A stored record: length of the header 4, header (JSON), payload, original payload. The header says what the payload
@@ -25,6 +25,7 @@ type Header = readonly [
     readonly partitions?: number
     readonly node?: string
     readonly tag?: string
+    readonly captures?: Captures
   } | null,
 ]
 
@@ -142,7 +143,7 @@ function keepsJson(value: unknown): boolean {
 }
 
 /** JSON leaves out what is undefined. */
-function restOf({ filter, route, to, partitions, node, tag }: Record): Header[9] {
-  if ((filter ?? route ?? to ?? partitions ?? node ?? tag) === undefined) return null
-  return { filter, route, to, partitions, node, tag } as NonNullable<Header[9]>
+function restOf({ filter, route, to, partitions, node, tag, captures }: Record): Header[9] {
+  if ((filter ?? route ?? to ?? partitions ?? node ?? tag ?? captures) === undefined) return null
+  return { filter, route, to, partitions, node, tag, captures } as NonNullable<Header[9]>
 }

@@ -63,7 +63,7 @@ const flow = (table: string, sink: { readonly [option: string]: unknown }): read
     id: 'schema',
     type: 'row-schema',
     schema:
-      'site_code STRING NOT NULL, sensor_id STRING NOT NULL, `timestamp` TIMESTAMP_LTZ(3) NOT NULL, `value` DOUBLE NOT NULL',
+      'site_code STRING NOT NULL, sensor_id STRING NOT NULL, pi_tag STRING NOT NULL, `timestamp` TIMESTAMP_LTZ(3) NOT NULL, `value` DOUBLE NOT NULL',
   },
   {
     id: 'cloud',
@@ -85,8 +85,8 @@ const flow = (table: string, sink: { readonly [option: string]: unknown }): read
     type: 'row-decoder',
     z: 'tab',
     schema: 'schema',
-    timestampFormat: 'ISO-8601',
-    failOnMissingField: true,
+    topicPattern: `${table}/FCTS/FAE/{site_code}/SolvExtract/{pi_tag}`,
+    timestampFormat: 'RFC-3339',
     wires: [['sink'], []],
   },
   {
@@ -98,7 +98,6 @@ const flow = (table: string, sink: { readonly [option: string]: unknown }): read
     table,
     schema: 'schema',
     columns: [
-      { name: 'pi_tag', value: '{topic.6}' },
       { name: 'mqtt_topic', value: '{topic}' },
       { name: 'ingested_at', value: '{receivedAt}' },
     ],

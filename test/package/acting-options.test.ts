@@ -16,15 +16,15 @@ const tls = (title: string): Proof => ['sinks/kafka-tls.test.ts', title]
 const registry = (title: string): Proof => ['sinks/kafka-schema-registry.test.ts', title]
 const outbox = (title: string): Proof => ['nodes/outbox.test.ts', title]
 
-const gate = (title: string): Proof => ['config/environment-gate.test.ts', title]
 const bigquery = (title: string): Proof => ['sinks/bigquery-sink.test.ts', title]
 const bigqueryConfig = (title: string): Proof => ['sinks/bigquery-config.test.ts', title]
+const pubsub = (title: string): Proof => ['sinks/pubsub-request.test.ts', title]
+const published = (title: string): Proof => ['sinks/pubsub-sink.test.ts', title]
+const gate = (title: string): Proof => ['config/environment-gate.test.ts', title]
 
-/** What the runners do is the same for every sink. */
+/** What every sink has, and the runners act on. */
 const runner: { readonly [option: string]: Proof } = {
-  environment: gate('F4: LOCAL only logs, DEV, PPRD and PRD write'),
-  enabledIn: gate('the names of a plant may be others'),
-  dryRunIn: gate('the names of a plant may be others'),
+  delivery: outbox('a node that becomes {"delivery":"confirm"}'),
   outboxMaxBytes: outbox('a full outbox blocks'),
   outboxMaxAgeMs: ['outbox/limits.test.ts', 'an outbox whose oldest entry is over its age blocks', 'maxAgeMs'],
   outboxWhenFull: outbox('a full outbox blocks'),
@@ -37,6 +37,9 @@ const runner: { readonly [option: string]: Proof } = {
   onError: outbox('${JSON.stringify(values)}: what a dead target does not take'),
   retryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
   maxRetryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
+  environment: gate('F4: LOCAL only logs'),
+  enabledIn: gate('the names of a plant may be others'),
+  dryRunIn: gate('the names of a plant may be others'),
 }
 
 /** Tests that fail when the option does nothing. */
@@ -97,7 +100,6 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     schemaVersion: registry('takes the latest version, a certain one'),
     requestTimeoutMs: errors('broker that does not answer'),
     deliveryTimeoutMs: errors('broker that does not answer'),
-    delivery: outbox('a node that becomes {"delivery":"confirm"}'),
     ...runner,
   },
   'bigquery-sink': {
@@ -113,7 +115,18 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     clustering: bigquery('a table is created with the partitions and clusters'),
     addColumns: bigquery('missing columns are added where the form says so'),
     requestTimeoutMs: bigquery('${writeMethod} takes a 503, an error in the stream, silence'),
-    delivery: ['nodes/acceptance-bigquery.test.ts', 'F1: with ${delivery} and ${writeMethod}'],
+    ...runner,
+  },
+  'pubsub-sink': {
+    cloud: ['google/authorization.test.ts', 'publishes over TLS to the endpoint of the form'],
+    topic: pubsub('is a short name in our project, or a whole name in another'),
+    data: pubsub('has the bytes as they are, rows as JSON with every digit'),
+    mapping: pubsub('is an object of columns, which keep their types'),
+    orderingKey: published('F5: a subscriber sees the publish order per key'),
+    includeMetadata: pubsub('D4: has five attributes'),
+    attributes: pubsub('has more attributes, and leaves out those that are not known'),
+    endpoint: ['google/authorization.test.ts', 'publishes over TLS to the endpoint of the form'],
+    requestTimeoutMs: published('that nobody answers end in time'),
     ...runner,
   },
 }

@@ -35,7 +35,7 @@ test('what cannot work is said at deploy, at its field', () => {
     [{ columns: [{ name: 'a', value: '{nothing}' }] }, ['columns']],
     [{ columns: [{ name: 'a', value: 'at {receivedAt}' }] }, ['columns']],
     [{ columns: [{ name: 'a', value: '{topic.0}' }] }, ['columns']],
-    [{ columns: [{ name: 'a', value: '{topic.12}-{id}' }] }, []],
+    [{ columns: [{ name: 'a', value: '{topic.site}-{id}' }] }, []],
     [{ writeMethod: 'exactlyOnce', delivery: 'confirm' }, ['writeMethod']],
     [{ createTable: true, partitioning: 'column-day' }, ['partitionColumn']],
     [{ createTable: true, partitioning: 'column-day', partitionColumn: 'at' }, []],
@@ -56,11 +56,19 @@ test('one emulator alone is refused: the other half of the traffic would go to G
 })
 
 test('a column from what is known about a reading has its text or its own type, or is not known', () => {
-  const record = reading(1, { topic: 'a/b/c', route: 'r', node: 'Press 4', tag: 't', id: 'o-1', retain: true })
+  const record = reading(1, {
+    topic: 'a/b/c',
+    route: 'r',
+    node: 'Press 4',
+    tag: 't',
+    id: 'o-1',
+    retain: true,
+    captures: { site: 'a' },
+  })
   const cases = [
     ['{topic}', 'a/b/c'],
-    ['{topic.1}|{topic.3}', 'a|c'],
-    ['{topic.4}', undefined],
+    ['{topic.site}|{topic}', 'a|a/b/c'],
+    ['{topic.line}', undefined],
     ['{route} {node} {tag} {id}', 'r Press 4 t o-1'],
     ['{filter}', undefined],
     ['fixed', 'fixed'],

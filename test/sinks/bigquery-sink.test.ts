@@ -111,9 +111,9 @@ for (const writeMethod of methods) {
       columns: [
         { name: 'mqtt_topic', value: '{topic}' },
         { name: 'ingested_at', value: '{receivedAt}' },
-        { name: 'part', value: '{topic.2}' },
-        { name: 'absent', value: '{topic.9}' },
-        { name: 'text', value: '{topic.1} of {topic}' },
+        { name: 'part', value: '{topic.line}' },
+        { name: 'absent', value: '{topic.absent}' },
+        { name: 'text', value: '{topic.line} of {topic}' },
         { name: 'qos', value: '{qos}' },
         { name: 'retained', value: '{retain}' },
         { name: 'raw', value: '{payload}' },
@@ -121,8 +121,9 @@ for (const writeMethod of methods) {
     })
     await made.sink.open(forever)
     const receivedAt = 1_751_371_200_123
+    const captures = { line: 'line1' }
     const requests = [fullRow, {}].map(
-      (payload) => made.sink.prepare(reading(0, { payload, receivedAt, id: `outbox-${++position}` })).request,
+      (payload) => made.sink.prepare(reading(0, { payload, receivedAt, captures, id: `outbox-${++position}` })).request,
     )
     assert.deepEqual(await made.sink.write(requests, forever), { rejected: [] })
     const [full, empty] = [...(await made.rows())].sort((one) => (one.a === null ? 1 : -1))
@@ -134,7 +135,7 @@ for (const writeMethod of methods) {
       ingested_at: String(receivedAt * 1000),
       part: 'line1',
       absent: null,
-      text: 'plant of plant/line1',
+      text: 'line1 of plant/line1',
       qos: '1',
       retained: 'false',
     })

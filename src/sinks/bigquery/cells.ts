@@ -1,7 +1,7 @@
 import { messageOf, PipelineError } from '../../core/errors.ts'
 import { compileTemplate } from '../../core/metadata.ts'
 import { isTime, type Payload, type Record, toJson, type Value } from '../../core/record.ts'
-import { isTypedHole, levelOf, partsOf, type TypedHole } from './cell-template.ts'
+import { isTypedHole, partsOf, type TypedHole } from './cell-template.ts'
 import { type Codec, metadataCodecs } from './codecs.ts'
 
 /** A column that is filled from what a record says about itself. */
@@ -60,7 +60,5 @@ export function compileCell(template: string): Cell {
 }
 
 function readerOf(part: string): (record: Record) => string | undefined {
-  const place = levelOf(part)
-  if (place !== undefined) return ({ topic }) => topic.split('/')[place - 1]
   return part === '{id}' ? ({ id }) => id : compileTemplate(part)
 }

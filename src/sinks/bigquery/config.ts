@@ -30,7 +30,7 @@ export const sinkFields = {
   }),
   columns: table({
     label: 'More columns',
-    note: 'What is known about a reading, for example mqtt_topic = {topic} and ingested_at = {receivedAt}. Takes {topic}, {topic.1} (a part of the topic, from 1), {filter}, {route}, {to}, {node}, {tag}, {id}, {qos}, {retain}, {dup}, {receivedAt} and {payload}, which is all of it as JSON. Where a value is not known the column is null.',
+    note: 'What is known about a reading, for example mqtt_topic = {topic} and ingested_at = {receivedAt}. Takes {topic}, {topic.name} (what the pattern of the row decoder calls {name}), {filter}, {route}, {to}, {node}, {tag}, {id}, {qos}, {retain}, {dup}, {receivedAt} and {payload}, which is all of it as JSON. Where a value is not known the column is null.',
     columns: {
       name: text({ label: 'Column', note: 'Its name in the table.', placeholder: 'mqtt_topic' }),
       value: text({ label: 'Value', note: 'Text and placeholders.', placeholder: '{topic}', check: cellProblem }),
