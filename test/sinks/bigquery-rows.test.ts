@@ -167,9 +167,10 @@ for (const [type, taken, refused] of cases) {
 }
 
 test('a missing value of a NOT NULL column refuses the row', () => {
-  for (const encode of encoders('INT NOT NULL'))
-    for (const row of [{}, { c: null }])
-      assert.throws(() => encode(row), { code: 'ROW_MISSING', message: 'At /c: the field is missing' })
+  for (const encode of encoders('INT NOT NULL')) {
+    assert.throws(() => encode({}), { code: 'ROW_MISSING', message: 'At /c: the field is missing' })
+    assert.throws(() => encode({ c: null }), { code: 'ROW_MISSING', message: 'At /c: the field is null' })
+  }
 })
 
 test('a wrong value deep inside is named by its path', () => {

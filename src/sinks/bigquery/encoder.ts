@@ -39,7 +39,7 @@ function putAll<T>(members: readonly Member<T>[], values: Row, to: T): void {
   for (const { name, isRequired, pointer, put } of members) {
     const value = values[name]
     if (value !== undefined && value !== null) put(value, to)
-    else if (isRequired) throw new PipelineError('ROW_MISSING', { pointer })
+    else if (isRequired) throw new PipelineError('ROW_MISSING', { pointer, state: value === null ? 'null' : 'missing' })
   }
 }
 
