@@ -56,7 +56,7 @@ function readConfig<F extends Fields>(
   const raw = { ...definition, ...(node.credentials as Raw | undefined) }
   const declared = Object.fromEntries(Object.keys(fields).map((name) => [name, raw[name]]))
   const { values, problems } = expandEnvironment(declared, (name) => environment(RED, node, name))
-  const unset = [...problems, ...emptied(fields, declared, values)]
+  const unset = [...problems, ...emptied(RED, node, fields, values)]
   const parsed = parseFields(fields, values)
   const all = [...unset, ...parsed.problems.filter(({ field }) => unset.every((known) => known.field !== field))]
   if (parsed.config && all.length === 0) all.push(...(check?.(parsed.config) ?? []))
@@ -66,13 +66,23 @@ function readConfig<F extends Fields>(
 }
 
 /** What was to come from a variable that is set to nothing. */
-function emptied(fields: Fields, declared: Raw, values: Raw): FieldProblem[] {
-  const isEmptied = ([name, { filled }]: [string, Fields[string]]) =>
-    filled && values[name] === '' && declared[name] !== ''
+function emptied(RED: NodeAPI, node: Node, fields: Fields, values: Raw): FieldProblem[] {
+  const suspects = Object.keys(fields).filter((name) => fields[name]!.filled && (values[name] ?? '') === '')
+  if (suspects.length === 0) return []
+  const stored = storedDefinition(RED, node)
   const text = 'comes from a variable that is set to nothing'
-  return Object.entries(fields)
-    .filter(isEmptied)
-    .map(([field]) => ({ field, text }))
+  return suspects.filter((name) => (stored[name] ?? '') !== '').map((field) => ({ field, text }))
+}
+
+/** As the editor has it: Node-RED gives a node the values of variables only. */
+function storedDefinition(RED: NodeAPI, node: Node): Raw {
+  // The node of the subflow that this one is an instance of.
+  const { _alias = node.id } = node as { readonly _alias?: string }
+  let stored: Raw = {}
+  RED.nodes.eachNode((definition) => {
+    if (definition.id === _alias) stored = definition as unknown as Raw
+  })
+  return stored
 }
 
 /** Flow, group and subflow variables, then those of the process, as Node-RED itself looks them up. */
