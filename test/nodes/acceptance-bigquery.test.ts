@@ -12,7 +12,9 @@ import { until } from '../services/processes.ts'
 import {
   acknowledged,
   acknowledgementsIn,
+  adjust,
   deploySubscribed,
+  importExample,
   publishAll,
   startLoggingMosquitto,
   waitForDeadLetters,
@@ -237,3 +239,45 @@ test('F8: BigQuery refuses 1 of 500: 499 are stored, 1 is a dead letter with the
   assert.match(letter!.error.message, /Field value: too odd for us/)
   assert.deepEqual([letter!.reason, letter!.payload], ['invalid', payload(123, 'POISON')])
 })
+
+for (const [name, env] of [
+  [
+    '07 Plant KPIs to PubSub and BigQuery',
+    {
+      MQTT_TOPIC: 'FCTS/FAE/+/SolvExtract/+',
+      GCP_PROJECT_ID: project,
+      PUBSUB_TOPIC: 'kpis',
+      BIGQUERY_DATASET: dataset,
+      BIGQUERY_TABLE: 'example_07',
+      APP_ENV: 'PRD',
+    },
+  ],
+  ['08 Local development', {}],
+] as const)
+  test(`example ${name}: with broker and emulators, a reading becomes a row of the table it creates`, async () => {
+    const address = { MQTT_BROKER: '127.0.0.1', MQTT_PORT: String(broker.port) }
+    await using plant = await startNodeRed({ env: { ...address, ...env } })
+    const emulators = {
+      bigqueryEmulator: front.url,
+      bigqueryStorageEmulator: front.storage,
+      pubsubEmulator: '127.0.0.1:1',
+    }
+    const isSet = 'MQTT_TOPIC' in env
+    const flow = adjust(await importExample(plant, name), {
+      'google-cloud': { ...emulators, ...(!isSet && { projectId: project }) },
+      ...(!isSet && { 'mqtt-v3-source': { host: '127.0.0.1', port: String(broker.port) } }),
+    })
+    const rowsBefore = front.storedRows()
+    await deploySubscribed(plant, broker, flow)
+    await publishAll(broker.port, [[topic, payload(412.75)]])
+    const [row] = await rowsAfter(isSet ? 'example_07' : 'kpis', rowsBefore, 1)
+    const { ingested_at: ingestedAt, timestamp, ...rest } = row!
+    assert.deepEqual(rest, {
+      site_code: 'SAF',
+      sensor_id: 'SX-FIT-101',
+      pi_tag: 'SX_PLS_FLOW.PV',
+      value: '412.75',
+      mqtt_topic: topic,
+    })
+    assert.deepEqual([Number(timestamp) > 0, Number(ingestedAt) > 0], [true, true])
+  })
