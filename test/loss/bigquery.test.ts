@@ -1,5 +1,6 @@
 /** BigQuery away for a while, and Node-RED killed in the middle: the books of the outbox and of both ways of writing. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -15,7 +16,9 @@ import { drainSession, publishNumbered } from '../services/publisher.ts'
 import { sized } from './sizes.ts'
 
 const outageMs = sized(10_000, 60_000)
-const ratePerSecond = 100
+const ratePerSecond = sized(100, 2000)
+/** What waits is on the disk; the rest is room for the collector. */
+const growthBound = 64 << 20
 const batchRecords = 100
 const dataset = 'plant'
 const clientId = 'nr-loss-bigquery'
@@ -69,13 +72,17 @@ for (const { delivery, writeMethod } of cases) {
         output: () => `${JSON.stringify(nodeRed.status('sink'))}\n${nodeRed.log()}`,
       })
     }
+    let growth = 0
     try {
       await rows(2 * ratePerSecond)
       front.refuse()
       await wait(outageMs / 2)
       await nodeRed.kill9()
       await nodeRed.restart()
+      await nodeRed.statusIs('sink', ({ text }) => /not reachable/.test(text ?? ''), 60_000)
+      const before = residentBytes(nodeRed)
       await wait(outageMs / 2)
+      growth = residentBytes(nodeRed) - before
       front.heal()
       await rows(ratePerSecond)
       await nodeRed.kill9()
@@ -94,10 +101,17 @@ for (const { delivery, writeMethod } of cases) {
       held: (await drainSession(broker.port, clientId)).map(readMessage),
     })
     process.stderr.write(`ledger: ${delivery} ${writeMethod}: ${balanceLine(result)}\n`)
+    process.stderr.write(`RSS ${Math.round(growth / (1 << 20))} MiB more at the end of the outage\n`)
+    assert.ok(growth <= growthBound, `${growth} bytes of growth`)
     assert.deepEqual([result.lost, result.deadLettered, result.confirmed], [0, 0, published.length])
     if (writeMethod === 'exactlyOnce') assert.equal(await copies(table), 0)
     else if (delivery === 'outbox') assert.ok(result.duplicated <= 2 * batchRecords, `${result.duplicated} duplicates`)
   })
+}
+
+function residentBytes({ pid }: NodeRed): number {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!
+  return Number(kilobytes) * 1024
 }
 
 const isEmpty = (nodeRed: NodeRed) => {
