@@ -9,6 +9,7 @@ import { type BigQueryFront, rowErrorsAnswer, startBigQueryFront } from '../serv
 import type { Mosquitto } from '../services/mosquitto.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { until } from '../services/processes.ts'
+import { type Pubsub, startPubsub } from '../services/pubsub.ts'
 import {
   acknowledged,
   acknowledgementsIn,
@@ -37,18 +38,21 @@ const fields: readonly TableField[] = [
 
 let bigquery: BigQuery
 let front: BigQueryFront
+let pubsub: Pubsub
 let broker: Mosquitto
 let nodeRed: NodeRed
 before(async () => {
   bigquery = await startBigQuery()
   front = await startBigQueryFront(bigquery)
   await bigquery.createDataset(dataset)
+  pubsub = await startPubsub({ topics: ['f6'] })
   broker = await startLoggingMosquitto()
   nodeRed = await startNodeRed()
 })
 after(async () => {
   await nodeRed.stop()
   await broker.stop()
+  await pubsub[Symbol.asyncDispose]()
   await front.close()
   await bigquery.stop()
 })
@@ -73,6 +77,7 @@ const flow = (table: string, sink: { readonly [option: string]: unknown }): read
     projectId: project,
     bigqueryEmulator: front.url,
     bigqueryStorageEmulator: front.storage,
+    pubsubEmulator: pubsub.address,
   },
   {
     id: 'in',
@@ -168,12 +173,16 @@ test('F4: in LOCAL a reading is logged and acknowledged, and BigQuery is not eve
 
 const outageMs = sized(10_000, 60_000)
 
-test(`F6: while BigQuery answers 503 for ${outageMs / 1000} s nothing is acknowledged, then each reading is one row`, {
+test(`F6: BigQuery answers 503 for ${outageMs / 1000} s, Pub/Sub works: nothing is acknowledged, then each reading is there once`, {
   timeout: 280_000,
 }, async () => {
   const table = 'f6'
   await bigquery.createTable(dataset, table, fields)
-  await deploySubscribed(nodeRed, broker, flow(table, { delivery: 'confirm', maxRetryBackoffMs: '2 s' }))
+  const nodes = flow(table, { delivery: 'confirm', maxRetryBackoffMs: '2 s' }).map((node) =>
+    node.id === 'rows' ? { ...node, wires: [['sink', 'events'], []] } : node,
+  )
+  const events = { id: 'events', type: 'pubsub-sink', z: 'tab', cloud: 'cloud', topic: 'f6', delivery: 'confirm' }
+  await deploySubscribed(nodeRed, broker, [...nodes, { ...events, wires: [[], []] }])
   const before = acknowledgementsIn(broker)
   front.faults.append = () => ({ code: 14, message: 'The service is currently unavailable.' })
   await publishAll(
@@ -183,8 +192,10 @@ test(`F6: while BigQuery answers 503 for ${outageMs / 1000} s nothing is acknowl
   await nodeRed.statusIs('sink', ({ fill, text = '' }) => fill === 'yellow' && /currently unavai/.test(text))
   await wait(outageMs)
   assert.equal(acknowledgementsIn(broker), before)
+  assert.equal(pubsub.stored('f6').length, 15)
   front.faults.append = undefined
   await acknowledged(broker, before + 15)
+  assert.equal(pubsub.stored('f6').length, 15)
   const values = (await rowsOf(table)).map(({ value }) => Number(value)).sort((a, b) => a - b)
   assert.deepEqual(
     values,

@@ -491,3 +491,70 @@ test('exactlyOnce says so when a stream has vanished with the answer', async () 
   assert.deepEqual(await numbers(made), [1])
   await made.sink.close()
 })
+
+test('exactlyOnce finishes in the table of before what was on its way when the form named another one', async () => {
+  for (const isThere of [true, false]) {
+    const directory = temporaryDirectory('bigquery-tables')
+    const names = [`t${++tables}`, `t${++tables}`] as const
+    const warnings: string[] = []
+    const [first, second] = names.map((table) =>
+      createBigQuerySink({
+        at: front,
+        schema: 'n INT',
+        directory,
+        sink: { table, createTable: true, writeMethod: 'exactlyOnce', requestTimeoutMs: '1500 ms' },
+        warn: (text) => void warnings.push(text),
+      }),
+    )
+    const records = payloads(0, 3).map((payload) => reading(0, { payload, id: `outbox-${++position}` }))
+    const requests = (sink: Sink<BigQueryRequest>) => records.map((record) => sink.prepare(record).request)
+    await first!.open(forever)
+    front.faults.append = () => 'loseReply'
+    await assert.rejects(first!.write(requests(first!), forever))
+    unharmed()
+    await first!.close()
+    if (!isThere) await bigquery.deleteTable(dataset, names[0])
+    await second!.open(forever)
+    await second!.write(
+      [...requests(second!), second!.prepare(reading(0, { payload: { n: 3 }, id: `outbox-${++position}` })).request],
+      forever,
+    )
+    const inTable = async (table: string) =>
+      (await bigquery.query(`SELECT n FROM \`${dataset}.${table}\``)).map(({ n }) => Number(n)).sort()
+    if (isThere) assert.deepEqual([await inTable(names[0]), await inTable(names[1])], [[0, 1, 2], [3]])
+    else assert.deepEqual([await inTable(names[1]), warnings.length], [[0, 1, 2, 3], 1])
+    await second!.close()
+  }
+})
+
+test('exactlyOnce learns nothing from a repeat that is refused: the first may be stored all the same', async () => {
+  const refusals = [
+    { code: 16, message: 'expired' },
+    { code: 7, message: 'denied' },
+    { code: 3, message: 'other columns', storageCode: 7 },
+    { code: 3, message: 'something' },
+    { code: 9, message: 'something' },
+    { answer: errorAnswer(8, 'slow down') },
+    { code: 14, message: 'down' },
+  ] as const
+  for (const refusal of refusals) {
+    for (const isStored of [true, false]) {
+      const made = make('n INT', { writeMethod: 'exactlyOnce', requestTimeoutMs: '400 ms' })
+      await made.sink.open(forever)
+      await made.write([{ n: 0 }])
+      const request = made.sink.prepare(reading(0, { payload: { n: 1 }, id: `outbox-${++position}` })).request
+      front.faults.append = () => (isStored ? 'loseReply' : 'silent')
+      await assert.rejects(made.sink.write([request], forever))
+      let refused = 0
+      front.faults.append = () => (refused++ < 2 ? refusal : undefined)
+      for (let tries = 0; tries < 5; tries++) {
+        const result = await made.sink.write([request], forever).catch(() => undefined)
+        if (result) break
+      }
+      unharmed()
+      await made.write([{ n: 2 }])
+      assert.deepEqual(await numbers(made), [0, 1, 2], `${JSON.stringify(refusal)} ${isStored}`)
+      await made.sink.close()
+    }
+  }
+})

@@ -27,7 +27,7 @@ export const storageCodeIn = ({ details }: GrpcError): number => (details ? stor
 const streamIsOver: readonly number[] = [2, 3, 4, 5, 6]
 
 const invalidArgument = 3
-const notFound = 5
+export const notFound = 5
 export const alreadyExists = 6
 export const outOfRange = 11
 

@@ -3,7 +3,7 @@ import { GrpcError } from '../../google/errors.ts'
 import type { GrpcChannel } from '../../google/grpc.ts'
 import { decodeRowCount, decodeStreamName, encodeCreateStream, encodeFinalize } from './append.ts'
 import type { Answer } from './append-stream.ts'
-import { alreadyExists, isStreamOver, outOfRange } from './errors.ts'
+import { alreadyExists, isStreamOver, notFound, outOfRange } from './errors.ts'
 import type { Intent, IntentFile } from './intents.ts'
 import { Positions } from './positions.ts'
 import type { BigQueryRequest } from './request.ts'
@@ -45,6 +45,12 @@ export class ExactlyOnceWriter implements TableWriter {
       }
     }
     await this.#settleOpen(signal)
+    if (this.#stream !== undefined && !this.#isOurs(this.#stream)) this.#leaveStream()
+  }
+
+  /** The form may name another table than before; what was on its way then belongs to that one. */
+  #isOurs(stream: string): boolean {
+    return stream.startsWith(`${this.#options.rows.tablePath}/streams/`)
   }
 
   async write(requests: readonly BigQueryRequest[], fates: Fates, signal: AbortSignal): Promise<boolean> {
@@ -121,12 +127,10 @@ export class ExactlyOnceWriter implements TableWriter {
       this.#answered(intent, await this.#options.rows.stream.append(intent, signal))
     } catch (error) {
       if (hasCode(error, alreadyExists)) this.#isIn(intent)
-      else if (isStreamOver(error)) await this.#askStream(intent, signal)
       else if (hasCode(error, outOfRange)) this.#leaveStream()
-      else {
-        if (isRefusal(error)) this.#open = undefined
-        throw error
-      }
+      else if (isStreamOver(error) || isUnsuited(error) || this.#isGone(error, intent))
+        await this.#askStream(intent, signal)
+      else throw error
     }
   }
 
@@ -138,12 +142,16 @@ export class ExactlyOnceWriter implements TableWriter {
       const answer = await channel.unary('FinalizeWriteStream', encodeFinalize(intent.stream), routing, signal)
       if (decodeRowCount(answer) > intent.offset) this.#isIn(intent)
     } catch (error) {
-      if (!isStreamOver(error)) throw error
+      if (!isStreamOver(error) && !this.#isGone(error, intent)) throw error
       warn(
         `${rows.name}: the stream ${intent.stream} is gone, and with it the answer whether ${intent.rows.length} rows are stored. They are written again; after a deleted table that is right, else they may be there twice.`,
       )
     }
     this.#leaveStream()
+  }
+
+  #isGone(error: unknown, { stream }: Intent): boolean {
+    return hasCode(error, notFound) && !this.#isOurs(stream)
   }
 
   #leaveStream(): void {
@@ -163,9 +171,11 @@ export class ExactlyOnceWriter implements TableWriter {
 
 const hasCode = (error: unknown, code: number) => error instanceof GrpcError && error.code === code
 
-/** INVALID_ARGUMENT, PERMISSION_DENIED, FAILED_PRECONDITION, UNAUTHENTICATED: Google has read it and has not stored it. */
-const refusals: readonly number[] = [3, 7, 9, 16]
-const isRefusal = (error: unknown) => error instanceof GrpcError && refusals.includes(error.code)
+/** INVALID_ARGUMENT and FAILED_PRECONDITION: these rows do not go into this stream, at least not any more. */
+const isUnsuited = (error: unknown) => hasCode(error, 3) || hasCode(error, 9)
+
+/** The same, PERMISSION_DENIED and UNAUTHENTICATED: Google has read it and has not stored it. Of a repeat it says nothing. */
+const isRefusal = (error: unknown) => isUnsuited(error) || hasCode(error, 7) || hasCode(error, 16)
 
 /** An outbox names its records `<outbox>-<position>`. */
 function placeOf({ id }: BigQueryRequest): { readonly outbox: string; readonly position: number } {
