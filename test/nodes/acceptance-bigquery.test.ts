@@ -192,7 +192,7 @@ test(`F6: BigQuery answers 503 for ${outageMs / 1000} s, Pub/Sub works: nothing 
   await nodeRed.statusIs('sink', ({ fill, text = '' }) => fill === 'yellow' && /currently unavai/.test(text))
   await wait(outageMs)
   assert.equal(acknowledgementsIn(broker), before)
-  assert.equal(pubsub.stored('f6').length, 15)
+  assert.equal(pubsub.stored('f6').length, 15, JSON.stringify(nodeRed.status('events')))
   front.faults.append = undefined
   await acknowledged(broker, before + 15)
   assert.equal(pubsub.stored('f6').length, 15)
