@@ -45,7 +45,7 @@ before(async () => {
   bigquery = await startBigQuery()
   front = await startBigQueryFront(bigquery)
   await bigquery.createDataset(dataset)
-  pubsub = await startPubsub({ topics: ['f6'] })
+  pubsub = await startPubsub({ topics: ['kpis-f6'] })
   broker = await startLoggingMosquitto()
   nodeRed = await startNodeRed()
 })
@@ -181,7 +181,7 @@ test(`F6: BigQuery answers 503 for ${outageMs / 1000} s, Pub/Sub works: nothing 
   const nodes = flow(table, { delivery: 'confirm', maxRetryBackoffMs: '2 s' }).map((node) =>
     node.id === 'rows' ? { ...node, wires: [['sink', 'events'], []] } : node,
   )
-  const events = { id: 'events', type: 'pubsub-sink', z: 'tab', cloud: 'cloud', topic: 'f6', delivery: 'confirm' }
+  const events = { id: 'events', type: 'pubsub-sink', z: 'tab', cloud: 'cloud', topic: 'kpis-f6', delivery: 'confirm' }
   await deploySubscribed(nodeRed, broker, [...nodes, { ...events, wires: [[], []] }])
   const before = acknowledgementsIn(broker)
   front.faults.append = () => ({ code: 14, message: 'The service is currently unavailable.' })
@@ -192,10 +192,10 @@ test(`F6: BigQuery answers 503 for ${outageMs / 1000} s, Pub/Sub works: nothing 
   await nodeRed.statusIs('sink', ({ fill, text = '' }) => fill === 'yellow' && /currently unavai/.test(text))
   await wait(outageMs)
   assert.equal(acknowledgementsIn(broker), before)
-  assert.equal(pubsub.stored('f6').length, 15, JSON.stringify(nodeRed.status('events')))
+  assert.equal(pubsub.stored('kpis-f6').length, 15, JSON.stringify(nodeRed.status('events')))
   front.faults.append = undefined
   await acknowledged(broker, before + 15)
-  assert.equal(pubsub.stored('f6').length, 15)
+  assert.equal(pubsub.stored('kpis-f6').length, 15)
   const values = (await rowsOf(table)).map(({ value }) => Number(value)).sort((a, b) => a - b)
   assert.deepEqual(
     values,
