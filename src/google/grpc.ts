@@ -1,13 +1,10 @@
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect,
-  constants,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-} from 'node:http2'
-import { messageOf, PipelineError } from '../core/errors.ts'
-import { type GrpcCode, GrpcError } from './errors.ts'
+import { type ClientHttp2Stream, connect, constants, type OutgoingHttpHeaders } from 'node:http2'
+import { PipelineError } from '../core/errors.ts'
+import { GrpcError } from './errors.ts'
+import { brokenOff } from './framing.ts'
+import { type Session, UnaryCall } from './unary-call.ts'
+
+export { brokenOff, failureOf, framed, frameHead } from './framing.ts'
 
 export interface ChannelOptions {
   /** `https://pubsub.googleapis.com`, or `http://` for an emulator. */
@@ -23,9 +20,10 @@ export interface ChannelOptions {
 const mostCalls = 100
 const mostSessions = 4
 
-interface Session {
-  readonly http2: ClientHttp2Session
-  calls: number
+/** For room on a connection. */
+interface Waiting {
+  readonly call: UnaryCall
+  begin(): void
 }
 
 /**
@@ -35,8 +33,8 @@ interface Session {
 export class GrpcChannel {
   readonly #options: ChannelOptions
   readonly #sessions = new Set<Session>()
-  readonly #waiting: (() => void)[] = []
-  readonly #aborts = new WeakMap<AbortSignal, Set<() => void>>()
+  readonly #waiting: Waiting[] = []
+  readonly #calls = new WeakMap<AbortSignal, Set<UnaryCall>>()
 
   constructor(options: ChannelOptions) {
     this.#options = options
@@ -45,41 +43,26 @@ export class GrpcChannel {
   /**
    * One message there and one back. `routing` tells Google's front which servers have the resource. Rejects with a
    * GrpcError, with what `headers` rejects with, or with DELIVERY_RELEASED when aborted. An answer that does not come in
-   * time ends the connection.
+   * time ends the connection, and with it every call on it.
    */
   unary(method: string, message: Uint8Array, routing: string, signal: AbortSignal): Promise<Buffer> {
-    const { timeoutMs } = this.#options
-    let session: Session | undefined
     return new Promise((resolve, reject) => {
-      const aborts = this.#abortsOf(signal)
-      const end = () => {
-        clearTimeout(patience)
-        aborts.delete(abort)
-        if (session) this.#free(session)
-        session = undefined
+      if (signal.aborted) {
+        reject(new PipelineError('DELIVERY_RELEASED'))
+        return
       }
-      const fail = (error: unknown) => {
-        end()
-        reject(error)
-      }
-      const abort = () => fail(new PipelineError('DELIVERY_RELEASED'))
-      const patience = setTimeout(() => {
-        session?.http2.destroy()
-        fail(new GrpcError('DEADLINE_EXCEEDED', `no answer within ${timeoutMs} ms`))
-      }, timeoutMs)
-      if (signal.aborted) return abort()
-      aborts.add(abort)
-      const begin = (own: OutgoingHttpHeaders) => {
-        if (!aborts.has(abort)) return this.#next()
-        session = this.#take()
-        if (!session) return void this.#waiting.push(() => begin(own))
-        const stream = session.http2.request(this.#head(method, routing, own))
-        answer(stream, message, fail, (bytes) => {
-          end()
-          resolve(bytes)
-        })
-      }
-      this.#options.headers().then(begin).catch(fail)
+      const calls = this.#callsOf(signal)
+      const call = new UnaryCall(this.#options.timeoutMs, (failure, answer) => {
+        calls.delete(call)
+        if (call.session) this.#free(call.session)
+        if (answer) resolve(answer)
+        else reject(failure)
+      })
+      calls.add(call)
+      this.#options
+        .headers()
+        .then((own) => this.#begin(call, this.#head(method, routing, own), message))
+        .catch((error: unknown) => call.fail(error))
     })
   }
 
@@ -98,16 +81,26 @@ export class GrpcChannel {
     this.#sessions.clear()
   }
 
+  #begin(call: UnaryCall, head: OutgoingHttpHeaders, message: Uint8Array): void {
+    const session = call.isOver ? undefined : this.#take()
+    if (session) call.begin(session, head, message)
+    else if (call.isOver) this.#next()
+    else {
+      call.wait()
+      this.#waiting.push({ call, begin: () => this.#begin(call, head, message) })
+    }
+  }
+
   /** One listener for all calls of a signal: a signal with many of its own takes long to lose each. */
-  #abortsOf(signal: AbortSignal): Set<() => void> {
-    const known = this.#aborts.get(signal)
+  #callsOf(signal: AbortSignal): Set<UnaryCall> {
+    const known = this.#calls.get(signal)
     if (known) return known
-    const aborts = new Set<() => void>()
-    this.#aborts.set(signal, aborts)
+    const calls = new Set<UnaryCall>()
+    this.#calls.set(signal, calls)
     signal.addEventListener('abort', () => {
-      for (const abort of [...aborts]) abort()
+      for (const call of [...calls]) call.fail(new PipelineError('DELIVERY_RELEASED'))
     })
-    return aborts
+    return calls
   }
 
   #head(method: string, routing: string, own: OutgoingHttpHeaders): OutgoingHttpHeaders {
@@ -126,12 +119,13 @@ export class GrpcChannel {
   #take(): Session | undefined {
     for (const session of this.#sessions) {
       if (session.http2.destroyed || session.http2.closed) this.#sessions.delete(session)
-      else if (session.calls < mostCalls) {
+      else if (session.calls < session.most) {
         session.calls++
         return session
       }
     }
-    return this.#sessions.size < mostSessions ? this.#connect() : undefined
+    const isConnecting = [...this.#sessions].some(({ most }) => most === 1)
+    return isConnecting || this.#sessions.size >= mostSessions ? undefined : this.#connect()
   }
 
   #free(session: Session): void {
@@ -140,93 +134,30 @@ export class GrpcChannel {
   }
 
   #next(): void {
-    this.#waiting.shift()?.()
+    this.#waiting.shift()?.begin()
   }
 
   #connect(): Session {
-    const session = { http2: connect(this.#options.origin), calls: 1 }
+    const session = { http2: connect(this.#options.origin), calls: 1, most: 1 }
     const { http2 } = session
     this.#sessions.add(session)
-    // Each call hears of it as well.
-    http2.on('error', () => {})
-    http2.on('close', () => this.#sessions.delete(session))
+    let failure = new GrpcError('UNAVAILABLE', 'no connection in time')
+    http2.on('error', (error: unknown) => {
+      failure = brokenOff(error)
+    })
+    http2.on('close', () => {
+      this.#sessions.delete(session)
+      // It never came about: one call after the other would wait for the next one in vain.
+      if (session.most === 1) for (const { call } of this.#waiting.splice(0)) call.fail(failure)
+    })
     http2.on('goaway', () => http2.close())
+    http2.on('remoteSettings', ({ maxConcurrentStreams = mostCalls }) => {
+      const room = Math.max(2, Math.min(maxConcurrentStreams, mostCalls)) - session.most
+      session.most += room
+      // One more than there is room for: it makes the next connection.
+      for (let more = 0; more <= room; more++) this.#next()
+    })
     http2.unref()
     return session
   }
-}
-
-/** A flag for compression, and the length in four bytes. */
-export const frameHead = 5
-
-export function framed(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(frameHead + message.length)
-  frame.writeUInt8(0, 0)
-  frame.writeUInt32BE(message.length, 1)
-  frame.set(message, frameHead)
-  return frame
-}
-
-/** Sends the message and calls back once. */
-function answer(
-  stream: ClientHttp2Stream,
-  message: Uint8Array,
-  fail: (error: GrpcError) => void,
-  done: (message: Buffer) => void,
-): void {
-  const received: Buffer[] = []
-  let status: IncomingHttpHeaders | undefined
-  let broken: GrpcError | undefined
-  stream.on('response', (headers) => {
-    if (headers['grpc-status'] !== undefined || headers[':status'] !== 200) status = headers
-  })
-  stream.on('trailers', (trailers) => {
-    status = trailers
-  })
-  stream.on('data', (chunk: Buffer) => received.push(chunk))
-  stream.on('error', (error: unknown) => {
-    broken = brokenOff(error)
-  })
-  stream.on('close', () => {
-    const failure = broken ?? failureOf(status)
-    if (failure) return fail(failure)
-    done((received.length === 1 ? received[0]! : Buffer.concat(received)).subarray(frameHead))
-  })
-  stream.end(framed(message))
-}
-
-export const brokenOff = (cause: unknown): GrpcError => new GrpcError('UNAVAILABLE', messageOf(cause), { cause })
-
-/** What the last headers of a call say; undefined is OK. */
-export function failureOf(headers: IncomingHttpHeaders | undefined): GrpcError | undefined {
-  if (headers?.['grpc-status'] === '0') return undefined
-  if (!headers) return new GrpcError('UNAVAILABLE', 'the connection was closed before an answer')
-  const { 'grpc-status': code, 'grpc-message': text, 'grpc-status-details-bin': details } = headers
-  if (code === undefined)
-    return new GrpcError(codeOfHttp(Number(headers[':status'])), `HTTP status ${headers[':status']}`)
-  const status = details === undefined ? {} : { details: Buffer.from(String(details), 'base64') }
-  return new GrpcError(Number(code), decoded(String(text ?? '')), status)
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
-/** As gRPC says for answers that do not come from a gRPC server. */
-function codeOfHttp(status: number): GrpcCode {
-  const codes: { readonly [status: number]: GrpcCode } = {
-    400: 'INTERNAL',
-    401: 'UNAUTHENTICATED',
-    403: 'PERMISSION_DENIED',
-    404: 'UNIMPLEMENTED',
-    429: 'UNAVAILABLE',
-    502: 'UNAVAILABLE',
-    503: 'UNAVAILABLE',
-    504: 'UNAVAILABLE',
-  }
-  return codes[status] ?? 'UNKNOWN'
 }

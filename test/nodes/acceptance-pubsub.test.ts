@@ -35,7 +35,7 @@ process.on('SIGUSR2', () => {
   turns.length = 0
 })
 process.on('SIGURG', () => {
-  const found = Object.keys(require.cache).filter((name) => name.includes('google-auth-library'))
+  const found = Object.keys(require.cache).filter((name) => /google-auth-library.*js$/.test(name))
   console.log('google files ' + found.length)
 })`
 const requiring = `import { createRequire } from 'node:module'
@@ -276,18 +276,23 @@ describe('the examples', () => {
 })
 
 test('F10: with a Pub/Sub that takes 2 s for each answer, the handlers do not block and all arrive', async () => {
-  const { flow, topic } = await kpiFlow({ delivery: 'confirm' })
+  const { flow, id, topic } = await kpiFlow({ delivery: 'confirm' })
   await deploySubscribed(nodeRed, broker, flow)
   await pubsub.fault({ topic, delayMs: 2000, count: -1 })
   process.kill(nodeRed.pid, 'SIGUSR2')
-  const acknowledgedBefore = acknowledgementsIn(broker)
   const readings = Array.from({ length: 5000 }, (_, n) => [topicOf('SAF'), payload('SAF', n)] as const)
   const start = performance.now()
   for (let sent = 0; sent < readings.length; sent += 250) {
     await publishAll(broker.port, readings.slice(sent, sent + 250))
     await until(() => performance.now() - start >= (sent + 250) * 2, { what: 'the next half second' })
   }
-  await until(() => acknowledgementsIn(broker) >= acknowledgedBefore + 5000, { what: 'all PUBACKs', timeoutMs: 90_000 })
+  await until(() => pubsub.stored(topic).length >= readings.length, {
+    what: 'all messages',
+    timeoutMs: 90_000,
+    intervalMs: 500,
+    output: () => `${pubsub.stored(topic).length} so far`,
+  })
+  await nodeRed.statusIs(id('in'), ({ text }) => !/ open/.test(text ?? ''))
   process.kill(nodeRed.pid, 'SIGUSR2')
   const turns = () => [...nodeRed.log().matchAll(/turns (\d+) p99 ([\d.]+)/g)]
   await until(() => turns().length === 2, { what: 'the probe' })
@@ -327,6 +332,6 @@ test('a flow without Google nodes loads none of its libraries', async () => {
     node('pubsub-sink', 'google-sink', { cloud: id('google'), topic: 'readings' }, [[], []]),
   ])
   const status = await other.statusIs(id('google-sink'), ({ fill }) => fill === 'red')
-  assert.match(status.text!, /no access: .*nowhere\.json/)
+  assert.match(status.text!, /^no access: ENOENT/)
   assert.ok((await loadedFiles()) > 0, 'the probe sees the library where it is used')
 })
