@@ -80,9 +80,10 @@ for (const { delivery, writeMethod } of cases) {
       await nodeRed.kill9()
       await nodeRed.restart()
       await nodeRed.statusIs('sink', ({ text }) => /not reachable/.test(text ?? ''), 60_000)
-      const before = residentBytes(nodeRed)
-      await wait(outageMs / 2)
-      growth = residentBytes(nodeRed) - before
+      await wait(outageMs / 6)
+      const before = await residentBytes(nodeRed)
+      await wait(outageMs / 3)
+      growth = (await residentBytes(nodeRed)) - before
       front.heal()
       await rows(ratePerSecond)
       await nodeRed.kill9()
@@ -108,9 +109,15 @@ for (const { delivery, writeMethod } of cases) {
   })
 }
 
-function residentBytes({ pid }: NodeRed): number {
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!
-  return Number(kilobytes) * 1024
+/** The lowest of a few looks: what stays after the collector has been there. */
+async function residentBytes({ pid }: NodeRed): Promise<number> {
+  let lowest = Number.POSITIVE_INFINITY
+  for (let look = 0; look < 5; look++) {
+    const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!
+    lowest = Math.min(lowest, Number(kilobytes) * 1024)
+    await wait(sized(100, 1000))
+  }
+  return lowest
 }
 
 const isEmpty = (nodeRed: NodeRed) => {
