@@ -44,6 +44,7 @@ export class DryRun<Request> implements RecordRunner {
       confirmed: this.#logged,
       rejected: this.#rejected,
       retries: 0,
+      failures: 0,
       lastFailure: undefined,
       counters: {},
     }

@@ -49,9 +49,11 @@ export function registerSink<F extends Fields, Request>(
     const isDryRun = readGate(settings) === 'dry-run'
     const rejections = new Rejections(node, rowline)
     const target = sink.create(config, context)
-    const runner = isDryRun
-      ? new DryRun(target, (line) => node.log(line))
-      : inDeliveryMode(new SinkRunner(target, settings, rowline.memory), settings, { node, rowline, rejections })
+    const write = () => {
+      const runner = new SinkRunner(target, settings, rowline.memory, rowline.tallyOf(node))
+      return inDeliveryMode(runner, settings, { node, rowline, rejections })
+    }
+    const runner = isDryRun ? new DryRun(target, (line) => node.log(line)) : write()
     attach(node, rowline, runner, { rejections, dryRunIn: isDryRun ? settings.environment : undefined })
   })
 }

@@ -5,11 +5,19 @@ import { type GrpcCode, GrpcError } from './errors.ts'
 /** A flag for compression, and the length in four bytes. */
 export const frameHead = 5
 
-export function framed(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(frameHead + message.length)
+/** A message, or the parts of one, copied into a frame. */
+export function framed(message: Uint8Array | readonly Uint8Array[]): Buffer {
+  const parts = message instanceof Uint8Array ? [message] : message
+  let length = 0
+  for (const part of parts) length += part.length
+  const frame = Buffer.allocUnsafe(frameHead + length)
   frame.writeUInt8(0, 0)
-  frame.writeUInt32BE(message.length, 1)
-  frame.set(message, frameHead)
+  frame.writeUInt32BE(length, 1)
+  let at = frameHead
+  for (const part of parts) {
+    frame.set(part, at)
+    at += part.length
+  }
   return frame
 }
 

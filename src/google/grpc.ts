@@ -41,11 +41,16 @@ export class GrpcChannel {
   }
 
   /**
-   * One message there and one back. `routing` tells Google's front which servers have the resource. Rejects with a
+   * One message, whole or in parts, there and one back. `routing` tells Google's front which servers have the resource. Rejects with a
    * GrpcError, with what `headers` rejects with, or with DELIVERY_RELEASED when aborted. An answer that does not come in
    * time ends the connection, and with it every call on it.
    */
-  unary(method: string, message: Uint8Array, routing: string, signal: AbortSignal): Promise<Buffer> {
+  unary(
+    method: string,
+    message: Uint8Array | readonly Uint8Array[],
+    routing: string,
+    signal: AbortSignal,
+  ): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(new PipelineError('DELIVERY_RELEASED'))
@@ -81,7 +86,7 @@ export class GrpcChannel {
     this.#sessions.clear()
   }
 
-  #begin(call: UnaryCall, head: OutgoingHttpHeaders, message: Uint8Array): void {
+  #begin(call: UnaryCall, head: OutgoingHttpHeaders, message: Uint8Array | readonly Uint8Array[]): void {
     const session = call.isOver ? undefined : this.#take()
     if (session) call.begin(session, head, message)
     else if (call.isOver) this.#next()

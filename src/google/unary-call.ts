@@ -35,7 +35,7 @@ export class UnaryCall {
     clearTimeout(this.#patience)
   }
 
-  begin(session: Session, head: OutgoingHttpHeaders, message: Uint8Array): void {
+  begin(session: Session, head: OutgoingHttpHeaders, message: Uint8Array | readonly Uint8Array[]): void {
     this.session = session
     this.#startTime()
     try {
@@ -76,7 +76,7 @@ export class UnaryCall {
 /** Sends the message and calls back once. */
 function answer(
   stream: ClientHttp2Stream,
-  message: Uint8Array,
+  message: Uint8Array | readonly Uint8Array[],
   fail: (error: GrpcError) => void,
   done: (message: Buffer) => void,
 ): void {

@@ -35,9 +35,11 @@ export function message(data: Uint8Array, rest: readonly Uint8Array[]): Buffer {
   return field(2, ...inner, ...rest)
 }
 
-/** A PublishRequest of messages that `message` has made. */
-export const publishRequest = (topic: string, messages: readonly Uint8Array[]): Buffer =>
-  Buffer.concat([field(1, Buffer.from(topic)), ...messages])
+/** The parts of a PublishRequest of messages that `message` has made. */
+export const publishRequest = (topic: string, messages: readonly Uint8Array[]): readonly Uint8Array[] => [
+  field(1, Buffer.from(topic)),
+  ...messages,
+]
 
 /** A GetTopicRequest. */
 export const getTopicRequest = (topic: string): Buffer => field(1, Buffer.from(topic))
