@@ -51,6 +51,7 @@ const allowed: readonly (readonly [folder: RegExp, targets: RegExp])[] = [
   [/^src\/rows\//, /^src\/(rows|config|core)\//],
   [/^src\/outbox\//, /^src\/(outbox|config|core)\//],
   [/^src\/google\//, /^src\/(google|config|core)\//],
+  [/^src\/metrics\//, /^src\/(metrics|config|core)\//],
   [/^src\/sinks\/index\.ts$/, /^src\/sinks\//],
   [/^src\/sinks\//, /^src\/(sinks\/[^/]+\.ts$|google\/|config\/|core\/)/],
   [/^nodes\//, /^(nodes|src)\//],

@@ -3,8 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { NodeAPI } from 'node-red'
 import type { Settings } from '../../src/config/settings.ts'
 import { messageOf } from '../../src/core/errors.ts'
+import { expose } from '../../src/metrics/exposition.ts'
 import { problemsOf } from './health.ts'
-import { exposition, type Measured } from './metrics.ts'
+import { type Measured, metricsOf } from './metrics.ts'
 
 export const metricsPath = '/rowline/metrics'
 export const healthPath = '/rowline/health'
@@ -32,7 +33,7 @@ export function serveNumbers(RED: NodeAPI, settings: Settings, measure: () => Me
 }
 
 async function metrics(measured: Measured): Promise<Answer> {
-  const { text, contentType } = await exposition(measured)
+  const { text, contentType } = await expose(metricsOf(measured))
   return { status: 200, contentType, text }
 }
 

@@ -1,7 +1,8 @@
-import type { Registry } from 'prom-client'
 import { durationBuckets, type Tally } from '../../src/core/tally.ts'
+import type { Labels, Metric, Sample } from '../../src/metrics/exposition.ts'
+import type { DeliverySnapshot } from './delivery-mode.ts'
 import { problemsOf } from './health.ts'
-import type { RowlineSnapshot } from './snapshot.ts'
+import type { DecoderSnapshot, RowlineSnapshot, SinkSnapshot, SourceSnapshot } from './snapshot.ts'
 
 /** What tells the numbers of one node from those of another: names that the user has given, and nothing of a payload. */
 export interface NodeLabels {
@@ -18,27 +19,11 @@ export interface Measured {
   readonly maxUnconfirmedAgeMs: number
 }
 
-type Labels = { readonly [name: string]: string | number }
-interface Sample {
-  readonly labels: Labels
-  readonly value: number
-  readonly metricName?: string
-}
-interface Metric {
-  readonly name: string
-  readonly help: string
-  readonly type: 'counter' | 'gauge' | 'histogram'
-  readonly values: readonly Sample[]
-}
-
-/** All numbers in the text format of Prometheus, and the content type to send it with. */
-export async function exposition(measured: Measured): Promise<{ readonly text: string; readonly contentType: string }> {
-  const { Registry } = await import('prom-client')
-  const registry: Registry = new Registry()
-  for (const metric of [...ofRecords(measured), ...ofNodes(measured), ...ofAll(measured)])
-    registry.registerMetric({ name: metric.name, get: async () => ({ ...metric, aggregator: 'sum' }) } as never)
-  return { text: await registry.metrics(), contentType: registry.contentType }
-}
+export const metricsOf = (measured: Measured): Metric[] => [
+  ...ofRecords(measured),
+  ...ofNodes(measured),
+  ...ofAll(measured),
+]
 
 function ofRecords({ tallies }: Measured): Metric[] {
   const received: Sample[] = []
@@ -81,44 +66,75 @@ function histogram(labels: Labels, { durations, confirmed, durationSeconds }: Co
 }
 type Counted = Tally['routes'] extends ReadonlyMap<string, infer R> ? R : never
 
+type Numbers = readonly (readonly [Metric['type'], name: string, help: string, value: number | undefined])[]
+
 function ofNodes({ snapshot, labelsOf }: Measured): Metric[] {
   const found = new Map<string, Metric & { readonly values: Sample[] }>()
-  const add = (type: 'counter' | 'gauge', name: string, help: string, id: string, value: number | undefined) => {
-    const labels = labelsOf(id)
-    if (value === undefined || !labels) return
-    if (!found.has(name)) found.set(name, { name, help, type, values: [] })
-    found.get(name)!.values.push({ labels: { ...labels }, value })
-  }
-  const now = Date.now()
-  for (const node of snapshot.nodes) {
-    const { id } = node
-    if (node.kind === 'source') {
-      const { connection } = node
-      const isConnected = connection?.phase === 'connected' ? 1 : 0
-      add('gauge', 'rowline_source_connected', '1 while the broker is connected.', id, isConnected)
-      const open = connection?.unacknowledged
-      add('gauge', 'rowline_source_unacknowledged', 'Records in the flow that are not acknowledged yet.', id, open)
-      const limited = connection?.windowLimited ? 1 : 0
-      add('gauge', 'rowline_source_window_limited', '1 while the flow takes no more.', id, limited)
-      continue
+  for (const node of snapshot.nodes)
+    for (const [type, name, help, value] of numbersOf(node)) {
+      const labels = labelsOf(node.id)
+      if (value === undefined || !labels) continue
+      if (!found.has(name)) found.set(name, { name, help, type, values: [] })
+      found.get(name)!.values.push({ labels: { ...labels }, value })
     }
-    if (node.kind !== 'sink') continue
-    const { delivery, oldestUnconfirmedAt: oldest } = node
-    const { outbox } = delivery
-    const age = oldest === undefined ? 0 : Math.max(0, now - oldest) / 1000
-    add('gauge', 'rowline_oldest_unconfirmed_seconds', 'Age of the oldest record without confirmation.', id, age)
-    add('gauge', 'rowline_sink_pending', 'Records without confirmation.', id, delivery.pendingRecords)
-    add('counter', 'rowline_retries_total', 'Failed attempts to open the target or to write.', id, delivery.retries)
-    add('gauge', 'rowline_sink_failing', '1 while writes fail.', id, delivery.error ? 1 : 0)
-    add('gauge', 'rowline_outbox_entries', 'Records in the outbox.', id, outbox?.entries)
-    add('gauge', 'rowline_outbox_bytes', 'Bytes of the outbox on disk.', id, outbox?.bytes)
-    add('counter', 'rowline_outbox_dropped_total', 'Records deleted from a full outbox.', id, outbox?.dropped)
-    const syncSeconds = outbox?.syncMsP99 === undefined ? undefined : outbox.syncMsP99 / 1000
-    add('gauge', 'rowline_outbox_sync_seconds', '99th percentile of the latest fdatasyncs.', id, syncSeconds)
-    for (const [what, total] of Object.entries(delivery.counters))
-      add('counter', `rowline_${what.replaceAll(' ', '_')}_total`, `Of a sink: ${what}.`, id, total)
-  }
   return [...found.values()]
+}
+
+function numbersOf(node: RowlineSnapshot['nodes'][number]): Numbers {
+  switch (node.kind) {
+    case 'source':
+      return ofSource(node)
+    case 'decoder':
+      return ofDecoder(node)
+    case 'sink':
+      return [...ofSink(node), ...ofOutbox(node.delivery)]
+  }
+}
+
+function ofSource({ connection }: SourceSnapshot): Numbers {
+  const flag = (is: boolean | undefined) => (is ? 1 : 0)
+  const open = connection?.unacknowledged
+  return [
+    ['gauge', 'rowline_source_connected', '1 while the broker is there.', flag(connection?.phase === 'connected')],
+    ['gauge', 'rowline_source_unacknowledged', 'Records in the flow that are not acknowledged yet.', open],
+    ['gauge', 'rowline_source_window_limited', '1 while the flow takes no more.', flag(connection?.windowLimited)],
+  ]
+}
+
+const ofDecoder = ({ decoded, skipped, warned }: DecoderSnapshot): Numbers => [
+  ['counter', 'rowline_records_decoded_total', 'Records that left output 1 of a decoder.', decoded],
+  ['counter', 'rowline_records_skipped_total', 'Records that gave nothing to pass on.', skipped],
+  ['counter', 'rowline_records_warned_total', 'Records passed on with a warning.', warned],
+]
+
+function ofSink({ delivery, oldestUnconfirmedAt: oldest }: SinkSnapshot): Numbers {
+  const { pendingRecords, retries, error, counters } = delivery
+  const age = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000
+  const own: Numbers = Object.entries(counters).map(([what, total]) => [
+    'counter',
+    `rowline_${what.replaceAll(' ', '_')}_total`,
+    `Of a sink: ${what}.`,
+    total,
+  ])
+  return [
+    ['gauge', 'rowline_oldest_unconfirmed_seconds', 'Age of the oldest record without confirmation.', age],
+    ['gauge', 'rowline_sink_pending', 'Records without confirmation.', pendingRecords],
+    ['counter', 'rowline_retries_total', 'Failed attempts to open the target or to write.', retries],
+    ['gauge', 'rowline_sink_failing', '1 while writes fail.', error ? 1 : 0],
+    ...own,
+  ]
+}
+
+function ofOutbox({ outbox }: DeliverySnapshot): Numbers {
+  if (!outbox) return []
+  const { entries, bytes, dropped, syncMsP99 } = outbox
+  const syncSeconds = syncMsP99 === undefined ? undefined : syncMsP99 / 1000
+  return [
+    ['gauge', 'rowline_outbox_entries', 'Records in the outbox.', entries],
+    ['gauge', 'rowline_outbox_bytes', 'Bytes of the outbox on disk.', bytes],
+    ['counter', 'rowline_outbox_dropped_total', 'Records deleted from a full outbox.', dropped],
+    ['gauge', 'rowline_outbox_sync_seconds', '99th percentile of the latest fdatasyncs.', syncSeconds],
+  ]
 }
 
 function ofAll({ snapshot, maxUnconfirmedAgeMs }: Measured): Metric[] {
