@@ -41,9 +41,9 @@ export async function createAuthorization(config: GoogleConfig, directory: strin
 }
 
 async function ownClient(library: Library, config: GoogleConfig, directory: string): Promise<AuthClient> {
-  const { credentialsMode, credentialsFile, credentials } = config
+  const { credentialsMode, credentialsFile, credentialsJson } = config
   if (credentialsMode === 'adc') return await new library.GoogleAuth({ scopes }).getClient().catch(unusable)
-  const text = credentialsMode === 'file' ? await readText(resolve(directory, credentialsFile)) : credentials
+  const text = credentialsMode === 'file' ? await readText(resolve(directory, credentialsFile)) : credentialsJson
   const json = readCredentials(text)
   const name = credentialsMode === 'file' ? credentialsFile : 'The text under "Credentials"'
   if (typeof json === 'string') throw new PipelineError('CREDENTIALS_UNUSABLE', { problem: `${name} ${json}` })

@@ -26,7 +26,7 @@ export const googleFields = {
     when: whereIs('file'),
     check: (path) => (path.includes('{') ? 'must be the path of a file: paste its text under "inline"' : undefined),
   }),
-  credentials: secret({
+  credentialsJson: secret({
     label: 'Credentials',
     note: 'The text of such a file. Stored encrypted, never in the flow file.',
     when: whereIs('inline'),
@@ -69,11 +69,11 @@ export type GoogleConfig = ConfigOf<typeof googleFields>
 
 /** What no field can see alone. */
 export function checkGoogle(config: GoogleConfig): readonly FieldProblem[] {
-  const { credentialsMode, credentialsFile, credentials } = config
+  const { credentialsMode, credentialsFile, credentialsJson } = config
   if (credentialsMode === 'adc') return []
-  const field = credentialsMode === 'file' ? 'credentialsFile' : 'credentials'
-  if ((credentialsMode === 'file' ? credentialsFile : credentials) === '') return [{ field, text: 'is required' }]
-  const wrong = credentialsMode === 'inline' ? credentialsProblem(credentials) : undefined
+  const field = credentialsMode === 'file' ? 'credentialsFile' : 'credentialsJson'
+  if ((credentialsMode === 'file' ? credentialsFile : credentialsJson) === '') return [{ field, text: 'is required' }]
+  const wrong = credentialsMode === 'inline' ? credentialsProblem(credentialsJson) : undefined
   return wrong === undefined ? [] : [{ field, text: wrong }]
 }
 

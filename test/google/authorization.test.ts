@@ -63,7 +63,7 @@ function createSink(cloud: Raw, raw: Raw = {}) {
 describe('who we are to Google', () => {
   it('is the service account of a key, inline, in a file, or in the file that the machine names', async () => {
     const text = keyOf(key.privateKey)
-    assert.equal(await tokenOf({ credentialsMode: 'inline', credentials: text }), `token-of-${account}`)
+    assert.equal(await tokenOf({ credentialsMode: 'inline', credentialsJson: text }), `token-of-${account}`)
     write('key.json', text)
     assert.equal(await tokenOf({ credentialsMode: 'file', credentialsFile: 'key.json' }), `token-of-${account}`)
     process.env.GOOGLE_APPLICATION_CREDENTIALS = join(directory, 'key.json')
@@ -74,7 +74,7 @@ describe('who we are to Google', () => {
 
   it('is another service account where we may act as it', async () => {
     const other = 'other@rowline-test.iam.gserviceaccount.com'
-    const inline = { credentialsMode: 'inline', credentials: keyOf(key.privateKey) }
+    const inline = { credentialsMode: 'inline', credentialsJson: keyOf(key.privateKey) }
     assert.equal(await tokenOf({ ...inline, impersonate: other }), `token-of-${other}-by-token-of-${account}`)
     const file = {
       type: 'impersonated_service_account',
@@ -82,7 +82,10 @@ describe('who we are to Google', () => {
       service_account_impersonation_url: `https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/${other}:generateAccessToken`,
     }
     const credentials = JSON.stringify(file)
-    assert.equal(await tokenOf({ credentialsMode: 'inline', credentials }), `token-of-${other}-by-token-of-${account}`)
+    assert.equal(
+      await tokenOf({ credentialsMode: 'inline', credentialsJson: credentials }),
+      `token-of-${other}-by-token-of-${account}`,
+    )
   })
 
   it('is a workload of another cloud, which has no key', async () => {
@@ -94,7 +97,7 @@ describe('who we are to Google', () => {
       token_url: 'https://sts.googleapis.com/v1/token',
       credential_source: { file: join(directory, 'subject') },
     })
-    assert.equal(await tokenOf({ credentialsMode: 'inline', credentials }), 'token-for-plant-workload')
+    assert.equal(await tokenOf({ credentialsMode: 'inline', credentialsJson: credentials }), 'token-for-plant-workload')
     assert.deepEqual(google.asked, ['sts.googleapis.com /v1/token'])
   })
 })
@@ -104,20 +107,27 @@ describe('credentials that cannot be used', () => {
     const problems = (raw: Raw) => checkGoogle(config(raw)).map(({ field, text }) => `${field} ${text}`)
     assert.deepEqual(problems({}), [])
     assert.deepEqual(problems({ credentialsMode: 'file' }), ['credentialsFile is required'])
-    assert.deepEqual(problems({ credentialsMode: 'inline' }), ['credentials is required'])
+    assert.deepEqual(problems({ credentialsMode: 'inline' }), ['credentialsJson is required'])
     for (const credentials of ['{', '[]', 'null', '{"type":"robot"}', '{"type":"service_account"}'])
-      assert.match(problems({ credentialsMode: 'inline', credentials })[0]!, /^credentials must/, credentials)
+      assert.match(
+        problems({ credentialsMode: 'inline', credentialsJson: credentials })[0]!,
+        /^credentialsJson must/,
+        credentials,
+      )
   })
 
   it('hold and alarm where Google says no, and no text shows the key', async () => {
     const cases: readonly (readonly [Raw, RegExp])[] = [
       [{ credentialsMode: 'file', credentialsFile: 'nowhere.json' }, /nowhere\.json/],
-      [{ credentialsMode: 'inline', credentials: keyOf(newKey().privateKey) }, /invalid_grant|Invalid JWT Signature/],
-      [{ credentialsMode: 'inline', credentials: keyOf('no key at all') }, /Check "Sign in with"/],
+      [
+        { credentialsMode: 'inline', credentialsJson: keyOf(newKey().privateKey) },
+        /invalid_grant|Invalid JWT Signature/,
+      ],
+      [{ credentialsMode: 'inline', credentialsJson: keyOf('no key at all') }, /Check "Sign in with"/],
       [
         {
           credentialsMode: 'inline',
-          credentials: JSON.stringify({
+          credentialsJson: JSON.stringify({
             type: 'external_account',
             credential_source: { executable: { command: 'rm' } },
           }),
@@ -136,7 +146,7 @@ describe('credentials that cannot be used', () => {
 
   it('are no fault of ours while nobody can be asked', async () => {
     process.env.HTTPS_PROXY = 'http://127.0.0.1:1'
-    await assert.rejects(tokenOf({ credentialsMode: 'inline', credentials: keyOf(key.privateKey) }), {
+    await assert.rejects(tokenOf({ credentialsMode: 'inline', credentialsJson: keyOf(key.privateKey) }), {
       code: 'TARGET_UNREACHABLE',
       disposition: 'retry',
     })
@@ -148,7 +158,7 @@ describe('a sink that signs in', () => {
   const written = { rejected: [] }
 
   it('publishes over TLS to the endpoint of the form', async () => {
-    const sink = createSink({ credentialsMode: 'inline', credentials: keyOf(key.privateKey) })
+    const sink = createSink({ credentialsMode: 'inline', credentialsJson: keyOf(key.privateKey) })
     await sink.open(forever)
     assert.deepEqual(await sink.write([sink.prepare(reading(1)).request], forever), written)
     assert.deepEqual(google.published, [`token-of-${account}`])
@@ -177,7 +187,7 @@ describe('a sink that signs in', () => {
   it('does not speak with a server that nobody knows', async () => {
     const stranger = await startFakeGoogle()
     const other = createSink(
-      { credentialsMode: 'inline', credentials: keyOf(key.privateKey) },
+      { credentialsMode: 'inline', credentialsJson: keyOf(key.privateKey) },
       { endpoint: stranger.endpoint },
     )
     await assert.rejects(other.open(forever), { code: 'TARGET_TLS', disposition: 'config' })

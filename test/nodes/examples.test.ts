@@ -31,6 +31,7 @@ const names = [
   '01 First rows',
   '02 MQTT to Kafka',
   '03 Dead letters and replay',
+  '06 Sparkplug B',
   '07 Plant KPIs to PubSub and BigQuery',
   '08 Local development',
 ]
