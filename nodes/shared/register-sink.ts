@@ -7,7 +7,7 @@ import type { Record } from '../../src/core/record.ts'
 import type { Rejection } from '../../src/core/sink.ts'
 import { type RecordRunner, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
 import { type RowSchemaConfig, schemaOf } from '../../src/rows/config.ts'
-import { toJsonSchema } from '../../src/rows/to-json-schema.ts'
+import { jsonSchemaOf } from '../../src/rows/to-json-schema.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
 import type { Rejected } from './dead-letters.ts'
 import { type DeliveryConfig, type DeliverySnapshot, inDeliveryMode, noteRest } from './delivery-mode.ts'
@@ -40,7 +40,7 @@ export function registerSink<F extends Fields, Request>(
       connection: <C>(field: string) => configOf<C>(RED, reference(field)),
       jsonSchema: (field: string) => {
         const schema = rowSchema(field)
-        return schema && toJsonSchema(schema)
+        return schema && jsonSchemaOf(schema)
       },
       rowSchema,
       warn: (message: string) => node.warn(message),

@@ -32,7 +32,7 @@ export interface RequestBuilder {
 export function createRequestBuilder(options: Options, schema: RowSchema | undefined): RequestBuilder {
   const cells = options.columns.map(({ name, value }) => ({ name, ...compileCell(value) }))
   const targets = [...(schema ? targetsOf(schema) : []), ...cells.map(({ name, codec }) => plainTarget(name, codec))]
-  const [problem] = nameProblems(targets)
+  const [problem = targets.length === 0 ? 'needs at least one column' : undefined] = nameProblems(targets)
   if (problem !== undefined) throw new PipelineError('CONFIG_INVALID', { field: 'The table', problem })
   const encode = options.writeMethod === 'insertAll' ? compileJson(targets) : compileProto(targets)
   const valuesOf = (record: Record): Row => {
