@@ -1,4 +1,5 @@
 import type { NodeDeclaration } from '../src/config/declaration.ts'
+import { declaration as bigquerySink } from './bigquery-sink/declaration.ts'
 import { declaration as fileSink } from './file-sink/declaration.ts'
 import { declaration as googleCloud } from './google-cloud/declaration.ts'
 import { declaration as kafkaCluster } from './kafka-cluster/declaration.ts'
@@ -19,5 +20,6 @@ export const declarations: readonly NodeDeclaration[] = [
   kafkaSink,
   googleCloud,
   pubsubSink,
+  bigquerySink,
   fileSink,
 ]

@@ -21,6 +21,7 @@ const programs = {
   mvn: 'maven',
   chromium: 'chromium',
   go: 'golang-go',
+  python3: 'python3-venv',
 } as const
 
 const project = join(import.meta.dirname, '..')

@@ -32,12 +32,17 @@ export function registerSink<F extends Fields, Request>(
 ): void {
   registerNode(RED, declaration, (node, config, rowline) => {
     const reference = (field: string) => (config as { readonly [field: string]: unknown })[field] as string
+    const rowSchema = (field: string) =>
+      reference(field) === '' ? undefined : schemaOf(configOf<RowSchemaConfig>(RED, reference(field)))
     const context = {
       directory: rowline.directory,
       name: rowline.clientId(node),
       connection: <C>(field: string) => configOf<C>(RED, reference(field)),
-      jsonSchema: (field: string) =>
-        reference(field) === '' ? undefined : jsonSchemaOf(schemaOf(configOf<RowSchemaConfig>(RED, reference(field)))),
+      jsonSchema: (field: string) => {
+        const schema = rowSchema(field)
+        return schema && jsonSchemaOf(schema)
+      },
+      rowSchema,
       warn: (message: string) => node.warn(message),
     }
     const settings = config as ConfigOf<F> & DeliveryConfig

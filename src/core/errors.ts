@@ -181,6 +181,11 @@ export const errorTable = {
     disposition: 'config',
     message: '{target} does not exist. Create it, or switch on its creation where the sink offers that.',
   },
+  TABLE_MISMATCH: {
+    disposition: 'config',
+    message: '{problem}: {target} does not suit the sink. Change the table; the readings wait until it suits.',
+    status: '{problem}',
+  },
   TARGET_UNSUPPORTED: { disposition: 'config', message: '{target} does not support this: {problem}' },
   SCHEMA_REFUSED: {
     disposition: 'config',

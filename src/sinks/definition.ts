@@ -1,4 +1,5 @@
 import type { ConfigOf, Fields } from '../config/fields.ts'
+import type { RowSchema } from '../core/row-schema.ts'
 import type { Sink } from '../core/sink.ts'
 
 /** What a sink may know about the place it runs in. */
@@ -7,6 +8,8 @@ export interface SinkContext {
   connection<C>(field: string): C
   /** The JSON Schema of the `row-schema` node that the field of this name refers to; undefined where it refers to none. */
   jsonSchema(field: string): object | undefined
+  /** The columns of that `row-schema` node. */
+  rowSchema(field: string): RowSchema | undefined
   /** Directory that relative paths are relative to (Node-RED's user directory). */
   readonly directory: string
   /** Stable, unique name of this sink in this installation: for client ids. */

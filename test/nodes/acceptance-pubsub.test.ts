@@ -230,6 +230,9 @@ describe('F4: the environment decides whether anything leaves', () => {
     })
 })
 
+/** What it does with BigQuery is in acceptance-bigquery. */
+const noBigQuery = { bigqueryEmulator: 'http://127.0.0.1:1', bigqueryStorageEmulator: '127.0.0.1:1' }
+
 describe('the examples', () => {
   test('07: with the variables set, and nothing edited but the emulator, a reading becomes an event', async () => {
     await pubsub.createTopic('example-07')
@@ -239,11 +242,13 @@ describe('the examples', () => {
       MQTT_TOPIC: filter,
       GCP_PROJECT_ID: project,
       PUBSUB_TOPIC: 'example-07',
+      BIGQUERY_DATASET: 'plant',
+      BIGQUERY_TABLE: 'kpis',
       APP_ENV: 'DEV',
     }
     await using plant = await startNodeRed({ env })
     const imported = await importExample(plant, '07 Plant KPIs to PubSub and BigQuery')
-    const flow = adjust(imported, { 'google-cloud': { pubsubEmulator: pubsub.address } })
+    const flow = adjust(imported, { 'google-cloud': { pubsubEmulator: pubsub.address, ...noBigQuery } })
     await deploySubscribed(plant, broker, flow)
     await publishAll(broker.port, [
       [topicOf('SAF'), payload('SAF', 412.75)],
@@ -259,7 +264,7 @@ describe('the examples', () => {
     await pubsub.createTopic('kpis')
     const flow = adjust(await importExample(nodeRed, '08 Local development'), {
       'mqtt-v3-source': { host: '127.0.0.1', port: String(broker.port) },
-      'google-cloud': { projectId: project, pubsubEmulator: pubsub.address },
+      'google-cloud': { projectId: project, pubsubEmulator: pubsub.address, ...noBigQuery },
     })
     await deploySubscribed(nodeRed, broker, flow)
     await publishAll(broker.port, [[topicOf('SAF'), payload('SAF', 412.75)]])

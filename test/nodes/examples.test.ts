@@ -51,6 +51,8 @@ const environments: { readonly [name: string]: { readonly [variable: string]: st
     MQTT_TOPIC: 'FCTS/FAE/+/SolvExtract/+',
     GCP_PROJECT_ID: 'plant-data-4711',
     PUBSUB_TOPIC: 'kpis',
+    BIGQUERY_DATASET: 'plant',
+    BIGQUERY_TABLE: 'kpis',
     APP_ENV: 'DEV',
   },
 }

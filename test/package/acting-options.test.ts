@@ -16,6 +16,8 @@ const tls = (title: string): Proof => ['sinks/kafka-tls.test.ts', title]
 const registry = (title: string): Proof => ['sinks/kafka-schema-registry.test.ts', title]
 const outbox = (title: string): Proof => ['nodes/outbox.test.ts', title]
 
+const bigquery = (title: string): Proof => ['sinks/bigquery-sink.test.ts', title]
+const bigqueryConfig = (title: string): Proof => ['sinks/bigquery-config.test.ts', title]
 const pubsub = (title: string): Proof => ['sinks/pubsub-request.test.ts', title]
 const published = (title: string): Proof => ['sinks/pubsub-sink.test.ts', title]
 const gate = (title: string): Proof => ['config/environment-gate.test.ts', title]
@@ -173,6 +175,21 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     schemaVersion: registry('takes the latest version, a certain one'),
     requestTimeoutMs: errors('broker that does not answer'),
     deliveryTimeoutMs: errors('broker that does not answer'),
+    ...runner,
+  },
+  'bigquery-sink': {
+    cloud: bigqueryConfig('one emulator alone is refused'),
+    dataset: bigquery('an unknown dataset or project is named'),
+    table: bigquery('${writeMethod} stores a value of every type'),
+    schema: bigquery('${writeMethod} stores a value of every type'),
+    columns: bigquery('${writeMethod} stores a value of every type'),
+    writeMethod: bigquery('storageWrite stores rows again when an answer is lost, exactlyOnce does not'),
+    createTable: bigquery('${writeMethod} holds everything while the table or the right to write is missing'),
+    partitioning: bigquery('a table is created with the partitions and clusters'),
+    partitionColumn: bigquery('a table is created with the partitions and clusters'),
+    clustering: bigquery('a table is created with the partitions and clusters'),
+    addColumns: bigquery('missing columns are added where the form says so'),
+    requestTimeoutMs: bigquery('${writeMethod} takes a 503, an error in the stream, silence'),
     ...runner,
   },
   'pubsub-sink': {

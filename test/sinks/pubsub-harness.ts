@@ -16,6 +16,7 @@ export function pubsubContext(cloud: Raw, directory = '/'): SinkContext {
     directory,
     name: 'rowline-test',
     jsonSchema: () => undefined,
+    rowSchema: () => undefined,
     warn: () => {},
   }
 }
