@@ -20,6 +20,7 @@ const programs = {
   java: 'default-jre-headless',
   mvn: 'maven',
   chromium: 'chromium',
+  go: 'golang-go',
 } as const
 
 const project = join(import.meta.dirname, '..')

@@ -26,6 +26,29 @@ const pool = (title: string): Proof => ['mqtt/pool.test.ts', title]
 const source = (title: string): Proof => ['mqtt/mqtt-source.test.ts', title]
 const held = (title: string): Proof => ['nodes/held.test.ts', title]
 const connect5 = version5('CONNECT carries the session expiry')
+const pubsub = (title: string): Proof => ['sinks/pubsub-request.test.ts', title]
+const published = (title: string): Proof => ['sinks/pubsub-sink.test.ts', title]
+const gate = (title: string): Proof => ['config/environment-gate.test.ts', title]
+
+/** What every sink has, and the runners act on. */
+const runner: { readonly [option: string]: Proof } = {
+  delivery: outbox('a node that becomes {"delivery":"confirm"}'),
+  outboxMaxBytes: outbox('a full outbox blocks'),
+  outboxMaxAgeMs: ['outbox/limits.test.ts', 'an outbox whose oldest entry is over its age blocks', 'maxAgeMs'],
+  outboxWhenFull: outbox('a full outbox blocks'),
+  outboxPath: outbox('a node that becomes {"outboxPath":"elsewhere"}'),
+  forwardPerSecond: outbox('forwardPerSecond slows the forwarding'),
+  batchRecords: ['core/batcher.test.ts', 'a batch is ready when it has its number of records'],
+  batchBytes: ['core/batcher.test.ts', 'a batch is ready when it has its bytes'],
+  lingerMs: ['core/batcher.test.ts', 'a batch that is not full is ready when its first record has waited'],
+  maxRetries: outbox('${JSON.stringify(values)}: what a dead target does not take'),
+  onError: outbox('${JSON.stringify(values)}: what a dead target does not take'),
+  retryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
+  maxRetryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
+  environment: gate('F4: LOCAL only logs'),
+  enabledIn: gate('the names of a plant may be others'),
+  dryRunIn: gate('the names of a plant may be others'),
+}
 
 /** Tests that fail when the option does nothing. */
 const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } = {
@@ -149,19 +172,19 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     schemaVersion: registry('takes the latest version, a certain one'),
     requestTimeoutMs: errors('broker that does not answer'),
     deliveryTimeoutMs: errors('broker that does not answer'),
-    delivery: outbox('a node that becomes {"delivery":"confirm"}'),
-    outboxMaxBytes: outbox('a full outbox blocks'),
-    outboxMaxAgeMs: ['outbox/limits.test.ts', 'an outbox whose oldest entry is over its age blocks', 'maxAgeMs'],
-    outboxWhenFull: outbox('a full outbox blocks'),
-    outboxPath: outbox('a node that becomes {"outboxPath":"elsewhere"}'),
-    forwardPerSecond: outbox('forwardPerSecond slows the forwarding'),
-    batchRecords: ['core/batcher.test.ts', 'a batch is ready when it has its number of records'],
-    batchBytes: ['core/batcher.test.ts', 'a batch is ready when it has its bytes'],
-    lingerMs: ['core/batcher.test.ts', 'a batch that is not full is ready when its first record has waited'],
-    maxRetries: outbox('${JSON.stringify(values)}: what a dead target does not take'),
-    onError: outbox('${JSON.stringify(values)}: what a dead target does not take'),
-    retryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
-    maxRetryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
+    ...runner,
+  },
+  'pubsub-sink': {
+    cloud: ['google/authorization.test.ts', 'publishes over TLS to the endpoint of the form'],
+    topic: pubsub('is a short name in our project, or a whole name in another'),
+    data: pubsub('has the bytes as they are, rows as JSON with every digit'),
+    mapping: pubsub('is an object of columns, which keep their types'),
+    orderingKey: published('F5: a subscriber sees the publish order per key'),
+    includeMetadata: pubsub('D4: has five attributes'),
+    attributes: pubsub('has more attributes, and leaves out those that are not known'),
+    endpoint: ['google/authorization.test.ts', 'publishes over TLS to the endpoint of the form'],
+    requestTimeoutMs: published('that nobody answers end in time'),
+    ...runner,
   },
 }
 
