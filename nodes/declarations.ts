@@ -3,6 +3,7 @@ import { declaration as fileSink } from './file-sink/declaration.ts'
 import { declaration as kafkaCluster } from './kafka-cluster/declaration.ts'
 import { declaration as kafkaSink } from './kafka-sink/declaration.ts'
 import { declaration as mqttV3In } from './mqtt-v3-in/declaration.ts'
+import { declaration as mqttV3Out } from './mqtt-v3-out/declaration.ts'
 import { declaration as mqttV3Source } from './mqtt-v3-source/declaration.ts'
 import { declaration as rowDecoder } from './row-decoder/declaration.ts'
 import { declaration as rowSchema } from './row-schema/declaration.ts'
@@ -15,5 +16,6 @@ export const declarations: readonly NodeDeclaration[] = [
   rowDecoder,
   kafkaCluster,
   kafkaSink,
+  mqttV3Out,
   fileSink,
 ]

@@ -1,10 +1,12 @@
 import type { Node } from 'node-red'
 import { type Delivery, released } from '../../src/core/delivery.ts'
 import { PipelineError } from '../../src/core/errors.ts'
+import type { Publisher } from '../../src/core/publisher.ts'
 import type { SourceConfig } from '../../src/mqtt/config.ts'
 import { MqttConnection } from '../../src/mqtt/connection.ts'
-import { connectionOptions } from '../../src/mqtt/connection-options.ts'
+import { connectionOptions, publishingOptions } from '../../src/mqtt/connection-options.ts'
 import type { Lease } from '../../src/mqtt/connection-pool.ts'
+import { LeasedPublisher } from '../../src/mqtt/leased-publisher.ts'
 import type { InboundPublish } from '../../src/mqtt/publish-decoder.ts'
 import type { Rowline } from './rowline.ts'
 
@@ -13,6 +15,14 @@ export function connectionLease(rowline: Rowline, source: Node, config: SourceCo
   const options = connectionOptions(config, rowline.clientId(source), rowline.directory)
   const unclaimed = (publish: InboundPublish, delivery: Delivery) => storeUnclaimed(rowline, source, publish, delivery)
   return () => rowline.pool.acquire(source.id, () => new MqttConnection(options, unclaimed, rowline.memory))
+}
+
+/** A second connection to the broker of a `mqtt-v3-source` node, shared by all nodes that publish there. */
+export function createPublisher(rowline: Rowline, source: Node, config: SourceConfig): Publisher {
+  const options = publishingOptions(config, rowline.clientId(source), rowline.directory)
+  const unclaimed = (publish: InboundPublish, delivery: Delivery) => storeUnclaimed(rowline, source, publish, delivery)
+  const create = () => new MqttConnection(options, unclaimed, rowline.memory)
+  return new LeasedPublisher(() => rowline.pool.acquire(`${source.id}-out`, create))
 }
 
 /** The broker's session has subscriptions that no node has any longer: nothing of it may vanish without a trace. */

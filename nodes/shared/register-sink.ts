@@ -1,10 +1,11 @@
-import type { NodeAPI } from 'node-red'
+import type { Node, NodeAPI } from 'node-red'
 import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import type { ConfigOf, Fields } from '../../src/config/fields.ts'
 import { toPipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
 import type { Rejection } from '../../src/core/sink.ts'
 import { type RecordRunner, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
+import type { SourceConfig } from '../../src/mqtt/config.ts'
 import { type RowSchemaConfig, schemaOf } from '../../src/rows/config.ts'
 import { toJsonSchema } from '../../src/rows/to-json-schema.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
@@ -12,6 +13,7 @@ import type { Rejected } from './dead-letters.ts'
 import { type DeliveryConfig, type DeliverySnapshot, inDeliveryMode, noteRest } from './delivery-mode.ts'
 import type { FlowMessage } from './handle.ts'
 import { isBatch, recordsOf, unreadable } from './messages.ts'
+import { createPublisher } from './mqtt-connections.ts'
 import { configOf, onClose, type RowlineNode, registerNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
 import type { Rowline } from './rowline.ts'
@@ -36,6 +38,10 @@ export function registerSink<F extends Fields, Request>(
       connection: <C>(field: string) => configOf<C>(RED, reference(field)),
       jsonSchema: (field: string) =>
         reference(field) === '' ? undefined : toJsonSchema(schemaOf(configOf<RowSchemaConfig>(RED, reference(field)))),
+      publisher: (field: string) => {
+        const source = RED.nodes.getNode(reference(field)) as Node
+        return createPublisher(rowline, source, configOf<SourceConfig>(RED, source.id))
+      },
       warn: (message: string) => node.warn(message),
     }
     const settings = config as ConfigOf<F> & DeliveryConfig

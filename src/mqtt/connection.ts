@@ -5,12 +5,15 @@ import { PipelineError } from '../core/errors.ts'
 import { type Backoff, pause, reconnectDelayMs } from '../core/retry.ts'
 import { Epoch, type EpochEnd, type SessionOptions } from './epoch.ts'
 import { InboundSession } from './inbound-session.ts'
+import { Outbound } from './outbound.ts'
 import type { InboundPublish } from './publish-decoder.ts'
 import { connectionError, isHangUp } from './socket.ts'
 import { Subscriptions } from './subscriptions.ts'
 
 export interface ConnectionOptions extends SessionOptions {
   readonly reconnect: Backoff
+  /** Nobody subscribes over it, and it is closed when nothing was published for so long (0: never). */
+  readonly publishing?: { readonly idleTimeoutMs: number }
 }
 
 export interface ConnectionStatus {
@@ -48,6 +51,9 @@ export class MqttConnection {
   readonly #options: ConnectionOptions
   readonly #unclaimed: (publish: InboundPublish, delivery: Delivery) => void
   readonly #session = new InboundSession()
+  readonly outbound: Outbound
+  /** Of a session for publishing: what an earlier process has left in it is gone. */
+  #cleared = false
   readonly #subscriptions: Subscriptions
   #remember: (filters: readonly string[]) => void = () => {}
   readonly #abort = new AbortController()
@@ -70,6 +76,7 @@ export class MqttConnection {
     this.#options = options
     this.#limits = { records: 0, bytes: 0, budget }
     this.#unclaimed = unclaimed
+    this.outbound = new Outbound(this.#broker)
     this.#subscriptions = new Subscriptions((error) => {
       this.#error = error
       this.#notify()
@@ -133,6 +140,7 @@ export class MqttConnection {
     await this.#epoch?.close(CLOSE_GRACE_MS)
     await this.#running
     this.#phase = 'closed'
+    this.outbound.ended(undefined)
     this.#giveBack()
     for (const { publish, delivery } of this.#held.splice(0)) this.#unclaimed(publish, delivery)
   }
@@ -142,36 +150,71 @@ export class MqttConnection {
     for (let failures = 0, takeovers = 0; !signal.aborted; ) {
       const { closedHere, error, connectedMs } = await this.#connectOnce()
       if (signal.aborted) return
-      failures = connectedMs > STABLE_MS ? 1 : failures + 1
+      const isIntended = closedHere && this.#options.publishing !== undefined
+      failures = isIntended ? 0 : connectedMs > STABLE_MS ? 1 : failures + 1
       const isThrownOut = !closedHere && isHangUp(error) && connectedMs > 0 && connectedMs < STABLE_MS
       takeovers = isThrownOut ? takeovers + 1 : 0
       this.#enter('waiting', closedHere ? undefined : this.#explain(error, takeovers))
       const atOnce = closedHere && failures === 1
       const waitMs = atOnce ? RESTART_MS : reconnectDelayMs(failures - 1, this.#options.reconnect)
-      await pause(waitMs, signal)
+      if (!isIntended) await pause(waitMs, signal)
+      if (this.#isIdle) await this.outbound.wanted(signal)
     }
+  }
+
+  get #isIdle(): boolean {
+    const { publishing } = this.#options
+    return publishing !== undefined && this.outbound.isIdle(publishing.idleTimeoutMs)
   }
 
   async #connectOnce(): Promise<EpochEnd & { readonly connectedMs: number }> {
     let connectedAt: number | undefined
     try {
       this.#enter('connecting', this.#error)
-      const epoch = new Epoch(this.#options, this.#limits, this.#session, {
+      const clears = this.#clears
+      const epoch = new Epoch({ ...this.#options, ...clears }, this.#limits, this.#session, {
         connected: (sessionPresent) => {
           connectedAt = performance.now()
+          this.#cleared = true
+          if (clears) {
+            void epoch.close(CLOSE_GRACE_MS)
+            return
+          }
           this.#enter('connected', undefined)
           this.#subscriptions.connected(epoch.client, sessionPresent)
           this.#pruneLater()
+          void this.#closeIdle(epoch)
         },
         message: (publish, delivery) => this.#dispatch(publish, delivery),
       })
       this.#epoch = epoch
+      this.outbound.follow(epoch)
       const end = await epoch.run()
       return { ...end, connectedMs: connectedAt === undefined ? 0 : performance.now() - connectedAt }
     } catch (error) {
       return { closedHere: false, error, connectedMs: 0 }
     } finally {
       this.#subscriptions.disconnected()
+    }
+  }
+
+  /**
+   * The first connection of a process only makes the server forget: packet ids of an earlier process may mean QoS 2
+   * messages there that wait for their PUBREL, and a new message under such an id would be taken for its repeat.
+   */
+  get #clears(): { readonly clean: true } | undefined {
+    const { publishing, clean } = this.#options
+    return publishing && !clean && !this.#cleared ? { clean: true } : undefined
+  }
+
+  /** Closes a connection for publishing that nobody uses any longer. */
+  async #closeIdle(epoch: Epoch): Promise<void> {
+    const { publishing } = this.#options
+    if (!publishing || publishing.idleTimeoutMs === 0) return
+    const { signal } = this.#abort
+    while (epoch.connected && !signal.aborted) {
+      if (this.#isIdle) return epoch.close(CLOSE_GRACE_MS)
+      await pause(this.outbound.idleInMs(publishing.idleTimeoutMs), signal)
     }
   }
 
@@ -225,6 +268,7 @@ export class MqttConnection {
   }
 
   #pruneLater(): void {
+    if (this.#options.publishing) return
     void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => {
       if (this.#suspended) return
       this.#subscriptions.prune()
@@ -235,6 +279,8 @@ export class MqttConnection {
   #enter(phase: ConnectionStatus['phase'], error: PipelineError | undefined): void {
     this.#phase = phase
     this.#error = error
+    if (phase === 'connected') this.outbound.connected()
+    if (phase === 'waiting') this.outbound.ended(error)
     this.#notify()
   }
 

@@ -99,6 +99,11 @@ export class Epoch {
     if (!this.#window.full) this.#shim.resumeReading()
   }
 
+  /** Sends whole packets. `written` hears when the system has them, and nothing when the connection has gone. */
+  send(packets: Buffer, written?: (error?: Error | null) => void): void {
+    if (!this.#ended) this.#shim.send(packets, written)
+  }
+
   /** Connects. Resolves when the connection has ended. */
   run(): Promise<EpochEnd> {
     return new Promise((resolve) => {

@@ -57,10 +57,10 @@ export class StreamShim extends Duplex {
     this.#socket.resume()
   }
 
-  /** Sends whole packets of ours. False when the connection has gone. */
-  send(packets: Buffer): boolean {
+  /** Sends whole packets of ours; `written` hears when the system has them. False when the connection has gone. */
+  send(packets: Buffer, written?: (error?: Error | null) => void): boolean {
     if (this.destroyed || !this.#socket.writable) return false
-    this.#socket.write(packets)
+    this.#socket.write(packets, written)
     return true
   }
 

@@ -25,6 +25,7 @@ type Header = readonly [
     readonly partitions?: number
     readonly node?: string
     readonly tag?: string
+    readonly headerTopic?: string
   } | null,
 ]
 
@@ -142,7 +143,7 @@ function keepsJson(value: unknown): boolean {
 }
 
 /** JSON leaves out what is undefined. */
-function restOf({ filter, route, to, partitions, node, tag }: Record): Header[9] {
-  if ((filter ?? route ?? to ?? partitions ?? node ?? tag) === undefined) return null
-  return { filter, route, to, partitions, node, tag } as NonNullable<Header[9]>
+function restOf({ filter, route, to, partitions, node, tag, headerTopic }: Record): Header[9] {
+  if ((filter ?? route ?? to ?? partitions ?? node ?? tag ?? headerTopic) === undefined) return null
+  return { filter, route, to, partitions, node, tag, headerTopic } as NonNullable<Header[9]>
 }

@@ -1,0 +1,59 @@
+import { messageOf, PipelineError } from '../../core/errors.ts'
+import { compileTemplate } from '../../core/metadata.ts'
+import type { OutboundMessage } from '../../core/publisher.ts'
+import { encodePayload, type Record } from '../../core/record.ts'
+import type { Prepared } from '../../core/sink.ts'
+import { type MqttSinkConfig, payloadHole } from './config.ts'
+import { topicProblem } from './topic.ts'
+
+export type MqttRequest = OutboundMessage
+
+export type RequestOptions = Pick<MqttSinkConfig, 'topic' | 'payload' | 'qos' | 'retain' | 'maxPacketSize'>
+
+// Fixed header, length of the topic and packet id.
+const overhead = 9
+
+/** Pure. Copies the payload, so that the flow may reuse its buffer. */
+export function createRequestBuilder(options: RequestOptions): (record: Record) => Prepared<MqttRequest> {
+  const topicOf = createTopics(options.topic)
+  const payloadOf = createPayloads(options.payload)
+  return (record) => {
+    const topic = topicOf(record)
+    const payload = payloadOf(record)
+    const qos = options.qos === 'message' ? record.qos : (Number(options.qos) as MqttRequest['qos'])
+    const retain = options.retain === 'message' ? record.retain : options.retain === 'always'
+    const bytes = payload.length + Buffer.byteLength(topic) + overhead
+    if (bytes > options.maxPacketSize)
+      throw new PipelineError('RECORD_TOO_LARGE', { bytes, limit: options.maxPacketSize, target: '"Largest packet"' })
+    return { request: { topic, payload, qos, retain }, bytes }
+  }
+}
+
+function createTopics(template: string): (record: Record) => string {
+  const fill = compileTemplate(template)
+  return (record) => {
+    const topic = record.headerTopic || fill(record)
+    if (!topic) throw new PipelineError('NO_MQTT_TOPIC')
+    const problem = topicProblem(topic)
+    if (problem) throw new PipelineError('INVALID_MQTT_TOPIC', { topic, problem })
+    return topic
+  }
+}
+
+function createPayloads(template: string): (record: Record) => Buffer {
+  if (template === '') return (record) => Buffer.from(encoded(record))
+  const parts = template.split(payloadHole).map(compileTemplate)
+  return (record) => {
+    const texts = parts.map((fill) => fill(record) ?? '')
+    const inserted = parts.length > 1 ? Buffer.from(encoded(record)).toString() : ''
+    return Buffer.from(texts.join(inserted))
+  }
+}
+
+function encoded({ payload }: Record): Uint8Array {
+  try {
+    return encodePayload(payload)
+  } catch (error) {
+    throw new PipelineError('PAYLOAD_UNSUPPORTED', { problem: messageOf(error) }, error)
+  }
+}
