@@ -34,6 +34,11 @@ interface Waiter {
 
 const REFUSED = 0x80
 const MOST_PACKETS = 65_535
+/**
+ * QoS 2 messages that are not confirmed, where the server does not say how many it takes: mosquitto 2.0 takes
+ * max_inflight_messages, 20 if nobody has changed it, and ends the connection, and every later one of that session.
+ */
+const MOST_QOS_2 = 20
 const nothing = new Uint8Array(0)
 
 /**
@@ -49,7 +54,9 @@ export class Outbound {
   /** Of QoS 0, and whoever waits for the connection. */
   readonly #waiters = new Set<Waiter>()
   readonly #arrivals = new Set<Waiter>()
-  /** More than an MQTT 5 server takes at a time. */
+  /** Of QoS 2, as far as the server may have them. */
+  readonly #exactlyOnce = new Set<Sent>()
+  /** More than the server takes at a time. */
   readonly #queue: Sent[] = []
   #open = 0
   #epoch: Epoch | undefined
@@ -97,7 +104,7 @@ export class Outbound {
   /** See Publisher. */
   ready(signal: AbortSignal): Promise<void> {
     this.#use()
-    if (this.#connected) return Promise.resolve()
+    if (this.#connected && !signal.aborted) return Promise.resolve()
     let abort = () => {}
     const arrival = new Promise<void>((resolve, reject) => {
       const waiter = { resolve, reject }
@@ -132,6 +139,8 @@ export class Outbound {
     if (!sent || sent.waiter) return
     if (message.qos === 2) sent.message = { ...message, payload: nothing }
     else this.#remove(sent)
+    this.#exactlyOnce.delete(sent)
+    this.#sendQueued()
   }
 
   /** Resolves when somebody wants to publish. */
@@ -198,9 +207,19 @@ export class Outbound {
     const sent = this.#known.get(message) ?? this.#add(message)
     return new Promise((resolve, reject) => {
       sent.waiter = { resolve, reject }
-      if (this.#open >= (this.#connack?.properties?.receiveMaximum ?? MOST_PACKETS)) this.#queue.push(sent)
-      else this.#send(sent)
+      this.#queue.push(sent)
+      this.#sendQueued()
     })
+  }
+
+  #sendQueued(): void {
+    while (this.#queue[0] && this.#isRoomFor(this.#queue[0])) this.#send(this.#queue.shift()!)
+  }
+
+  #isRoomFor({ state, message }: Sent): boolean {
+    const { receiveMaximum = MOST_PACKETS } = this.#connack?.properties ?? {}
+    if (this.#open >= receiveMaximum) return false
+    return this.#protocolVersion === 5 || message.qos < 2 || state !== 'new' || this.#exactlyOnce.size < MOST_QOS_2
   }
 
   #add(message: OutboundMessage): Sent {
@@ -223,6 +242,7 @@ export class Outbound {
     try {
       const packet = state === 'released' ? encodePubrel(packetId) : this.#encode(message, packetId, state !== 'new')
       if (state === 'new') sent.state = 'published'
+      if (message.qos === 2) this.#exactlyOnce.add(sent)
       this.#open++
       this.#epoch?.send(packet)
     } catch (error) {
@@ -269,8 +289,7 @@ export class Outbound {
     if (wasOpen) this.#open--
     if (error) waiter?.reject(error)
     else waiter?.resolve()
-    const next = this.#queue.shift()
-    if (next) this.#send(next)
+    this.#sendQueued()
   }
 
   #fail(sent: Sent, error: Error): void {
@@ -280,13 +299,15 @@ export class Outbound {
     waiter?.reject(error)
   }
 
-  #remove({ packetId, message }: Sent): void {
-    this.#sent.delete(packetId)
-    this.#known.delete(message)
+  #remove(sent: Sent): void {
+    this.#sent.delete(sent.packetId)
+    this.#known.delete(sent.message)
+    this.#exactlyOnce.delete(sent)
   }
 
   #forget(): void {
     this.#sent.clear()
+    this.#exactlyOnce.clear()
     this.#known = new WeakMap()
   }
 }

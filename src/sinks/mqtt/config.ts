@@ -43,7 +43,7 @@ export const sinkFields = {
   }),
   maxInflight: integer({
     label: 'Messages in flight',
-    note: 'How many may wait for their confirmation at a time. 1 keeps the order even where the broker refuses a message for a while.',
+    note: 'How many may wait for their confirmation at a time. At QoS 2 never more than 20 together, unless the broker speaks MQTT 5 and allows it: mosquitto ends the connection of who sends more. 1 keeps the order even where the broker refuses a message for a while.',
     default: 60,
     min: 1,
     max: 10_000,

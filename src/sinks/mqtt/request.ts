@@ -40,14 +40,15 @@ function createTopics(template: string): (record: Record) => string {
   }
 }
 
+/** A placeholder without a value gives no text; the payload's bytes are put in as they are. */
 function createPayloads(template: string): (record: Record) => Buffer {
   if (template === '') return (record) => Buffer.from(encoded(record))
-  const parts = template.split(payloadHole).map(compileTemplate)
-  return (record) => {
-    const texts = parts.map((fill) => fill(record) ?? '')
-    const inserted = parts.length > 1 ? Buffer.from(encoded(record)).toString() : ''
-    return Buffer.from(texts.join(inserted))
-  }
+  const parts = template.split(/(\{[^{}]*\})/).map((part) => {
+    if (part === payloadHole) return encoded
+    const fill = compileTemplate(part)
+    return (record: Record) => Buffer.from(fill(record) ?? '')
+  })
+  return (record) => Buffer.concat(parts.map((part) => part(record)))
 }
 
 function encoded({ payload }: Record): Uint8Array {

@@ -57,6 +57,7 @@ class MqttSink implements Sink<MqttRequest> {
   }
 
   close(): Promise<void> {
+    this.#giveUpOthers(new Set())
     return this.#publisher.close()
   }
 
@@ -87,8 +88,8 @@ class MqttSink implements Sink<MqttRequest> {
 
   #judge(request: MqttRequest, error: unknown): PipelineError {
     const failure = classify(error, request.topic)
-    const wasSent = error instanceof Unconfirmed || error instanceof PublishRefused
-    if (!wasSent || failure.disposition !== 'retry') return failure
+    const isRefused = error instanceof PublishRefused && failure.disposition === 'retry'
+    if (!isRefused && !(error instanceof Unconfirmed)) return failure
     const tried = this.#tried.get(request) ?? { attempts: 0, failedAt: 0 }
     tried.attempts++
     tried.failedAt = performance.now()
@@ -97,7 +98,7 @@ class MqttSink implements Sink<MqttRequest> {
     const problem = failure.message
     if (this.#config.publishAttempts > 0 && attempts >= this.#config.publishAttempts)
       return new PipelineError('RETRIES_EXHAUSTED', { attempts, problem }, error)
-    if (attempts < TELLING || error instanceof PublishRefused) return failure
+    if (attempts < TELLING || isRefused) return failure
     const { topic, payload } = request
     return new PipelineError('BROKER_HANGS_UP', { attempts, bytes: payload.length, topic, problem }, error)
   }
