@@ -5,8 +5,8 @@ import { topicProblem } from './topic.ts'
 
 export const payloadHole = '{payload}'
 
-/** Of a packet (MQTT section 2.2.3): a byte, four bytes of length, and what these can say. */
-const largestPacket = 5 + 268_435_455
+/** A little under what MQTT itself allows (section 2.2.3). */
+const largestPacket = 256 << 20
 
 /** `mqtt-v3-out`: what is published where. */
 export const sinkFields = {
