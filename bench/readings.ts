@@ -28,6 +28,16 @@ export function readingPayload(number: number, bytes: number): string {
   return text(deviceType + '_'.repeat(Math.max(0, bytes - text(deviceType).length)))
 }
 
+/** As `readingPayload`, padded with what compresses like measured values and not to nothing. */
+export function irregularPayload(number: number, bytes: number): string {
+  const filler = readingPayload(number, bytes)
+  let state = number + 1
+  return filler.replaceAll('_', (underscore, at: number) => {
+    state = Math.imul(state ^ (state >>> 13), 0x5bd1e995) + at
+    return filler[at - 1] === 't' ? underscore : ((state >>> 16) & 15).toString(16)
+  })
+}
+
 /** The number of a reading or of what a pipeline has made of it, whatever its shape. */
 export function readingNumber(value: Buffer): number {
   const ts = /"ts": ?(\d+)/.exec(value.toString())?.[1]

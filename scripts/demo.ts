@@ -24,7 +24,12 @@ interface Options {
 }
 
 function readOptions(): Options {
-  const { values } = parseArgs({ options: { seconds: { type: 'string' }, data: { type: 'string' } } })
+  const options = { seconds: { type: 'string' }, data: { type: 'string' }, help: { type: 'boolean' } } as const
+  const { values } = parseArgs({ options })
+  if (values.help) {
+    console.log(help)
+    process.exit(0)
+  }
   const seconds = values.seconds === undefined ? undefined : Number(values.seconds)
   if (seconds !== undefined && !(seconds > 0)) throw new Error(`--seconds must be a number above 0\n${help}`)
   return { seconds, directory: path.resolve(values.data ?? home), brokers: process.env.KAFKA_BROKERS || undefined }

@@ -13,7 +13,7 @@ export interface InstalledPeers {
 }
 
 const peers: readonly Peer[] = [telegraf, python, rust]
-const cache = join(homedir(), '.cache/rowline/peers')
+export const peerCache = join(homedir(), '.cache/rowline/peers')
 
 /** Those that could be installed here; `versions` says of the others why not. */
 export async function installPeers(): Promise<InstalledPeers> {
@@ -22,7 +22,7 @@ export async function installPeers(): Promise<InstalledPeers> {
   for (const { name, title, acknowledges, install } of peers) {
     try {
       console.log(`installing ${name}`)
-      const { command, versions: text } = await install(join(cache, name))
+      const { command, versions: text } = await install(join(peerCache, name))
       versions[title] = text
       variants.push({ name, title, acknowledges, warmsUp: false, open: async () => openProgram(name, command) })
     } catch (error) {

@@ -1,5 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
-import { clusterFields } from '../../src/sinks/kafka/config.ts'
+import type { FieldProblem } from '../../src/config/fields.ts'
+import { type ClusterConfig, clusterFields } from '../../src/sinks/kafka/config.ts'
 import { notices } from '../../src/sinks/kafka/import-rules.ts'
 import { importSettings } from '../../src/sinks/kafka/import-settings.ts'
 
@@ -11,8 +12,7 @@ export const declaration = declareNode({
   outputs: [],
   fields: clusterFields,
   labelField: 'brokers',
-  check: ({ saslMechanism, user }) =>
-    saslMechanism === 'PLAIN' && user === '' ? [{ field: 'user', text: 'is required to sign in with PLAIN' }] : [],
+  check: (config) => [...missingForSignIn(config), ...tooManyKeys(config)],
   importer: {
     note: 'Paste the configuration of a librdkafka client (a dictionary) or of a Java client (properties). It fills this form; what it does not name stays as it is, and nothing is changed in the flow before Done.',
     elsewhere: 'Belongs to the kafka sink: paste the same text there.',
@@ -20,3 +20,17 @@ export const declaration = declareNode({
     read: (text) => importSettings('cluster', text),
   },
 })
+
+function missingForSignIn({ saslMechanism, user, tokenUrl, tokenClientId }: ClusterConfig): readonly FieldProblem[] {
+  if (saslMechanism === 'none') return []
+  const needed = saslMechanism === 'OAUTHBEARER' ? { tokenUrl, tokenClientId } : { user }
+  return Object.entries(needed).flatMap(([field, value]) =>
+    value === '' ? [{ field, text: `is required to sign in with ${saslMechanism}` }] : [],
+  )
+}
+
+function tooManyKeys({ useTls, keystorePath, cert, key }: ClusterConfig): readonly FieldProblem[] {
+  if (!useTls || keystorePath === '' || (cert === '' && key === '')) return []
+  const text = `takes the place of "${clusterFields.cert.label}" and "${clusterFields.key.label}": leave those empty`
+  return [{ field: 'keystorePath', text }]
+}

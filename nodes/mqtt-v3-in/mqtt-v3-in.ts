@@ -2,15 +2,18 @@ import type { Node, NodeAPI } from 'node-red'
 import type { SourceConfig } from '../../src/mqtt/config.ts'
 import { MqttSource } from '../../src/mqtt/mqtt-source.ts'
 import { FlowEntry } from '../shared/flow-entry.ts'
-import { connectionLease } from '../shared/mqtt-connections.ts'
+import { connectionLease, noteSession } from '../shared/mqtt-connections.ts'
 import { configOf, registerNode } from '../shared/register-node.ts'
 import { declaration } from './declaration.ts'
 
 export default function (RED: NodeAPI): void {
   registerNode(RED, declaration, (node, config, rowline) => {
     const broker = RED.nodes.getNode(config.source) as Node
-    const lease = connectionLease(rowline, broker, configOf<SourceConfig>(RED, config.source))
+    const connection = configOf<SourceConfig>(RED, config.source)
+    const lease = connectionLease(rowline, broker, connection)
     const flow = new FlowEntry(node, config, rowline)
-    flow.start(new MqttSource(config, lease, flow, node.name || node.id))
+    flow.start(new MqttSource(config, lease, flow, node.name || node.id), () =>
+      noteSession(rowline, broker, connection),
+    )
   })
 }

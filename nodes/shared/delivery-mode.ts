@@ -26,6 +26,7 @@ export function inDeliveryMode(
 ): RecordRunner {
   const { outboxPath } = config
   const directory = outboxPath === '' ? rowline.pathOf('outbox', node) : path.resolve(rowline.directory, outboxPath)
+  rowline.outboxFolders.add(directory)
   const left = rowline.leftOutboxes.get(node.id)
   rowline.leftOutboxes.delete(node.id)
   if (left && left.directory !== directory) node.warn(restText(left, 'this node, before it was changed,'))

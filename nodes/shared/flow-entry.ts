@@ -38,8 +38,8 @@ export class FlowEntry implements SourceReceiver {
     this.#rejections = new Rejections(node, rowline)
   }
 
-  /** Opens the source when all nodes are there, and closes it with the node. */
-  start(source: MqttSource): void {
+  /** Opens the source when all nodes are there, and closes it with the node. `onRemoved` comes last, if nobody replaces it. */
+  start(source: MqttSource, onRemoved: () => void): void {
     const { tracker } = this.#rowline
     const failures = new FailureLog(this.#node)
     tracker.acquire()
@@ -60,11 +60,12 @@ export class FlowEntry implements SourceReceiver {
       failures.note(now.connection?.error ?? now.rejections.error, 'Working again')
       return describe(now, rate(now.received), this.#hanging)
     })
-    onClose(this.#node, async () => {
+    onClose(this.#node, async (removed) => {
       stop()
       unwatch()
       try {
         await this.#close(source, opening)
+        if (removed) onRemoved()
       } finally {
         tracker.release()
       }

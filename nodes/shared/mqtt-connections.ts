@@ -14,7 +14,23 @@ import type { Rowline } from './rowline.ts'
 export function connectionLease(rowline: Rowline, source: Node, config: SourceConfig): () => Promise<Lease> {
   const options = connectionOptions(config, rowline.clientId(source), rowline.directory)
   const unclaimed = (publish: InboundPublish, delivery: Delivery) => storeUnclaimed(rowline, source, publish, delivery)
-  return () => rowline.pool.acquire(source.id, () => new MqttConnection(options, unclaimed, rowline.memory))
+  return () =>
+    rowline.pool.acquire(source.id, () => {
+      const { socket, clientId } = options
+      source.log(`Connecting to ${socket.host}:${socket.port} with the client id "${clientId}"`)
+      return new MqttConnection(options, unclaimed, rowline.memory)
+    })
+}
+
+/** A stored session outlives the nodes that read it: the broker keeps readings for it, for ever. */
+export function noteSession(rowline: Rowline, source: Node, config: SourceConfig): void {
+  const { clientId, clean, socket } = connectionOptions(config, rowline.clientId(source), rowline.directory)
+  if (clean || rowline.pool.has(source.id)) return
+  const { host, port } = socket
+  source.warn(
+    `The broker ${host}:${port} goes on keeping readings for the client id "${clientId}" of the removed node. ` +
+      `To end that: mosquitto_sub -h ${host} -p ${port} -i ${clientId} -t rowline/end -E, with the login of that id`,
+  )
 }
 
 /** A second connection to the broker of a `mqtt-v3-source` node, shared by all nodes that publish there. */

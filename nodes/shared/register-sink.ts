@@ -19,7 +19,7 @@ import { Rejections } from './rejections.ts'
 import type { Rowline } from './rowline.ts'
 import { describeSink } from './sink-status.ts'
 import { nodeSnapshot, oldestUnconfirmedAt, type SinkSnapshot } from './snapshot.ts'
-import { FailureLog, StatusLine } from './status.ts'
+import { count, FailureLog, StatusLine } from './status.ts'
 
 /** Node-RED waits 15 s for a node to close. */
 const CLOSE_MS = 8000
@@ -66,7 +66,7 @@ function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, rejec
   const status = new StatusLine(node, (rate) => {
     const now = snapshot()
     damages.note(now.delivery.outbox?.damage, '')
-    failures.note(now.delivery.error ?? now.rejections.error, 'Writing again')
+    failures.note(now.delivery.error ?? now.rejections.error, `Writing again${backlogText(now)}`)
     return describeSink(now, rate(now.delivery.confirmed))
   })
   node.on('input', (message, send, done) => {
@@ -97,6 +97,10 @@ function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, rejec
       node.stuck = true
     }
   })
+}
+
+function backlogText({ delivery: { outbox } }: SinkSnapshot): string {
+  return outbox?.entries ? `; ${count(outbox.entries)} readings wait in the outbox` : ''
 }
 
 /** A released message is not done: its delivery is found at this node, and handed over again, when the flow is replaced. */

@@ -10,6 +10,7 @@ import { ConnectionPool } from '../../src/mqtt/connection-pool.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { FlowTracker, type Hooks } from './flow-tracker.ts'
 import type { Holder } from './handle.ts'
+import { leftOutboxes } from './left-outboxes.ts'
 import { SessionFiles } from './session-files.ts'
 import type { RowlineSnapshot } from './snapshot.ts'
 
@@ -28,6 +29,8 @@ export class Rowline {
   readonly types = new Set<string>()
   /** By node id, until the node is there again. */
   readonly leftOutboxes = new Map<string, LeftOutbox>()
+  /** The folders of all sinks so far. */
+  readonly outboxFolders = new Set<string>()
   readonly #waiting = new Set<() => void>()
   readonly #lateSenders = new Set<string>()
   readonly #deadLetters = new Map<string, DeadLetters>()
@@ -50,6 +53,7 @@ export class Rowline {
       this.pool.suspend()
     })
     RED.events.on('flows:started', () => this.#started())
+    RED.events.once('flows:started', () => void this.#warnOfLeftOutboxes((text) => RED.log.warn(`Rowline: ${text}`)))
   }
 
   /** Whether every node of every flow is there. Until then Node-RED drops what is sent, without a word. */
@@ -111,6 +115,11 @@ export class Rowline {
       this.tracker.releaseLost()
       this.pool.resume()
     })
+  }
+
+  async #warnOfLeftOutboxes(warn: (text: string) => void): Promise<void> {
+    for await (const text of leftOutboxes(path.join(this.directory, 'rowline', 'outbox'), this.outboxFolders))
+      warn(text)
   }
 
   #warnOfLateSend(node: Holder): void {

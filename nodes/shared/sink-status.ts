@@ -3,7 +3,7 @@ import type { DeliverySnapshot } from './delivery-mode.ts'
 import type { SinkSnapshot } from './snapshot.ts'
 import { count, duration, failing } from './status.ts'
 
-/** Above this a disk makes `confirm` the faster mode for a target nearby. */
+/** Above this the disk limits the rate. */
 const SLOW_SYNC_MS = 5
 
 /** A record that waits longer than this is worth a word. */
@@ -16,14 +16,18 @@ export function describeSink(snapshot: SinkSnapshot, ratePerSecond: number): Nod
   const error = delivery.error ?? rejections.error
   const rejected = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
   const counted = Object.entries(delivery.counters).map(([what, n]) => (n > 0 ? ` · ${count(n)} ${what}` : ''))
-  const rest = [waiting(snapshot), rejected, ...counted].join('')
+  const { dropped = 0 } = delivery.outbox ?? {}
+  const deleted = dropped > 0 ? ` · ${count(dropped)} deleted` : ''
+  const rest = [waiting(snapshot), deleted, rejected, ...counted].join('')
   if (error) {
-    const tried = failingSince === undefined ? '' : ` · ${duration(Date.now() - failingSince)}, ${count(retries)} tries`
+    const tried = failingSince === undefined ? '' : ` · for ${duration(Date.now() - failingSince)}, ${tries(retries)}`
     return failing(error, tried + rest)
   }
   if (phase === 'opening') return { fill: 'yellow', shape: 'ring', text: `connecting${rest}` }
   return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${rest}${slowDisk(delivery)}` }
 }
+
+const tries = (n: number) => (n === 1 ? '1 try' : `${count(n)} tries`)
 
 function waiting({ delivery: { outbox, pendingRecords }, oldestUnconfirmedAt }: SinkSnapshot): string {
   const ageMs = oldestUnconfirmedAt === undefined ? 0 : Date.now() - oldestUnconfirmedAt
@@ -34,5 +38,5 @@ function waiting({ delivery: { outbox, pendingRecords }, oldestUnconfirmedAt }: 
 
 function slowDisk({ outbox }: DeliverySnapshot): string {
   const ms = outbox?.syncMsP50 ?? 0
-  return ms > SLOW_SYNC_MS ? ` · slow disk (${ms.toFixed(0)} ms): try confirm` : ''
+  return ms > SLOW_SYNC_MS ? ` · slow disk (${ms.toFixed(0)} ms)` : ''
 }

@@ -47,8 +47,8 @@ export class StatusLine {
 }
 
 /** Yellow: it is tried again. Red: somebody has to act. */
-export function failing({ disposition, message }: PipelineError, suffix = ''): NodeStatus {
-  return { fill: disposition === 'retry' ? 'yellow' : 'red', shape: 'ring', text: short(message) + suffix }
+export function failing({ disposition, status }: PipelineError, suffix = ''): NodeStatus {
+  return { fill: disposition === 'retry' ? 'yellow' : 'red', shape: 'ring', text: short(status) + suffix }
 }
 
 export function count(n: number): string {

@@ -12,6 +12,8 @@ interface Entry {
   readonly reason?: string
   /** `{name}` is replaced by the detail of that name. It tells a plant engineer what to do. */
   readonly message: string
+  /** The same in a few words, for a place where the node's name and not much else can be seen; the message if absent. */
+  readonly status?: string
 }
 
 /** Every code of the product. The README's error list is generated from it. */
@@ -89,16 +91,40 @@ export const errorTable = {
   },
   DELIVERY_RELEASED: { disposition: 'retry', message: 'The flow was stopped before it had finished with the message' },
 
-  TARGET_UNREACHABLE: { disposition: 'retry', message: '{target} cannot be reached: {problem}' },
-  TARGET_TIMEOUT: { disposition: 'retry', message: '{target} did not answer in time: {problem}' },
-  TARGET_THROTTLED: { disposition: 'retry', message: '{target} asks to slow down: {problem}' },
+  TARGET_UNREACHABLE: {
+    disposition: 'retry',
+    message: '{target} cannot be reached: {problem}',
+    status: 'not reachable: {problem}',
+  },
+  TARGET_TIMEOUT: {
+    disposition: 'retry',
+    message: '{target} did not answer in time: {problem}',
+    status: 'no answer in time: {problem}',
+  },
+  TARGET_THROTTLED: {
+    disposition: 'retry',
+    message: '{target} asks to slow down: {problem}',
+    status: 'asked to slow down: {problem}',
+  },
+  TARGET_STARTING: {
+    disposition: 'retry',
+    message: '{target} is not ready yet: {problem}. It is tried again.',
+    status: 'not ready yet: {problem}',
+  },
+  TARGET_DEGRADED: {
+    disposition: 'retry',
+    message: '{target} misses brokers: {problem}. It is tried again until they are back.',
+    status: 'brokers missing: {problem}',
+  },
   TARGET_AUTHENTICATION: {
     disposition: 'config',
     message: '{target} refuses the user name or password: {problem}. Correct the credentials.',
+    status: 'user name or password refused: {problem}',
   },
   TARGET_AUTHORIZATION: {
     disposition: 'config',
     message: '{target} does not allow this: {problem}. Ask for the right to write there.',
+    status: 'not allowed: {problem}',
   },
   TARGET_MISSING: {
     disposition: 'config',
@@ -110,33 +136,48 @@ export const errorTable = {
     message:
       '{target} refuses the schema of {subject}: {problem}. Change the schema, or what the registry takes as compatible.',
   },
-  TARGET_TLS: { disposition: 'config', message: 'No secure connection to {target}: {problem}' },
+  TARGET_TLS: {
+    disposition: 'config',
+    message: 'No secure connection to {target}: {problem}',
+    status: 'no secure connection: {problem}',
+  },
 
-  FILE_FAILED: { disposition: 'retry', message: 'Writing {path} failed: {problem}' },
+  FILE_FAILED: { disposition: 'retry', message: 'Writing {path} failed: {problem}', status: 'not written: {problem}' },
   FILE_FULL: {
     disposition: 'config',
     message:
       '{path} has reached its size limit of {limit} bytes. Move the finished files away, or raise "Disk limit" where the node has one.',
+    status: 'size limit of the file reached',
   },
   FILE_TAKEN: {
     disposition: 'config',
     message: 'Another file sink writes {path}. Give this one another "File".',
+    status: 'another file sink writes this file',
   },
 
   OUTBOX_LOCKED: {
     disposition: 'config',
     message:
       'The outbox folder {path} is in use by {holder}. Stop that one, or give this node an "Outbox folder" of its own.',
+    status: 'outbox in use by {holder}',
+  },
+  OUTBOX_HELD: {
+    disposition: 'retry',
+    message:
+      'The outbox folder {path} was last used by {holder}, which cannot be asked from here. It is taken over when that has left it alone for {seconds} s.',
+    status: 'waits up to {seconds} s for the outbox of {holder}',
   },
   OUTBOX_UNUSABLE: {
     disposition: 'config',
     message:
       'The outbox folder {path} cannot be used: {problem}. Give Node-RED the right to read and write there, or the node another "Outbox folder".',
+    status: 'outbox not usable: {problem}',
   },
   OUTBOX_FAILED: {
     disposition: 'config',
     message:
       'The disk of the outbox {path} fails: {problem}. Make room or replace it. Nothing is acknowledged until it can be written again, which is tried again and again.',
+    status: 'outbox disk fails: {problem}',
   },
   OUTBOX_DAMAGED: {
     disposition: 'reject',
@@ -148,6 +189,7 @@ export const errorTable = {
     disposition: 'retry',
     message:
       'The outbox {path} has reached "Outbox size" ({limit} bytes) or "Outbox age". Messages wait at the broker until the target takes some.',
+    status: 'outbox full, readings wait at the broker',
   },
   OUTBOX_UNREADABLE: {
     disposition: 'reject',
@@ -155,13 +197,26 @@ export const errorTable = {
     message: 'A stored reading cannot be read by this version of Rowline: {problem}',
   },
 
-  BROKER_UNREACHABLE: { disposition: 'retry', message: 'The MQTT broker {broker} cannot be reached: {problem}' },
-  BROKER_REFUSED: { disposition: 'config', message: 'The MQTT broker {broker} refuses the connection: {problem}' },
-  BROKER_TLS: { disposition: 'config', message: 'No secure connection to the MQTT broker {broker}: {problem}' },
+  BROKER_UNREACHABLE: {
+    disposition: 'retry',
+    message: 'The MQTT broker {broker} cannot be reached: {problem}',
+    status: 'not reachable: {problem}',
+  },
+  BROKER_REFUSED: {
+    disposition: 'config',
+    message: 'The MQTT broker {broker} refuses the connection: {problem}',
+    status: 'refused: {problem}',
+  },
+  BROKER_TLS: {
+    disposition: 'config',
+    message: 'No secure connection to the MQTT broker {broker}: {problem}',
+    status: 'no secure connection: {problem}',
+  },
   BROKER_TAKEN_OVER: {
     disposition: 'config',
     message:
       '{broker} ends each connection of the client id "{clientId}" at once. Unless it is being restarted, another client uses that id: give each one a "Client id" of its own.',
+    status: 'client id "{clientId}" is used twice',
   },
   BROKER_HANGS_UP: {
     disposition: 'retry',
@@ -180,10 +235,13 @@ export class PipelineError extends Error {
   readonly disposition: Disposition
   /** What `msg.reason` says. */
   readonly reason: string
+  /** Short, with the cause first. */
+  readonly status: string
   constructor(code: ErrorCode, details: Details = {}, cause?: unknown) {
     const entry: Entry = errorTable[code]
     super(fill(entry.message, details), cause === undefined ? undefined : { cause })
     this.name = 'PipelineError'
+    this.status = entry.status === undefined ? this.message : fill(entry.status, details)
     this.code = code
     this.disposition = entry.disposition
     this.reason = entry.reason ?? code.toLowerCase().replaceAll('_', '-')

@@ -48,6 +48,10 @@ export class ConnectionPool {
     }
   }
 
+  has(key: string): boolean {
+    return this.#shared.has(key)
+  }
+
   /** Subscribers are being replaced: until `resume` no connection hands anything over. */
   suspend(): void {
     for (const { connection } of this.#shared.values()) connection.suspend()

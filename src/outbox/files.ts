@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import type { PipelineError } from '../core/errors.ts'
 import type { DirectoryLock } from './lock.ts'
 import { lockDirectory } from './lock.ts'
 
@@ -31,7 +32,7 @@ export interface FileLayer {
   unlink(file: string): Promise<void>
   /** Names created, renamed and removed in the directory so far survive a power cut. */
   syncDirectory(directory: string): Promise<void>
-  lock(directory: string, signal: AbortSignal): Promise<DirectoryLock>
+  lock(directory: string, signal: AbortSignal, onHeld?: (error: PipelineError) => void): Promise<DirectoryLock>
 }
 
 const flags: { readonly [mode in OpenMode]: string } = { create: 'wx+', replace: 'w+', change: 'r+', read: 'r' }
@@ -60,7 +61,7 @@ export const nodeFiles: FileLayer = {
       await handle.close()
     }
   },
-  lock: lockDirectory,
+  lock: (directory, signal, onHeld) => lockDirectory(directory, signal, undefined, onHeld),
 }
 
 /** The callback functions cost a third of what a FileHandle costs per call. */

@@ -30,13 +30,15 @@ const defaultTimes: LockTimes = { beatMs: 10_000, staleMs: 30_000 }
 
 /**
  * Takes the lock file of a directory. A holder on this machine is checked by process number and start time, so a lock
- * left by `kill -9` falls at once; any other (a container that is gone, a shared disk) by its heartbeat.
+ * left by `kill -9` falls at once; any other (a container that is gone, a shared disk) by its heartbeat, after `onHeld`
+ * was told so.
  * Throws OUTBOX_LOCKED, or what the file system says.
  */
 export async function lockDirectory(
   directory: string,
   signal: AbortSignal,
   times = defaultTimes,
+  onHeld: (error: PipelineError) => void = () => {},
 ): Promise<DirectoryLock> {
   const file = path.join(directory, 'lock')
   const self = await describeSelf()
@@ -46,7 +48,10 @@ export async function lockDirectory(
     const found = await look(file)
     if (!found) continue
     if (created) return new FileLock(file, found.identity, times.beatMs)
-    if (!(await isGone(file, found, self, times.staleMs, signal)))
+    const seconds = Math.ceil(times.staleMs / 1000)
+    const held = () =>
+      onHeld(new PipelineError('OUTBOX_HELD', { path: directory, holder: nameOf(found.holder), seconds }))
+    if (!(await isGone(file, found, self, { staleMs: times.staleMs, held, signal })))
       throw new PipelineError('OUTBOX_LOCKED', { path: directory, holder: nameOf(found.holder) })
     await removeStale(file, found.identity, times.staleMs, signal)
   }
@@ -85,8 +90,7 @@ async function isGone(
   file: string,
   found: Found,
   self: Holder,
-  staleMs: number,
-  signal: AbortSignal,
+  { staleMs, held, signal }: { readonly staleMs: number; readonly held: () => void; readonly signal: AbortSignal },
 ): Promise<boolean> {
   const { holder } = found
   if (holder && holder.space === self.space && holder.host === self.host) {
@@ -94,7 +98,10 @@ async function isGone(
     if (!exists(holder.pid)) return true
   }
   const restMs = found.touchedAt + staleMs - Date.now()
-  if (restMs > 0) await pause(Math.min(restMs, staleMs), signal)
+  if (restMs > 0) {
+    held()
+    await pause(Math.min(restMs, staleMs), signal)
+  }
   signal.throwIfAborted()
   const now = await look(file)
   return now?.identity === found.identity && now.touchedAt === found.touchedAt

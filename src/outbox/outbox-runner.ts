@@ -2,7 +2,7 @@ import { messageOf, PipelineError, toPipelineError } from '../core/errors.ts'
 import type { Record } from '../core/record.ts'
 import { pause, retryDelayMs, within } from '../core/retry.ts'
 import type { RecordRunner, RunnerSnapshot, Settled } from '../core/sink-runner.ts'
-import { Outbox, type OutboxEntry, type OutboxOptions, type OutboxSnapshot } from './outbox.ts'
+import { diskBackoff, Outbox, type OutboxEntry, type OutboxOptions, type OutboxSnapshot } from './outbox.ts'
 import { decodeRecord, encodeRecord } from './record-codec.ts'
 
 export interface OutboxRunnerOptions extends OutboxOptions {
@@ -96,8 +96,11 @@ export class OutboxRunner implements RecordRunner {
     const snapshot = this.#runner.snapshot()
     const { directory } = this.#options
     const outbox = this.#outbox && { ...this.#outbox.snapshot(), directory }
-    const error = this.#error ?? outbox?.error ?? snapshot.error
-    return { ...snapshot, error, pendingRecords: outbox?.entries ?? snapshot.pendingRecords, outbox }
+    const pendingRecords = outbox?.entries ?? snapshot.pendingRecords
+    const phase = this.#outbox || snapshot.phase === 'closed' ? snapshot.phase : 'opening'
+    const error = this.#error ?? outbox?.error
+    // How long and how often the target has failed says nothing of the disk.
+    return { ...snapshot, phase, pendingRecords, outbox, ...(error && { error, failingSince: undefined }) }
   }
 
   async close(graceMs: number): Promise<void> {
@@ -142,7 +145,10 @@ export class OutboxRunner implements RecordRunner {
     const { signal } = this.#abort
     for (let failures = 0; !signal.aborted; failures++) {
       try {
-        const outbox = await Outbox.open(this.#options, signal)
+        const onHeld = (error: PipelineError) => {
+          this.#error = error
+        }
+        const outbox = await Outbox.open({ ...this.#options, onHeld }, signal)
         if (signal.aborted) return void (await outbox.close(0))
         this.#outbox = outbox
         this.#error = undefined
@@ -185,8 +191,7 @@ export class OutboxRunner implements RecordRunner {
 
   #failed(error: unknown, failures: number): Promise<void> {
     this.#error = toPipelineError(error)
-    const { retryBackoffMs: baseMs, maxRetryBackoffMs: maxMs } = this.#options
-    return pause(retryDelayMs(failures, { baseMs, maxMs }), this.#abort.signal)
+    return pause(retryDelayMs(failures, diskBackoff(this.#options)), this.#abort.signal)
   }
 
   #hand(entries: readonly OutboxEntry[]): void {

@@ -1,6 +1,6 @@
 import { type ByteBudget, unlimited } from '../core/byte-budget.ts'
 import { PipelineError } from '../core/errors.ts'
-import { within } from '../core/retry.ts'
+import { type Backoff, within } from '../core/retry.ts'
 import { Damage } from './damage.ts'
 import { type FileLayer, nodeFiles } from './files.ts'
 import type { OutboxEntry } from './frame.ts'
@@ -23,6 +23,8 @@ export interface OutboxOptions extends Limits {
   readonly maxRetryBackoffMs: number
   /** Told whenever the policy `drop-oldest` has given up entries. */
   readonly onDropped?: (entries: number) => void
+  /** Told that the directory may still be used by another process, and for how long that is waited for. */
+  readonly onHeld?: (error: PipelineError) => void
   /** Length at which a file is followed by the next. */
   readonly segmentBytes?: number
   /** How much of what nobody has taken yet is kept in memory. */
@@ -57,6 +59,13 @@ export interface OutboxSnapshot {
   readonly error: PipelineError | undefined
 }
 
+/** A disk does not mind being asked: when there is room again, readings go on soon. */
+const mostDiskBackoffMs = 5000
+
+export function diskBackoff({ retryBackoffMs, maxRetryBackoffMs }: OutboxOptions): Backoff {
+  return { baseMs: retryBackoffMs, maxMs: Math.min(maxRetryBackoffMs, mostDiskBackoffMs) }
+}
+
 const megabyte = 1024 * 1024
 const mostGroupBytes = 4 * megabyte
 
@@ -89,12 +98,12 @@ export class Outbox {
 
   /** Throws OUTBOX_LOCKED, OUTBOX_UNUSABLE or OUTBOX_FAILED; may be called again. Aborting throws the signal's reason. */
   static async open(options: OutboxOptions, signal: AbortSignal): Promise<Outbox> {
-    const { directory, files = nodeFiles, retryBackoffMs, maxRetryBackoffMs } = options
-    const backoff = { baseMs: retryBackoffMs, maxMs: maxRetryBackoffMs }
+    const { directory, files = nodeFiles } = options
+    const backoff = diskBackoff(options)
     let lock: DirectoryLock | undefined
     try {
       await files.makeDirectory(directory)
-      lock = await files.lock(directory, signal)
+      lock = await files.lock(directory, signal, options.onHeld)
       const troubles = new Troubles(directory)
       const onError = (error: unknown) => troubles.failed('read', error)
       const diskWorks = () => answers(files, directory)

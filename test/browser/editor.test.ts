@@ -255,7 +255,7 @@ test('pasted settings of a Kafka client fill sink and cluster, and each says wha
     ...['security.protocol', 'sasl.mechanism', 'sasl.username', 'sasl.password'].map(
       (key) => `${key} Belongs to the kafka cluster: paste the same text there.`,
     ),
-    'compression.type not applied: Compression must be one of none, gzip',
+    'compression.type not applied: Compression must be one of none, gzip, snappy, lz4, zstd',
     'linger.ms set: Linger',
     'partitioner set: Partitioner',
     'allow.auto.create.topics set: Create topics',
@@ -284,7 +284,10 @@ test('pasted settings of a Kafka client fill sink and cluster, and each says wha
   assert.deepEqual(await (await nodeRed.request(path)).json(), {
     user: 'bridge',
     has_password: true,
+    tokenClientId: '',
+    has_tokenClientSecret: false,
     has_passphrase: false,
+    has_keystorePassword: false,
   })
   assert.doesNotMatch(JSON.stringify(flow), /secret words/)
 })
@@ -314,7 +317,10 @@ test('what a flow leaves out is shown as its default, and what it has wrong is n
   assert.equal(await input('lingerMs').inputValue(), '5 ms')
   await editor.editConfig('cluster')
   assert.equal(await input('useTls').isChecked(), false)
-  assert.equal(await reasonAt('saslMechanism').innerText(), 'must be one of none, PLAIN')
+  assert.equal(
+    await reasonAt('saslMechanism').innerText(),
+    'must be one of none, PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER',
+  )
   await editor.cancelConfig()
   await editor.cancel()
 })

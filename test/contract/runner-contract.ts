@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { Record } from '../../src/core/record.ts'
 import type { Sink } from '../../src/core/sink.ts'
-import { type RecordRunner, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
+import { type RecordRunner, type RunnerOptions, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
 import { OutboxRunner, type OutboxRunnerSnapshot, type Refused } from '../../src/outbox/outbox-runner.ts'
 import { temporaryDirectory, until } from '../services/processes.ts'
 import { range, reading, rows, type SinkHarness } from './sink-harness.ts'
 
-type Mode = 'confirm' | 'outbox'
+export type Mode = 'confirm' | 'outbox'
 
-const options = {
+const usual = {
   batchRecords: 100,
   batchBytes: 1 << 26,
   lingerMs: 1,
@@ -21,7 +21,7 @@ const options = {
 const outboxOptions = { maxBytes: 1 << 28, maxAgeMs: 0, whenFull: 'block' as const, forwardPerSecond: 0 }
 const graceMs = 5000
 
-interface Running {
+export interface Running {
   readonly runner: RecordRunner
   /** How often each submission was settled, in their order. */
   readonly settlements: number[]
@@ -32,7 +32,13 @@ interface Running {
   submit(records: readonly Record[]): Promise<Settled>
 }
 
-function start<R>(sink: Sink<R>, mode: Mode, directory: string): Running {
+export function startRunner<R>(
+  sink: Sink<R>,
+  mode: Mode,
+  directory: string,
+  changes: Partial<RunnerOptions> = {},
+): Running {
+  const options = { ...usual, ...changes }
   const settlements: number[] = []
   const refused: Refused[] = []
   const waiting: (() => void)[] = []
@@ -66,7 +72,7 @@ function start<R>(sink: Sink<R>, mode: Mode, directory: string): Running {
 const readings = (from: number, to: number) => range(from, to).map((n) => reading(n))
 const statuses = (settled: readonly Settled[]) => new Set(settled.map(({ status }) => status))
 const ones = (count: number) => range(0, count).map(() => 1)
-const entriesOf = ({ runner }: Running) => (runner.snapshot() as OutboxRunnerSnapshot).outbox?.entries
+export const entriesOf = ({ runner }: Running) => (runner.snapshot() as OutboxRunnerSnapshot).outbox?.entries
 const isFailing =
   ({ runner }: Running) =>
   () =>
@@ -75,7 +81,7 @@ const isFailing =
 /** What every sink keeps behind the runner of each delivery mode, held against the real target. */
 export function runnerContract<R>(create: (name: string) => Sink<R>, harness: SinkHarness): void {
   const directories = temporaryDirectory('runner-contract')
-  const started = (name: string, mode: Mode) => start(create(name), mode, `${directories}/${name}`)
+  const started = (name: string, mode: Mode) => startRunner(create(name), mode, `${directories}/${name}`)
   /** At least once, in the order of the first time. */
   const firsts = async (name: string) => [...new Set((await harness.readBack(name)).map((row) => JSON.stringify(row)))]
   const holds = async (name: string, numbers: readonly number[]) => {

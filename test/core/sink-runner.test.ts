@@ -73,6 +73,22 @@ test('a failing write is repeated for ever with the same batch, and nothing over
   await runner.close(1000)
 })
 
+test('a failing write waits longer each time, from "First retry after" up to "Longest retry wait"', async () => {
+  const sink = new MemorySink()
+  const { runner, submit } = startRunner(sink, { retryBackoffMs: 20, maxRetryBackoffMs: 80 })
+  const writes: number[] = []
+  sink.behaviour = () => {
+    writes.push(performance.now())
+    // Doubled for ever, the last wait would be 82 s.
+    if (writes.length < 14) throw outage()
+    return allWritten
+  }
+  assert.deepEqual(await submit(1), written)
+  const waits = writes.slice(1).map((time, i) => time - writes[i]!)
+  for (const [i, least] of [20, 40, 80, 80].entries()) assert.ok(waits[i]! >= least / 2 - 2, `${waits}`)
+  await runner.close(1000)
+})
+
 test('what a write under way is struggling with is shown before it fails', async () => {
   const sink = new MemorySink()
   const { runner, submit } = startRunner(sink)

@@ -31,7 +31,7 @@ const largeReading = ({ number, topic }: Numbered) => JSON.stringify({ n: number
 const kafka = await startKafka()
 after(() => kafka.stop())
 
-test(`Kafka killed for ${outageMs / 1000} s at ${ratePerSecond} msg/s, Node-RED killed -9 in the middle: nothing is lost`, {
+test(`C6: Kafka killed for ${outageMs / 1000} s at ${ratePerSecond} msg/s, Node-RED killed -9 in the middle: nothing is lost`, {
   timeout: sized(290_000, 1_800_000),
 }, async () => {
   await using plant = await startPlant({ brokers: kafka.brokers, output: 'reading', qos: 1, delivery: 'outbox' })

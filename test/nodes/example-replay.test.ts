@@ -88,7 +88,8 @@ test('example 03: the button sends what was repaired to Kafka, once; what is sti
   assert.deepEqual(outcomes(second), ['bad json', 'bytes json', `${longTopic} invalid-kafka-topic`])
   assert.deepEqual(await inKafka(topics.comma), [row])
   assert.deepEqual(linesOf(nodeRed, rejectedFile), before)
-  await nodeRed.statusIs(named('Not replayed yet').id, ({ text }) => text === '3 of 4 sent again')
+  await nodeRed.statusIs(named('Not replayed yet').id, ({ text }) => text === '3 of 4 tried')
+  await nodeRed.statusIs(named('What came of it').id, ({ text }) => text === '1 in Kafka, 6 refused again')
 })
 
 test('example 03: a dead letter is replayed again while Kafka has not confirmed its row', async () => {
@@ -126,7 +127,7 @@ test('example 03 replays the dead-letter file of a node whose output 2 is not wi
   assert.deepEqual(outcomes((await logged(log + 1)).slice(log)), ['local replayed'])
   assert.deepEqual(await inKafka(topic), [reading('2.5')])
   await nodeRed.inject(named('Replay').id)
-  await nodeRed.statusIs(named('Not replayed yet').id, ({ text }) => text === '0 of 1 sent again')
+  await nodeRed.statusIs(named('Not replayed yet').id, ({ text }) => text === '0 of 1 tried')
 })
 
 function named(name: string): FlowNode {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -157,6 +157,31 @@ test('sink and branch are redeployed together: the record goes to the new branch
   assert.deepEqual(linesOf(nodeRed, `rowline/dead-letter/${builder.id('kafka')}/rejected.ndjson`), [])
 })
 
+test('a source that is removed says that its session stays at the broker, and how to end it', async () => {
+  await deploy(flow(['file'], fileSink('file', {})))
+  const before = nodeRed.log().length
+  await nodeRed.deploy([])
+  const end = new RegExp(
+    `client id "\\S+" of the removed node. To end that: mosquitto_sub -h 127\\.0\\.0\\.1 -p ${broker.port} -i \\S+ -t rowline/end -E`,
+  )
+  await until(() => end.test(nodeRed.log().slice(before)), { what: 'the note' })
+})
+
+test('a sink whose outbox was last used on another host is yellow and says for whom it waits', async () => {
+  const folder = join(nodeRed.userDir, 'rowline', 'outbox', builder.id('file'))
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'lock'), JSON.stringify({ pid: 1, host: 'old-gateway', space: 'elsewhere', started: '1' }))
+  await nodeRed.deploy(flow(['file'], fileSink('file', { delivery: 'outbox' })))
+  const { fill } = await nodeRed.statusIs(
+    builder.id('file'),
+    ({ text }) => text === 'waits up to 30 s for the outbox of process 1 on old-gateway',
+  )
+  assert.equal(fill, 'yellow')
+  publish('1')
+  assert.deepEqual(await linesIn('file', 1), ['1'])
+  await nodeRed.statusIs(builder.id('file'), (shown) => shown.fill === 'green')
+})
+
 test('a removed node warns, keeps its files, and a sink with that outbox folder forwards them in order', async () => {
   await deploy(flow(['kafka'], kafkaSink('down')))
   for (const payload of numbered(5)) publish(payload)
@@ -168,6 +193,10 @@ test('a removed node warns, keeps its files, and a sink with that outbox folder 
   })
   assert.ok(nodeRed.log().includes(join(nodeRed.userDir, folder)))
   assert.ok(readdirSync(join(nodeRed.userDir, folder)).length > 0)
+  await nodeRed.kill9()
+  await nodeRed.restart()
+  const again = `5 readings wait in ${join(nodeRed.userDir, folder)}, an outbox that no running sink uses`
+  await until(() => nodeRed.log().includes(again), { what: 'the warning after the restart' })
   await deploy(flow(['file'], fileSink('file', { delivery: 'outbox', outboxPath: folder })))
   assert.deepEqual(await linesIn('file', 5), numbered(5))
 })
@@ -240,6 +269,7 @@ test('a full outbox blocks: the broker keeps the rest; "drop-oldest" takes it an
     timeoutMs: 60_000,
     output: () => `${deleted()} deleted, ${waiting()} waiting`,
   })
+  await nodeRed.statusIs(builder.id('kafka'), ({ text }) => text?.includes(` · ${deleted()} deleted`) ?? false)
 })
 
 const sum = (text: string, number: RegExp) =>

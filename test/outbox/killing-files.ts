@@ -69,7 +69,7 @@ export function killingFiles(files: FileLayer, strike: Strike): FileLayer {
       return at(isSegment(name) ? 'delete segment' : 'probe', () => files.unlink(name))
     },
     syncDirectory: (directory) => at(latest && `sync directory after ${latest}`, () => files.syncDirectory(directory)),
-    lock: (directory, signal) => at('lock', () => files.lock(directory, signal)),
+    lock: (directory, signal, onHeld) => at('lock', () => files.lock(directory, signal, onHeld)),
   }
 }
 

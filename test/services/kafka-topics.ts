@@ -116,6 +116,18 @@ export async function createTopic(
   })
 }
 
+/** `replicas` are broker ids per partition, its leader first. */
+export async function createAssignedTopic(
+  brokers: string,
+  topic: string,
+  replicas: readonly (readonly number[])[],
+): Promise<void> {
+  const replicaAssignment = replicas.map((ids, partition) => ({ partition, replicas: [...ids] }))
+  await withAdmin(brokers, (admin) =>
+    admin.createTopics({ waitForLeaders: true, topics: [{ topic, replicaAssignment }] }),
+  )
+}
+
 async function hasLeaders(admin: Admin, topic: string, partitions: number): Promise<boolean> {
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => ({ topics: [] }))
   return topics[0]?.partitions.filter(({ leader }) => leader >= 0).length === partitions
@@ -130,6 +142,40 @@ export async function partitionsOf(brokers: string, topic: string): Promise<numb
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
     return topics[0]?.partitions.length ?? 0
   })
+}
+
+/** The id of the broker that leads a partition, as soon as it has a leader. */
+export async function leaderOf(brokers: string, topic: string, partition: number): Promise<number> {
+  return withAdmin(brokers, (admin) =>
+    until(async () => (await partitionOf(admin, topic, partition))?.leader, {
+      what: `a leader of ${topic}`,
+      timeoutMs: 60_000,
+    }),
+  ) as Promise<number>
+}
+
+/** Waits until these brokers, and no others, have the partition; the first of them leads it if the leader is not among them. */
+export async function reassign(brokers: string, topic: string, partition: number, replicas: number[]): Promise<void> {
+  await withAdmin(brokers, async (admin) => {
+    await admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment: [{ partition, replicas }] }] })
+    const isDone = async () => {
+      const { isr = [] } = (await partitionOf(admin, topic, partition)) ?? {}
+      return isr.length === replicas.length && isr.every((id) => replicas.includes(id))
+    }
+    await until(isDone, { what: `${topic} to move`, timeoutMs: 60_000, intervalMs: 100 })
+  })
+}
+
+/** Undefined while it has no leader. */
+async function partitionOf(admin: Admin, topic: string, partition: number) {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => ({ topics: [] }))
+  return topics[0]?.partitions.find(({ partitionId, leader }) => partitionId === partition && leader > 0)
+}
+
+/** Changes a setting of a topic. */
+export async function setTopic(brokers: string, topic: string, name: string, value: string): Promise<void> {
+  const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configEntries: [{ name, value }] }
+  await withAdmin(brokers, (admin) => admin.alterConfigs({ validateOnly: false, resources: [resource] }))
 }
 
 /** From now on only `user` may use the topic, for these operations (brokers started with `secure`). */
@@ -151,6 +197,27 @@ export async function reserveTopic(
   }))
   await withAdmin(brokers, async (admin) => {
     await admin.createAcls({ acl })
+  })
+}
+
+export interface TopicState {
+  /** The smallest number of any partition, as below. */
+  readonly replicas: number
+  readonly inSync: number
+  readonly settings: ReadonlyMap<string, string>
+}
+
+export async function describeTopic(brokers: string, topic: string): Promise<TopicState> {
+  return withAdmin(brokers, async (admin) => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+    const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }
+    const { resources } = await admin.describeConfigs({ resources: [resource], includeSynonyms: false })
+    const { partitions } = topics[0]!
+    return {
+      replicas: Math.min(...partitions.map(({ replicas }) => replicas.length)),
+      inSync: Math.min(...partitions.map(({ isr }) => isr.length)),
+      settings: new Map(resources[0]!.configEntries.map(({ configName, configValue }) => [configName, configValue])),
+    }
   })
 }
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { type Certificates, makeCertificates } from './certificates.ts'
 import {
   findProgram,
   freePort,
@@ -19,10 +20,17 @@ const clusterId = 'cm93bGluZS10ZXN0LWtmaw'
 export interface KafkaOptions {
   /** Whether the broker creates a topic that a client asks for. Off by default, as in most plants. */
   readonly autoCreate?: boolean
-  /** Adds SASL_PLAINTEXT, SSL and SASL_SSL listeners, the PLAIN users alice and bob (password `<name>-secret`) and ACLs. */
+  /**
+   * Adds SASL_PLAINTEXT, SSL and SASL_SSL listeners, one for clients with certificates, the users alice and bob
+   * (password `<name>-secret`; PLAIN and both SCRAM) and ACLs.
+   */
   readonly secure?: boolean
+  /** Keys (a JWKS) of the tokens that the SASL listeners take, for `audience`. */
+  readonly tokens?: { readonly jwks: object; readonly audience: string }
   /** Adds a listener that sends its clients to `proxied.advertisedPort`, where the test has to put a proxy. */
   readonly proxied?: boolean
+  /** Of the JVM; 512 if absent. */
+  readonly heapMegabytes?: number
   /** Lines of server.properties that override ours. */
   readonly properties?: { readonly [name: string]: string | number | boolean }
 }
@@ -32,7 +40,15 @@ export interface Kafka {
   readonly port: number
   readonly brokers: string
   readonly directory: string
-  readonly secure: { readonly sasl: string; readonly tls: string; readonly saslTls: string; readonly ca: string }
+  readonly secure: {
+    readonly sasl: string
+    readonly tls: string
+    readonly saslTls: string
+    /** Knows clients by their certificates only. */
+    readonly mutualTls: string
+    readonly ca: string
+    readonly certificates: Certificates | undefined
+  }
   readonly proxied: { readonly port: number; readonly advertisedPort: number }
   /** Ends the broker and removes its data. May be called twice. */
   stop(): Promise<void>
@@ -54,14 +70,9 @@ export async function sharedKafka(): Promise<Pick<Kafka, 'port' | 'brokers' | 's
 
 /** Resolves when the broker takes requests: 6 to 25 s, more when the jars have to be downloaded first. */
 export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
-  const jars = await kafkaJars()
-  const directory = temporaryDirectory('kafka')
-  const ports = await freePorts()
-  if (options.secure) await makeCertificates(directory)
-  await writeFile(join(directory, 'server.properties'), serverProperties(directory, ports, options))
-  const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', 'server.properties']
-  await runCommand('java', [...javaOptions(jars), '-XX:TieredStopAtLevel=1', ...format], { cwd: directory })
-  let broker = await startBroker(jars, directory)
+  const node = await prepareBroker(await freePorts(), options)
+  const { ports, directory, certificates } = node
+  let broker = await node.start()
   const local = (port: number) => `127.0.0.1:${port}`
   return {
     port: ports.plain,
@@ -71,12 +82,14 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
       sasl: local(ports.sasl),
       tls: local(ports.tls),
       saslTls: local(ports.saslTls),
-      ca: join(directory, 'ca.pem'),
+      mutualTls: local(ports.mutualTls),
+      ca: certificates?.caFile ?? '',
+      certificates,
     },
     proxied: { port: ports.proxied, advertisedPort: ports.advertised },
     kill: async () => void (await broker.kill()),
     restart: async () => {
-      broker = await startBroker(jars, directory)
+      broker = await node.start()
     },
     freeze: () => broker.signal('SIGSTOP'),
     thaw: () => broker.signal('SIGCONT'),
@@ -87,34 +100,79 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
   }
 }
 
-interface Ports {
+/** Which of a cluster's nodes this is, and who they all are. */
+export interface Quorum {
+  readonly id: number
+  /** `id@host:port` of the controllers. */
+  readonly voters: string
+}
+
+/** A broker that can be started, again too: with its data, on its ports. */
+export interface BrokerNode {
+  readonly ports: Ports
+  readonly directory: string
+  readonly certificates: Certificates | undefined
+  start(): Promise<Running>
+}
+
+export async function prepareBroker(
+  ports: Ports,
+  options: KafkaOptions,
+  quorum: Quorum = { id: 1, voters: `1@127.0.0.1:${ports.controller}` },
+): Promise<BrokerNode> {
+  const jars = await kafkaJars()
+  const directory = temporaryDirectory('kafka')
+  const certificates = options.secure ? await makeCertificates(directory) : undefined
+  const security = certificates ? await securityProperties(directory, certificates, options) : {}
+  await writeFile(
+    join(directory, 'server.properties'),
+    lines({ ...serverProperties(directory, ports, options, quorum), ...security, ...options.properties }),
+  )
+  const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', 'server.properties']
+  if (options.secure) format.push(...scramUsers())
+  await runCommand('java', [...javaOptions(jars), '-XX:TieredStopAtLevel=1', ...format], { cwd: directory })
+  return { ports, directory, certificates, start: () => startBroker(jars, directory, options) }
+}
+
+const users = ['alice', 'bob']
+
+const scramUsers = () =>
+  users.flatMap((name) =>
+    ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
+      '--add-scram',
+      `${mechanism}=[name=${name},password=${name}-secret]`,
+    ]),
+  )
+
+export interface Ports {
   readonly plain: number
   readonly controller: number
   readonly sasl: number
   readonly tls: number
   readonly saslTls: number
+  readonly mutualTls: number
   readonly proxied: number
   readonly advertised: number
 }
 
-function serverProperties(directory: string, ports: Ports, options: KafkaOptions): string {
+function serverProperties(directory: string, ports: Ports, options: KafkaOptions, { id, voters }: Quorum) {
   const listeners = [`PLAINTEXT://127.0.0.1:${ports.plain}`]
   if (options.secure) {
     listeners.push(`SASL_PLAINTEXT://127.0.0.1:${ports.sasl}`, `SSL://127.0.0.1:${ports.tls}`)
-    listeners.push(`SASL_SSL://127.0.0.1:${ports.saslTls}`)
+    listeners.push(`SASL_SSL://127.0.0.1:${ports.saslTls}`, `MUTUAL://127.0.0.1:${ports.mutualTls}`)
   }
   if (options.proxied) listeners.push(`PROXIED://127.0.0.1:${ports.proxied}`)
   const controller = `127.0.0.1:${ports.controller}`
-  const properties = {
+  return {
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.voters': `1@${controller}`,
+    'node.id': id,
+    'controller.quorum.voters': voters,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
     listeners: [...listeners, `CONTROLLER://${controller}`].join(),
     'advertised.listeners': listeners.join().replace(`:${ports.proxied}`, `:${ports.advertised}`),
     'listener.security.protocol.map':
-      'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL',
+      'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SSL:SSL,MUTUAL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL',
     'log.dirs': join(directory, 'data'),
     'auto.create.topics.enable': options.autoCreate ?? false,
     'offsets.topic.replication.factor': 1,
@@ -131,43 +189,54 @@ function serverProperties(directory: string, ports: Ports, options: KafkaOptions
     'num.network.threads': 2,
     'num.io.threads': 4,
     'log.cleaner.dedupe.buffer.size': 8 << 20,
-    ...(options.secure ? securityProperties(directory) : {}),
-    ...options.properties,
   }
-  return Object.entries(properties)
-    .map(([name, value]) => `${name}=${value}\n`)
-    .join('')
 }
 
-function securityProperties(directory: string) {
-  const users = ['alice', 'bob'].map((name) => `user_${name}="${name}-secret"`).join(' ')
-  const login = `org.apache.kafka.common.security.plain.PlainLoginModule required ${users};`
+const lines = (properties: { readonly [name: string]: string | number | boolean }) =>
+  Object.entries(properties)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+
+async function securityProperties(
+  directory: string,
+  { caFile, certFile, keyFile }: Certificates,
+  { tokens }: KafkaOptions,
+) {
+  const serverFile = join(directory, 'server.pem')
+  const parts = await Promise.all([keyFile, certFile, caFile].map((file) => readFile(file, 'utf8')))
+  await writeFile(serverFile, parts.join(''))
+  const passwords = users.map((name) => `user_${name}="${name}-secret"`).join(' ')
+  const login = (module: string, options = '') =>
+    `org.apache.kafka.common.security.${module} required${options && ` ${options}`};`
+  const jaas = ['sasl_plaintext', 'sasl_ssl'].flatMap((listener) => [
+    [`listener.name.${listener}.plain.sasl.jaas.config`, login('plain.PlainLoginModule', passwords)],
+    [`listener.name.${listener}.scram-sha-256.sasl.jaas.config`, login('scram.ScramLoginModule')],
+    [`listener.name.${listener}.scram-sha-512.sasl.jaas.config`, login('scram.ScramLoginModule')],
+    [`listener.name.${listener}.oauthbearer.sasl.jaas.config`, login('oauthbearer.OAuthBearerLoginModule')],
+    [
+      `listener.name.${listener}.oauthbearer.sasl.server.callback.handler.class`,
+      'org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler',
+    ],
+  ])
   return {
-    'sasl.enabled.mechanisms': 'PLAIN',
-    'listener.name.sasl_plaintext.plain.sasl.jaas.config': login,
-    'listener.name.sasl_ssl.plain.sasl.jaas.config': login,
+    'sasl.enabled.mechanisms': `PLAIN,SCRAM-SHA-256,SCRAM-SHA-512${tokens ? ',OAUTHBEARER' : ''}`,
+    ...Object.fromEntries(tokens ? jaas : jaas.filter(([name]) => !name?.includes('oauthbearer'))),
+    ...(tokens && (await tokenProperties(directory, tokens))),
     'ssl.keystore.type': 'PEM',
-    'ssl.keystore.location': join(directory, 'server.pem'),
+    'ssl.keystore.location': serverFile,
     'ssl.truststore.type': 'PEM',
-    'ssl.truststore.location': join(directory, 'ca.pem'),
+    'ssl.truststore.location': caFile,
+    'listener.name.mutual.ssl.client.auth': 'required',
     'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
     'super.users': 'User:ANONYMOUS',
     'allow.everyone.if.no.acl.found': true,
   }
 }
 
-/** A CA of our own and a server key signed by it, as PEM, for localhost and 127.0.0.1. */
-async function makeCertificates(directory: string): Promise<void> {
-  const file = (name: string) => join(directory, name)
-  const openssl = (line: string) => runCommand('openssl', line.split(' '), { cwd: directory })
-  await writeFile(file('names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n')
-  await openssl('req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=rowline-test-ca -keyout ca.key -out ca.pem')
-  await openssl('req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr')
-  await openssl(
-    'x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile names -out server.crt',
-  )
-  const parts = await Promise.all(['server.key', 'server.crt', 'ca.pem'].map((name) => readFile(file(name), 'utf8')))
-  await writeFile(file('server.pem'), parts.join(''))
+async function tokenProperties(directory: string, { jwks, audience }: NonNullable<KafkaOptions['tokens']>) {
+  const file = join(directory, 'jwks.json')
+  await writeFile(file, JSON.stringify(jwks))
+  return { 'sasl.oauthbearer.jwks.endpoint.url': `file://${file}`, 'sasl.oauthbearer.expected.audience': audience }
 }
 
 /** Writes text records with Java's own client, which chooses the partitions. Neither keys nor values have tabs or line feeds. */
@@ -243,33 +312,46 @@ const javaOptions = (jars: string) => [
 ]
 
 /** Logs to a file: a pipe would fill up, and stop the broker, while a test blocks its event loop. */
-async function startBroker(jars: string, directory: string): Promise<Running> {
+async function startBroker(jars: string, directory: string, { heapMegabytes = 512 }: KafkaOptions): Promise<Running> {
   const started = performance.now()
   const logFile = join(directory, 'server.log')
   await writeFile(logFile, '')
   const log = `-Dorg.slf4j.simpleLogger.logFile=${logFile}`
-  const args = [...javaOptions(jars), '-Xmx512m', log, 'kafka.Kafka', 'server.properties']
+  const keys = `-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file://${join(directory, 'jwks.json')}`
+  const args = [...javaOptions(jars), `-Xmx${heapMegabytes}m`, log, keys, 'kafka.Kafka', 'server.properties']
   const broker = startProcess('java', args, { name: 'kafka', cwd: directory })
   let text = ''
   const isStarted = async () => {
     text = await readFile(logFile, 'utf8')
-    if (!broker.isRunning()) throw new Error(`Kafka ended: ${broker.output()}${text.slice(-3000)}`)
+    if (!broker.isRunning()) throw new Error(`Kafka ended: ${broker.output()}${reasonsIn(text)}`)
     return text.includes('Kafka Server started')
   }
-  await until(isStarted, { timeoutMs: 90_000, intervalMs: 100, what: 'Kafka', output: () => text.slice(-3000) })
+  await until(isStarted, { timeoutMs: 180_000, intervalMs: 100, what: 'Kafka', output: () => text.slice(-3000) })
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   progress(`Apache Kafka ${version} ready after ${seconds} s (pid ${broker.pid})`)
   return broker
 }
 
-async function freePorts(): Promise<Ports> {
+/** What went wrong is followed by pages about the shutdown. */
+function reasonsIn(log: string): string {
+  const reasons = log.split('\n').filter((line) => /ERROR|Exception/.test(line))
+  return reasons.length > 0 ? reasons.slice(0, 10).join('\n') : log.slice(-3000)
+}
+
+export async function freePorts(): Promise<Ports> {
   const ports = new Set<number>()
-  while (ports.size < 7) ports.add(await freePort())
-  const [plain, controller, sasl, tls, saslTls, proxied, advertised] = [...ports] as [
+  while (ports.size < 8) ports.add(await freePort())
+  const [plain, controller, sasl, tls, saslTls, mutualTls, proxied, advertised] = [...ports] as [
     number,
-    ...[number, number, number, number, number, number],
+    ...[number, number, number, number, number, number, number],
   ]
-  return { plain, controller, sasl, tls, saslTls, proxied, advertised }
+  return { plain, controller, sasl, tls, saslTls, mutualTls, proxied, advertised }
+}
+
+/** Runs one of Kafka's own tools. */
+export async function runKafkaTool(tool: string, args: readonly string[]): Promise<string> {
+  const jars = await kafkaJars()
+  return runCommand('java', [...javaOptions(jars), '-XX:TieredStopAtLevel=1', tool, ...args], { name: tool })
 }
 
 const progress = (text: string) => process.stderr.write(`kafka: ${text}\n`)

@@ -21,11 +21,13 @@ export interface NodeRedOptions {
   readonly patch?: (directory: string) => void
   /** Further directories of node files, for nodes that only a test needs. */
   readonly nodesDir?: string
+  /** The Node.js and the Node-RED to run, by path; those of the project if absent. */
+  readonly gateway?: { readonly node: string; readonly script: string }
   /** Entries of settings.js, over ours. */
   readonly settings?: { readonly [name: string]: unknown }
 }
 
-/** Node-RED 5 in a process of its own, on 127.0.0.1 only, with our package installed from its tarball. */
+/** Node-RED in a process of its own, on 127.0.0.1 only, with our package installed from its tarball. */
 export interface NodeRed extends AsyncDisposable {
   readonly url: string
   readonly port: number
@@ -127,10 +129,11 @@ async function prepare(userDir: string, port: number, options: NodeRedOptions): 
   writeFileSync(join(userDir, 'settings.js'), `module.exports = ${JSON.stringify(settings, null, 2)}\n`)
 }
 
-async function start(userDir: string, { env }: NodeRedOptions): Promise<Running> {
-  const script = join(projectDirectory, 'node_modules/node-red/red.js')
+async function start(userDir: string, { env, gateway }: NodeRedOptions): Promise<Running> {
+  const own = { node: process.execPath, script: join(projectDirectory, 'node_modules/node-red/red.js') }
+  const { node, script } = gateway ?? own
   const args = [script, '--userDir', userDir, '--settings', join(userDir, 'settings.js')]
-  const runtime = startProcess(process.execPath, args, { name: 'node-red', cwd: userDir, ...(env ? { env } : {}) })
+  const runtime = startProcess(node, args, { name: 'node-red', cwd: userDir, ...(env ? { env } : {}) })
   await runtime.waitFor(/Started flows|Waiting for missing types/, 60_000)
   return runtime
 }

@@ -74,10 +74,14 @@ async function build(): Promise<string> {
   return tarball
 }
 
-/** npm as Node-RED brings it, run by this Node. */
-export const runNpm = (args: readonly string[], cwd: string): Promise<string> => {
-  const path = `${join(modules, '.bin')}:${dirname(process.execPath)}:${process.env.PATH}`
-  return runCommand(process.execPath, [npm, ...args], { name: `npm ${args[0]}`, cwd, env: { PATH: path } })
+/** npm as Node-RED brings it, run by this Node or another. */
+export const runNpm = (
+  args: readonly string[],
+  cwd: string,
+  { node = process.execPath, timeoutMs = 0 }: { readonly node?: string; readonly timeoutMs?: number } = {},
+): Promise<string> => {
+  const path = `${dirname(node)}:${join(modules, '.bin')}:${process.env.PATH}`
+  return runCommand(node, [npm, ...args], { name: `npm ${args[0]}`, cwd, env: { PATH: path }, timeoutMs })
 }
 
 /**

@@ -114,19 +114,24 @@ process.once('exit', (code) => {
 
 const run = promisify(execFile)
 
+export interface CommandOptions extends StartOptions {
+  /** After which it is ended (SIGTERM) and has failed. */
+  readonly timeoutMs?: number
+}
+
 /** Runs a command to its end and gives its stdout; a failure says what it printed. */
 export async function runCommand(
   command: string,
   args: readonly string[],
-  options: StartOptions = {},
+  { name = command, cwd, env, timeoutMs = 0 }: CommandOptions = {},
 ): Promise<string> {
-  const env = { ...process.env, ...options.env }
-  const settings = { env, maxBuffer: 64 << 20, ...(options.cwd === undefined ? {} : { cwd: options.cwd }) }
+  const settings = { env: { ...process.env, ...env }, maxBuffer: 64 << 20, timeout: timeoutMs, ...(cwd && { cwd }) }
   try {
     return (await run(command, [...args], settings)).stdout
   } catch (error) {
-    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
-    throw new Error(`${options.name ?? command} failed: ${String(error)}\n${stdout}${stderr}`)
+    const { stdout = '', stderr = '', killed } = error as { stdout?: string; stderr?: string; killed?: boolean }
+    const reason = killed ? `it has not ended within ${timeoutMs} ms` : String(error)
+    throw new Error(`${name} failed: ${reason}\n${stdout}${stderr}`)
   }
 }
 

@@ -3,11 +3,15 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { entriesOf, startRunner } from '../contract/runner-contract.ts'
 import { reading } from '../contract/sink-harness.ts'
 import { type Kafka, startKafka } from '../services/kafka.ts'
-import { createTopic, readTopic } from '../services/kafka-topics.ts'
+import { createTopic, readTopic, type StoredRecord } from '../services/kafka-topics.ts'
+import { temporaryDirectory, until } from '../services/processes.ts'
 import { startTcpProxy, type TcpProxy } from '../services/tcp-proxy.ts'
-import { createKafkaSink, forever } from './kafka-harness.ts'
+import { clients, createKafkaSink, forever } from './kafka-harness.ts'
+
+type Client = (typeof clients)[number]
 
 describe('kafka-sink in front of a network that loses answers', () => {
   let kafka: Kafka
@@ -21,82 +25,113 @@ describe('kafka-sink in front of a network that loses answers', () => {
     await kafka.stop()
   })
 
-  const open = async (options: { readonly [option: string]: unknown }) => {
-    const cluster = { brokers: `127.0.0.1:${proxy.port}` }
-    const sink = createKafkaSink({ cluster, sink: { autoCreateTopics: false, ...options } })
-    await sink.open(forever)
-    return sink
+  const create = (client: Client, options: { readonly [option: string]: unknown }) => {
+    const cluster = { client, brokers: `127.0.0.1:${proxy.port}` }
+    return createKafkaSink({ cluster, sink: { autoCreateTopics: false, ...options } })
   }
 
-  for (const size of [10, 500]) {
-    it(`writes batches of ${size} once and in order per key while every answer of each 600th ms is lost`, async () => {
-      const topic = `chaos-${size}`
-      await createTopic(kafka.brokers, topic, 3)
-      const sink = await open({ topic, deliveryTimeoutMs: 60_000 })
-      const cutsBefore = proxy.cuts
-      const ends = Date.now() + 6000
-      const cutting = cutRepeatedly(proxy, ends)
-      let next = 0
+  for (const mode of ['confirm', 'outbox'] as const) {
+    for (const size of [10, 500]) {
+      it(`in mode ${mode} each client writes batches of ${size} once and in order per key while every answer of each 600th ms is lost`, async () => {
+        const writers = await Promise.all(clients.map((client) => startWriter(client, mode, size)))
+        const cutsBefore = proxy.cuts
+        const ends = Date.now() + 6000
+        await Promise.all([cutRepeatedly(proxy, ends), ...writers.map(({ writeUntil }) => writeUntil(ends))])
+        assert.ok(proxy.cuts - cutsBefore >= 6 * clients.length, `only ${proxy.cuts - cutsBefore} cuts`)
+        for (const { finish } of writers) await finish()
+      })
+    }
+  }
+
+  /** Writes a first batch. `finish` looks at what Kafka has of it all. */
+  async function startWriter(client: Client, mode: 'confirm' | 'outbox', size: number) {
+    const topic = `chaos-${client}-${mode}-${size}`
+    await createTopic(kafka.brokers, topic, 3)
+    const sink = create(client, { topic, deliveryTimeoutMs: 60_000 })
+    const running = startRunner(sink, mode, temporaryDirectory('kafka-chaos'), { batchRecords: size })
+    const isStored = () => !entriesOf(running)
+    let next = 0
+    const write = async () => {
+      const records = Array.from({ length: size }, () => reading(next, { topic: `key${next++ % 5}` }))
+      assert.notEqual((await running.submit(records)).status, 'released')
+    }
+    await write()
+    await until(isStored, { what: 'the first records', timeoutMs: 60_000 })
+    const { retries } = running.runner.snapshot()
+    const writeUntil = async (ends: number) => {
       while (Date.now() < ends) {
-        const records = Array.from({ length: size }, () => reading(next, { topic: `key${next++ % 5}` }))
-        const requests = records.map((record) => sink.prepare(record).request)
-        assert.deepEqual(await sink.write(requests, forever), { rejected: [] })
+        await write()
+        const hasRoom = () => (entriesOf(running) ?? 0) < 5 * size
+        await until(hasRoom, { what: 'room in the outbox', timeoutMs: 60_000, intervalMs: 2 })
         await sleep(2)
       }
-      await cutting
-      await sink.close()
-      assert.ok(proxy.cuts - cutsBefore >= 6, `only ${proxy.cuts - cutsBefore} cuts`)
-      assert.ok(next >= 10 * size, `only ${next} records`)
-
-      const last = new Map<string | null, number>()
-      const seen = new Set<number>()
-      let [duplicated, inverted] = [0, 0]
-      for (const { key, value } of await readTopic(kafka.brokers, topic)) {
-        const n: number = JSON.parse(String(value)).n
-        if (seen.has(n)) duplicated++
-        if (n < (last.get(key) ?? -1)) inverted++
-        seen.add(n)
-        last.set(key, n)
-      }
-      assert.deepEqual({ lost: next - seen.size, duplicated, inverted }, { lost: 0, duplicated: 0, inverted: 0 })
-    })
+    }
+    const finish = async () => {
+      await until(isStored, { what: 'an empty outbox', timeoutMs: 60_000 })
+      const after = running.runner.snapshot()
+      assert.equal(after.retries, retries, `${client}: a session ended: ${after.lastFailure?.error.message}`)
+      await running.runner.close(5000)
+      assert.ok(next >= 10 * size, `${client}: only ${next} records`)
+      const stored = account(await readTopic(kafka.brokers, topic), next)
+      assert.deepEqual({ client, ...stored }, { client, lost: 0, duplicated: 0, inverted: 0 })
+    }
+    return { writeUntil, finish }
   }
 
-  it('does not write again what a failed write has stored', async () => {
-    await createTopic(kafka.brokers, 'part-good')
-    await createTopic(kafka.brokers, 'part-small', 1, { 'max.message.bytes': '500' })
-    const sink = await open({})
-    const good = [1, 2].map((n) => sink.prepare(reading(n, { to: 'part-good' })).request)
-    const big = sink.prepare(reading(3, { to: 'part-small', payload: 'x'.repeat(2000) })).request
-    for (let repeat = 0; repeat < 3; repeat++) {
-      await assert.rejects(sink.write([good[0]!, big, good[1]!], forever), { code: 'RECORD_REFUSED_SIZE' })
-    }
-    await sink.write(good, forever)
-    await sink.write([sink.prepare(reading(4, { to: 'part-good' })).request], forever)
-    const stored = (await readTopic(kafka.brokers, 'part-good')).map(({ value }) => JSON.parse(String(value)).n)
-    assert.deepEqual(stored, [1, 2, 4])
-    await sink.close()
-  })
-
-  it('compresses with gzip when told to, and not otherwise', async () => {
-    const payload = { text: 'pressure '.repeat(1000) }
-    for (const [compression, codec] of [
-      ['none', 0],
-      ['gzip', 1],
-    ] as const) {
-      const topic = `codec-${compression}`
-      await createTopic(kafka.brokers, topic)
-      const sink = await open({ topic, compression })
-      await sink.write([sink.prepare(reading(1, { payload })).request], forever)
+  for (const client of clients) {
+    it(`does not write again what a failed write has stored (${client})`, async () => {
+      const [good, small] = [`part-good-${client}`, `part-small-${client}`]
+      await createTopic(kafka.brokers, good)
+      await createTopic(kafka.brokers, small, 1, { 'max.message.bytes': '500' })
+      const sink = create(client, {})
+      await sink.open(forever)
+      const written = [1, 2].map((n) => sink.prepare(reading(n, { to: good })).request)
+      const big = sink.prepare(reading(3, { to: small, payload: 'x'.repeat(2000) })).request
+      for (let repeat = 0; repeat < 3; repeat++) {
+        await assert.rejects(sink.write([written[0]!, big, written[1]!], forever), { code: 'RECORD_REFUSED_SIZE' })
+      }
+      await sink.write(written, forever)
+      await sink.write([sink.prepare(reading(4, { to: good })).request], forever)
+      const stored = (await readTopic(kafka.brokers, good)).map(({ value }) => JSON.parse(String(value)).n)
+      assert.deepEqual(stored, [1, 2, 4])
       await sink.close()
-      const segment = await readFile(join(kafka.directory, 'data', `${topic}-0`, '00000000000000000000.log'))
-      // Record batch: base offset 8, length 4, leader epoch 4, magic 1, crc 4, attributes 2 (codec in the low bits).
-      assert.equal(segment.readInt16BE(21) & 7, codec)
-      assert.equal(segment.length < 1000, codec === 1)
-      assert.deepEqual(JSON.parse(String((await readTopic(kafka.brokers, topic))[0]?.value)), payload)
-    }
-  })
+    })
+
+    it(`compresses with gzip when told to, and not otherwise (${client})`, async () => {
+      const payload = { text: 'pressure '.repeat(1000) }
+      for (const [compression, codec] of [
+        ['none', 0],
+        ['gzip', 1],
+      ] as const) {
+        const topic = `codec-${client}-${compression}`
+        await createTopic(kafka.brokers, topic)
+        const sink = create(client, { topic, compression })
+        await sink.open(forever)
+        await sink.write([sink.prepare(reading(1, { payload })).request], forever)
+        await sink.close()
+        const segment = await readFile(join(kafka.directory, 'data', `${topic}-0`, '00000000000000000000.log'))
+        // Record batch: base offset 8, length 4, leader epoch 4, magic 1, crc 4, attributes 2 (codec in the low bits).
+        assert.equal(segment.readInt16BE(21) & 7, codec)
+        assert.equal(segment.length < 1000, codec === 1)
+        assert.deepEqual(JSON.parse(String((await readTopic(kafka.brokers, topic))[0]?.value)), payload)
+      }
+    })
+  }
 })
+
+function account(stored: readonly StoredRecord[], published: number) {
+  const last = new Map<string | null, number>()
+  const seen = new Set<number>()
+  let [duplicated, inverted] = [0, 0]
+  for (const { key, value } of stored) {
+    const n: number = JSON.parse(String(value)).n
+    if (seen.has(n)) duplicated++
+    if (n < (last.get(key) ?? -1)) inverted++
+    seen.add(n)
+    last.set(key, n)
+  }
+  return { lost: published - seen.size, duplicated, inverted }
+}
 
 async function cutRepeatedly(proxy: TcpProxy, until: number): Promise<void> {
   while (Date.now() < until) {

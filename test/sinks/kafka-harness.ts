@@ -1,9 +1,13 @@
+import { describe } from 'node:test'
 import { type ConfigOf, type Fields, parseFields } from '../../src/config/fields.ts'
 import type { Sink } from '../../src/core/sink.ts'
 import type { SinkContext } from '../../src/sinks/definition.ts'
 import { clusterFields, sinkFields } from '../../src/sinks/kafka/config.ts'
 import type { KafkaRequest } from '../../src/sinks/kafka/request.ts'
 import { kafkaSink } from '../../src/sinks/kafka/sink.ts'
+
+/** The choices of "Client" that have a library of their own. */
+export const clients = ['platformatic', 'kafkajs'] as const
 
 type Raw = { readonly [option: string]: unknown }
 
@@ -35,6 +39,17 @@ export function kafkaContext({ cluster, directory, warn, jsonSchema }: Omit<Open
 
 export function createKafkaSink(opening: Opening): Sink<KafkaRequest> {
   return kafkaSink.create(parsed(sinkFields, { cluster: 'c', ...opening.sink }), kafkaContext(opening))
+}
+
+/** The tests of `suite` for each client; it gets a `createKafkaSink` that takes this one. */
+export function describeForClients(
+  title: string,
+  suite: (create: typeof createKafkaSink, client: (typeof clients)[number]) => void,
+): void {
+  for (const client of clients) {
+    const create = (opening: Opening) => createKafkaSink({ ...opening, cluster: { client, ...opening.cluster } })
+    describe(`${title} (${client})`, () => suite(create, client))
+  }
 }
 
 export const forever: AbortSignal = new AbortController().signal

@@ -124,7 +124,7 @@ compression.type=brotli
 partitioner=fnv1a
 bootstrap.servers=k:99999
 ssl.key.pem=-----BEGIN PRIVATE KEY-----
-ssl.endpoint.identification.algorithm=none`,
+ssl.endpoint.identification.algorithm=other`,
     )
     assert.equal(lines['transactional.id'], 'unknown')
     assert.equal(lines['ssl.cipher.suitesx'], 'unknown')
@@ -158,10 +158,60 @@ ssl.endpoint.identification.algorithm=none`,
     assert.deepEqual(valuesOf('sink', 'retries=2147483647'), { maxRetries: '0' })
   })
 
+  it('takes what is said of TLS, with the commas of Java too', () => {
+    const text = `ssl.keystore.location=/etc/kafka/client.p12
+ssl.keystore.password=geheim
+ssl.cipher.suites=TLS_AES_256_GCM_SHA384, TLS_AES_128_GCM_SHA256
+ssl.curves.list=X25519:P-256
+ssl.sigalgs.list=rsa_pss_rsae_sha256
+ssl.endpoint.identification.algorithm=none`
+    assert.deepEqual(valuesOf('cluster', text), {
+      keystorePath: '/etc/kafka/client.p12',
+      keystorePassword: 'geheim',
+      ciphers: 'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256',
+      ecdhCurve: 'X25519:P-256',
+      sigalgs: 'rsa_pss_rsae_sha256',
+      checkServerIdentity: 'false',
+    })
+    const java = 'ssl.keystore.location=store\nssl.keystore.type=PKCS12\nssl.keystore.password=geheim'
+    assert.deepEqual(valuesOf('cluster', java), { keystorePath: 'store', keystorePassword: 'geheim' })
+  })
+
   it('passes variables on', () => {
     const text = 'bootstrap.servers=${KAFKA}\nsecurity.protocol=${PROTOCOL}\nlinger.ms=${LINGER}\nsasl.username=${USER}'
     assert.deepEqual(valuesOf('cluster', text), { brokers: '${KAFKA}', user: '${USER}' })
     assert.deepEqual(valuesOf('sink', text), { lingerMs: '${LINGER}' })
+  })
+})
+
+describe('the import of a sign-in with tokens', () => {
+  const expected = {
+    brokers: 'k:9093',
+    useTls: 'true',
+    saslMechanism: 'OAUTHBEARER',
+    tokenUrl: 'https://login/token',
+    tokenClientId: 'rowline',
+    tokenClientSecret: 's',
+    tokenScope: 'kafka write',
+  }
+
+  it('takes the names of librdkafka', () => {
+    const text = `{"bootstrap.servers": "k:9093", "security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER",
+      "sasl.oauthbearer.method": "oidc", "sasl.oauthbearer.token.endpoint.url": "https://login/token",
+      "sasl.oauthbearer.client.id": "rowline", "sasl.oauthbearer.client.secret": "s",
+      "sasl.oauthbearer.scope": "kafka write", "sasl.oauthbearer.extensions": "logicalCluster=lkc-1,pool=p"}`
+    assert.deepEqual(valuesOf('cluster', text), { ...expected, tokenExtensions: 'logicalCluster=lkc-1,pool=p' })
+    assert.equal(outcomes('cluster', 'sasl.oauthbearer.method=default')['sasl.oauthbearer.method'], 'unknown')
+  })
+
+  it('takes the login module of Java', () => {
+    const text = `bootstrap.servers=k:9093
+security.protocol=SASL_SSL
+sasl.mechanism=OAUTHBEARER
+sasl.oauthbearer.token.endpoint.url=https://login/token
+sasl.jaas.config=o.a.k.OAuthBearerLoginModule required clientId="rowline" clientSecret="s" scope="kafka write" extension_logicalCluster="lkc-1";`
+    assert.deepEqual(valuesOf('cluster', text), { ...expected, tokenExtensions: 'logicalCluster=lkc-1' })
+    assert.equal(outcomes('cluster', 'sasl.jaas.config=x required username="u";')['sasl.jaas.config'], 'unknown')
   })
 })
 
@@ -200,6 +250,7 @@ use.latest.version = true`
       cert: 'client.pem',
       key: 'client.pem',
       passphrase: 'k',
+      checkServerIdentity: 'true',
     })
     assert.deepEqual(valuesOf('sink', java), {
       maxMessageBytes: '1500000',
@@ -214,15 +265,14 @@ use.latest.version = true`
       schemaVersion: 'latest',
     })
     assert.equal(outcomes('sink', java)['key.serializer'], 'noted serializer')
-    assert.equal(outcomes('cluster', java)['ssl.endpoint.identification.algorithm'], 'noted hostName')
   })
 
-  it('leaves out Java key stores and serializers that are not ours', () => {
+  it('leaves out key stores in a format of Java and serializers that are not ours', () => {
     const lines = outcomes(
       'cluster',
       `ssl.truststore.location=trust.jks
-ssl.keystore.location=key.p12
-ssl.keystore.type=PKCS12
+ssl.keystore.location=key.jks
+ssl.keystore.password=geheim
 value.serializer=io.confluent.kafka.serializers.KafkaAvroSerializer`,
     )
     assert.deepEqual(Object.values(lines), ['unknown', 'unknown', 'unknown', 'unknown'])

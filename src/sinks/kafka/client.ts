@@ -1,24 +1,61 @@
-import type { Broker } from './config.ts'
+import type { Broker, KafkaSinkConfig } from './config.ts'
 import type { KeyHash } from './partitioner.ts'
 import type { KafkaRequest } from './request.ts'
 
 export interface KafkaClientOptions {
   readonly brokers: readonly Broker[]
   readonly clientId: string
-  readonly tls?: {
-    readonly ca?: string
-    readonly cert?: string
-    readonly key?: string
-    readonly passphrase?: string
-    readonly rejectUnauthorized: boolean
-  }
-  readonly sasl?: { readonly username: string; readonly password: string }
+  readonly tls?: TlsOptions
+  readonly sasl?: Sasl
   readonly connectTimeoutMs: number
   readonly requestTimeoutMs: number
-  readonly compression: 'none' | 'gzip'
+  readonly compression: KafkaSinkConfig['compression']
   readonly hash: KeyHash
   /** Asked after each failed try of a `send`; false ends the send with the errors so far. */
   readonly keepTrying: (error: unknown) => boolean
+}
+
+/** In the words of Node's `tls.connect`. */
+export interface TlsOptions {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly pfx?: Buffer
+  readonly passphrase?: string
+  readonly ciphers?: string
+  readonly ecdhCurve?: string
+  readonly sigalgs?: string
+  readonly checkServerIdentity?: () => undefined
+  readonly rejectUnauthorized: boolean
+}
+
+export type Sasl =
+  | {
+      readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+      readonly username: string
+      readonly password: string
+    }
+  /** `token` is asked for every connection, and rejects with a PipelineError. */
+  | {
+      readonly mechanism: 'OAUTHBEARER'
+      readonly token: () => Promise<string>
+      readonly extensions: { readonly [name: string]: string }
+    }
+
+export interface NewTopic {
+  /** 0 means the default of the cluster, here and below. */
+  readonly partitions: number
+  readonly replication: number
+  readonly retentionMs: number
+}
+
+/** What the cluster says of a topic; undefined where it does not say it, or not to us. */
+export interface TopicFacts {
+  /** Of the partition that has the fewest. */
+  readonly replicas: number
+  readonly mayWrite: boolean | undefined
+  /** Such as `max.message.bytes`. */
+  readonly settings: ReadonlyMap<string, string> | undefined
 }
 
 /**
@@ -30,10 +67,10 @@ export interface KafkaClient {
   connect(): Promise<void>
   /** How many partitions the topic has; undefined when it does not exist. One try. */
   partitions(topic: string): Promise<number | undefined>
-  /** The settings of a topic, such as `retention.ms`. One try. */
-  settings(topic: string): Promise<ReadonlyMap<string, string>>
-  /** Resolves when the topic can be written, also when it was there before. 0 means the default of the cluster. */
-  createTopic(topic: string, partitions: number, replication: number): Promise<void>
+  /** Of topics that exist. One try. */
+  describe(topics: readonly string[]): Promise<ReadonlyMap<string, TopicFacts>>
+  /** Resolves when the topic can be written, also when it was there before. */
+  createTopic(topic: string, settings: NewTopic): Promise<void>
   /**
    * Resolves when all in-sync replicas have every record, in the order given per partition. Repeats of its own are
    * recognised by the broker. Rejects with a SendError.

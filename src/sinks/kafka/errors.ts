@@ -4,7 +4,11 @@ import { type ErrorCode, messageOf, PipelineError } from '../../core/errors.ts'
 interface Details {
   readonly code?: unknown
   readonly apiId?: unknown
+  readonly type?: unknown
+  readonly topic?: unknown
   readonly serverErrorMessage?: unknown
+  /** What OpenSSL says in words. */
+  readonly reason?: unknown
   readonly errors?: unknown
   readonly cause?: unknown
 }
@@ -12,7 +16,10 @@ interface Details {
 /** The first entry that fits one of the nested errors decides: what an operator must change comes before the rest. */
 const meanings: readonly (readonly [ErrorCode, RegExp])[] = [
   ['TARGET_UNSUPPORTED', /^UNSUPPORTED_SASL_MECHANISM$/],
-  ['TARGET_AUTHENTICATION', /^(PLT_KFK_AUTHENTICATION|SASL_AUTHENTICATION_FAILED|ILLEGAL_SASL_STATE)$/],
+  [
+    'TARGET_AUTHENTICATION',
+    /^(PLT_KFK_AUTHENTICATION|KafkaJSSASLAuthenticationError|SASL_AUTHENTICATION_FAILED|ILLEGAL_SASL_STATE)$/,
+  ],
   ['TARGET_AUTHORIZATION', /_AUTHORIZATION_FAILED$/],
   ['TARGET_TLS', /^(EPROTO$|CERT_|ERR_TLS_|ERR_SSL_|ERR_OSSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA$)/],
   ['TARGET_MISSING', /^UNKNOWN_TOPIC_OR_PARTITION$/],
@@ -21,8 +28,13 @@ const meanings: readonly (readonly [ErrorCode, RegExp])[] = [
   ['RECORD_REFUSED_SIZE', /^(MESSAGE|RECORD_LIST)_TOO_LARGE$/],
   ['RECORD_INVALID', /^(INVALID_RECORD|CORRUPT_MESSAGE|INVALID_TIMESTAMP)$/],
   ['TARGET_THROTTLED', /^THROTTLING_QUOTA_EXCEEDED$/],
-  ['TARGET_TIMEOUT', /^REQUEST_TIMED_OUT$/],
-  ['TARGET_UNREACHABLE', /^(PLT_KFK_NETWORK|E[A-Z]+)$/],
+  [
+    'TARGET_DEGRADED',
+    /^(NOT_ENOUGH_REPLICAS(_AFTER_APPEND)?|LEADER_NOT_AVAILABLE|NOT_LEADER_(OR_FOLLOWER|FOR_PARTITION))$/,
+  ],
+  ['TARGET_STARTING', /^(COORDINATOR_(LOAD_IN_PROGRESS|NOT_AVAILABLE)|NOT_COORDINATOR|BROKER_NOT_AVAILABLE)$/],
+  ['TARGET_TIMEOUT', /^(REQUEST_TIMED_OUT|KafkaJSRequestTimeoutError)$/],
+  ['TARGET_UNREACHABLE', /^(PLT_KFK_NETWORK|KafkaJSConnection(Closed)?Error|E[A-Z]+)$/],
 ]
 
 // What the library says in words only.
@@ -34,14 +46,16 @@ const wordings: { readonly [text: string]: string } = {
 
 /** `target` begins the message: "Kafka at host:9092". The library's own flags for retrying are not to be trusted. */
 export function classify(error: unknown, target: string): PipelineError {
-  if (error instanceof PipelineError) return error
-  const found = [...nestedErrors(error)].map((nested) => ({ nested, names: namesOf(nested) }))
+  const all = [...nestedErrors(error)]
+  const ours = all.find((nested) => nested instanceof PipelineError)
+  if (ours) return ours
+  const found = all.map((nested) => ({ nested, names: namesOf(nested) }))
   for (const [code, pattern] of meanings) {
     const match = found.findLast(({ names }) => names.some((name) => pattern.test(name)))
     if (match)
       return new PipelineError(
         code,
-        { target: topicIn(match.nested) ?? target, problem: problemOf(match.nested) },
+        { target: topicIn(match.nested) ?? target, problem: withoutStop(problemOf(match.nested)) },
         error,
       )
   }
@@ -49,12 +63,26 @@ export function classify(error: unknown, target: string): PipelineError {
   return new PipelineError('UNKNOWN', { problem: `${target}: ${problem}` }, error)
 }
 
-export function isUnknownTopic(error: unknown): boolean {
-  return [...nestedErrors(error)].some((nested) => namesOf(nested).includes('UNKNOWN_TOPIC_OR_PARTITION'))
-}
+export const isUnknownTopic = (error: unknown) => isNamed(error, 'UNKNOWN_TOPIC_OR_PARTITION')
+export const isWithoutLeader = (error: unknown) => isNamed(error, 'LEADER_NOT_AVAILABLE')
+export const isIllegalSaslState = (error: unknown) => isNamed(error, 'ILLEGAL_SASL_STATE')
+
+const isNamed = (error: unknown, name: string) =>
+  [...nestedErrors(error)].some((nested) => namesOf(nested).includes(name))
 
 export function isTopicThere(error: unknown): boolean {
   return [...nestedErrors(error)].some((nested) => (nested as Details).apiId === 'TOPIC_ALREADY_EXISTS')
+}
+
+/** What brokers have answered, among the nested errors. */
+export function answersIn(error: unknown): readonly object[] {
+  return [...nestedErrors(error)].filter((nested) => typeof (nested as Details).type === 'string')
+}
+
+/** By the first of its brokers: a status line is short. */
+export function nameOfCluster({ brokers }: { readonly brokers: string }): string {
+  const [first = '', ...others] = brokers.split(',').map((address) => address.trim())
+  return `Kafka at ${first}${others.length > 0 ? ` and ${others.length} more` : ''}`
 }
 
 /** As Kafka does where another topic differs only in `.` and `_`. */
@@ -74,21 +102,33 @@ export const nameOfTopic = (topic: string) => `The Kafka topic ${topic}`
 const unknownTopic = /^Unknown topic (\S+)\.$/
 
 function topicIn(error: object): string | undefined {
-  const topic = unknownTopic.exec(messageOf(error))?.[1]
-  return topic && nameOfTopic(topic)
+  const topic = (error as Details).topic ?? unknownTopic.exec(messageOf(error))?.[1]
+  return typeof topic === 'string' ? nameOfTopic(topic) : undefined
 }
+
+/** kafkajs makes a refused sign-in also of a connection that breaks meanwhile. */
+const interruptedSignIn =
+  /: (Closed connection|Connection error: .*|Connection timeout|Not connected|Request .* timed out)$/
 
 function namesOf(error: object): readonly string[] {
-  const { apiId, code } = error as Details
+  const { apiId, type, code } = error as Details
+  const { name } = error as Error
   const text = messageOf(error)
   const wording = unknownTopic.test(text) ? 'UNKNOWN_TOPIC_OR_PARTITION' : wordings[text]
-  return [apiId, wording, code].filter((name) => typeof name === 'string')
+  const kind =
+    name === 'KafkaJSSASLAuthenticationError' && interruptedSignIn.test(text) ? 'KafkaJSConnectionError' : name
+  return [apiId, type, wording, code, kind].filter((name) => typeof name === 'string')
 }
 
+const withoutStop = (text: string) => text.replace(/\.$/, '')
+
 function problemOf(error: object): string {
-  const { serverErrorMessage, cause } = error as Details
+  const { serverErrorMessage, reason, cause } = error as Details
+  if (typeof reason === 'string') return reason
   if (typeof serverErrorMessage === 'string' && serverErrorMessage !== '') return serverErrorMessage
-  return cause instanceof Error ? `${messageOf(error)} (${problemOf(cause)})` : messageOf(error)
+  return cause instanceof Error && messageOf(cause) !== messageOf(error)
+    ? `${messageOf(error)} (${problemOf(cause)})`
+    : messageOf(error)
 }
 
 /** The error, what it was caused by and what it gathers, depth first. */

@@ -9,7 +9,6 @@ export const notices = {
   buffer: 'What waits for Kafka is in the outbox: see Outbox size.',
   noRetries: 'Failed writes are repeated until they succeed; for another choice see When a write fails.',
   noSignIn: 'With this security.protocol nobody signs in.',
-  hostName: 'The name of the broker is checked together with its certificate.',
   serializer: 'Bytes and text are written as they are, rows as JSON.',
   format: 'The format of a file is seen by its content.',
   observer: 'It is of no use here: the status and the log of the nodes say what happens.',
@@ -35,6 +34,9 @@ const flag: Convert = (value) => (/^(true|t|1)$/i.test(value) ? 'true' : /^(fals
 /** librdkafka takes half a millisecond too. */
 const whole: Convert = (value) => (/^\d+\.\d+$/.test(value) ? String(Math.ceil(Number(value))) : value)
 
+/** Java puts commas where OpenSSL wants colons. */
+const colons: Convert = (list) => list.replace(/\s*[,:]\s*/g, ':')
+
 const cluster =
   (field: keyof typeof clusterFields, convert = same): Rule =>
   (value) => ({ node: 'cluster', values: { [field]: convert(value) } })
@@ -47,6 +49,11 @@ const noted =
   (notice: keyof typeof notices): Rule =>
   () => ({ notice })
 
+const format =
+  (known: RegExp): Rule =>
+  (value) =>
+    known.test(value) ? { notice: 'format' } : undefined
+
 /** librdkafka's names, the names it has for the same besides, and those of the Java client. */
 const rules: { readonly [key: string]: Rule } = {
   'bootstrap.servers': cluster('brokers', (list) => list.replace(/(^|,)\s*\w+:\/\//g, '$1')),
@@ -56,22 +63,32 @@ const rules: { readonly [key: string]: Rule } = {
   'sasl.username': signIn(cluster('user')),
   'sasl.password': signIn(cluster('password')),
   'sasl.jaas.config': signIn(jaas),
+  'sasl.oauthbearer.method': signIn((method) => (/^oidc$/i.test(method) ? inCluster({}) : undefined)),
+  'sasl.oauthbearer.token.endpoint.url': signIn(cluster('tokenUrl')),
+  'sasl.oauthbearer.client.id': signIn(cluster('tokenClientId')),
+  'sasl.oauthbearer.client.secret': signIn(cluster('tokenClientSecret')),
+  'sasl.oauthbearer.scope': signIn(cluster('tokenScope')),
+  'sasl.oauthbearer.extensions': signIn(cluster('tokenExtensions')),
   'ssl.ca.location': cluster('ca'),
   'ssl.ca.pem': cluster('ca'),
   'ssl.truststore.certificates': cluster('ca'),
   'ssl.truststore.location': pemFile('ssl.truststore.type', (file) => ({ ca: file })),
-  'ssl.truststore.type': format,
+  'ssl.truststore.type': format(/^PEM$/i),
   'ssl.certificate.location': cluster('cert'),
   'ssl.certificate.pem': cluster('cert'),
   'ssl.keystore.certificate.chain': cluster('cert'),
-  'ssl.keystore.location': pemFile('ssl.keystore.type', (file) => ({ cert: file, key: file })),
-  'ssl.keystore.type': format,
+  'ssl.keystore.location': keyStore,
+  'ssl.keystore.password': keyStorePassword,
+  'ssl.keystore.type': format(/^(PEM|PKCS12)$/i),
   'ssl.key.location': cluster('key'),
   'ssl.key.pem': cluster('key'),
   'ssl.keystore.key': cluster('key'),
   'ssl.key.password': cluster('passphrase'),
   'enable.ssl.certificate.verification': cluster('rejectUnauthorized', flag),
-  'ssl.endpoint.identification.algorithm': (value) => (value === 'https' ? { notice: 'hostName' } : undefined),
+  'ssl.endpoint.identification.algorithm': hostName,
+  'ssl.cipher.suites': cluster('ciphers', colons),
+  'ssl.curves.list': cluster('ecdhCurve', colons),
+  'ssl.sigalgs.list': cluster('sigalgs', colons),
   'socket.connection.setup.timeout.ms': cluster('connectTimeoutMs'),
   acks: noted('acks'),
   'enable.idempotence': noted('idempotence'),
@@ -115,6 +132,8 @@ const otherNames: { readonly [key: string]: string } = {
   'max.request.size': 'message.max.bytes',
   'delivery.timeout.ms': 'message.timeout.ms',
   'sasl.mechanisms': 'sasl.mechanism',
+  'sasl.oauthbearer.client.credentials.client.id': 'sasl.oauthbearer.client.id',
+  'sasl.oauthbearer.client.credentials.client.secret': 'sasl.oauthbearer.client.secret',
   'schema.registry.basic.auth.user.info': 'basic.auth.user.info',
 }
 
@@ -141,19 +160,52 @@ function signIn(rule: Rule): Rule {
   }
 }
 
-/** `…PlainLoginModule required username="…" password="…";` */
+const jaasOptions = {
+  username: 'user',
+  password: 'password',
+  clientId: 'tokenClientId',
+  clientSecret: 'tokenClientSecret',
+  scope: 'tokenScope',
+} as const
+
+/** `…PlainLoginModule required username="…" password="…";`, or with `clientId` and so on for tokens. */
 function jaas(value: string): Meaning {
-  const option = (name: string) => new RegExp(`\\b${name}\\s*=\\s*"((?:\\\\.|[^"\\\\])*)"`).exec(value)?.[1]
-  const [user, password] = ['username', 'password'].map((name) => option(name)?.replace(/\\(.)/g, '$1'))
-  return user === undefined || password === undefined ? undefined : inCluster({ user, password })
+  const found = Object.entries(jaasOptions).flatMap(([option, field]) => {
+    const [, text] = new RegExp(`\\b${option}\\s*=\\s*"((?:\\\\.|[^"\\\\])*)"`).exec(value) ?? []
+    return text === undefined ? [] : [[field, text.replace(/\\(.)/g, '$1')] as const]
+  })
+  const values: ClusterValues = Object.fromEntries(found)
+  const extensions = [...value.matchAll(/\bextension_(\w+)\s*=\s*"([^"]*)"/g)].map(
+    ([, name, text]) => `${name}=${text}`,
+  )
+  if (extensions.length > 0) Object.assign(values, { tokenExtensions: extensions.join() })
+  const isWhole = ('user' in values && 'password' in values) || 'tokenClientId' in values
+  return isWhole ? inCluster(values) : undefined
+}
+
+/** librdkafka knows PKCS12 only, and does not say so. */
+function keyStore(file: string, settings: Settings): Meaning {
+  const type = settings.get('ssl.keystore.type')?.toUpperCase()
+  if (type === 'PEM') return inCluster({ cert: file, key: file })
+  return type === 'PKCS12' || (type === undefined && /\.(p12|pfx)$/i.test(file))
+    ? inCluster({ keystorePath: file })
+    : undefined
+}
+
+function keyStorePassword(value: string, settings: Settings): Meaning {
+  const meaning = keyStore(settings.get('ssl.keystore.location') ?? '', settings)
+  return meaning && 'values' in meaning && meaning.values.keystorePath
+    ? inCluster({ keystorePassword: value })
+    : undefined
+}
+
+/** `none` is librdkafka's word for: names do not count. */
+function hostName(value: string): Meaning {
+  return /^(https|none)$/i.test(value) ? inCluster({ checkServerIdentity: String(/^https$/i.test(value)) }) : undefined
 }
 
 function pemFile(typeKey: string, values: (file: string) => ClusterValues): Rule {
   return (file, settings) => (settings.get(typeKey)?.toUpperCase() === 'PEM' ? inCluster(values(file)) : undefined)
-}
-
-function format(value: string): Meaning {
-  return value.toUpperCase() === 'PEM' ? { notice: 'format' } : undefined
 }
 
 /** 0 means never there and for ever here; more than we count to means for ever there. */

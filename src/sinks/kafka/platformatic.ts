@@ -1,8 +1,12 @@
 import { isIP } from 'node:net'
-import type { Admin, BaseOptions, MessageToProduce, Producer } from '@platformatic/kafka'
+import type { Admin, BaseOptions, Connection, MessageToProduce, Producer, ProducerOptions } from '@platformatic/kafka'
 import { PipelineError } from '../../core/errors.ts'
-import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
+import { type KafkaClient, type KafkaClientOptions, type NewTopic, SendError, type TopicFacts } from './client.ts'
+import { describeTopics } from './describe.ts'
 import { internalTopic, isTopicThere, isUnknownTopic, missingTopic, nestedErrors } from './errors.ts'
+import { followLeaders } from './follow-leaders.ts'
+import { Partitions } from './partitions.ts'
+import { disconnect, end, quiet, saslOptions } from './platformatic-connections.ts'
 import type { KafkaRequest } from './request.ts'
 
 type Library = typeof import('@platformatic/kafka')
@@ -22,24 +26,31 @@ class PlatformaticClient implements KafkaClient {
   readonly #library: Library
   readonly #options: KafkaClientOptions
   #producer: Producer | undefined
-  /** What has to be done once for keys and headers that requests share. */
-  readonly #hashes = new WeakMap<Buffer, number>()
+  /** What a broker said when it ended the newest connection: the library gives it to nobody who waits for an answer. */
+  #parting: unknown
+  /** Connections whose session is about to end. */
+  readonly #expired = new Set<Connection>()
+  readonly #partitions: Partitions
+  /** Encoded once for all requests that share them. */
   readonly #headers = new WeakMap<KafkaRequest['headers'], Map<Buffer, Buffer>>()
-  /** Records without key go to one partition per send. */
-  #keyless = 0
 
   constructor(library: Library, options: KafkaClientOptions) {
     this.#library = library
     this.#options = options
+    this.#partitions = new Partitions(options.hash)
   }
 
   async connect(): Promise<void> {
-    await this.#session().metadata({ topics: [], forceUpdate: true, retries: 0 })
+    const producer = await this.#session()
+    await producer.metadata({ topics: [], forceUpdate: true, retries: 0 }).catch((error: unknown) => {
+      throw this.#withParting(error)
+    })
   }
 
   async partitions(topic: string): Promise<number | undefined> {
     try {
-      const { topics } = await this.#session().metadata({ topics: [topic], forceUpdate: true, retries: 0 })
+      const producer = await this.#session()
+      const { topics } = await producer.metadata({ topics: [topic], forceUpdate: true, retries: 0 })
       const found = topics.get(topic)
       if (!found) throw internalTopic()
       return found.partitionsCount
@@ -49,10 +60,15 @@ class PlatformaticClient implements KafkaClient {
     }
   }
 
-  async createTopic(topic: string, partitions: number, replication: number): Promise<void> {
+  async describe(topics: readonly string[]): Promise<ReadonlyMap<string, TopicFacts>> {
+    return this.#administer((admin) => describeTopics(this.#library, admin, [...topics]))
+  }
+
+  async createTopic(topic: string, { partitions, replication, retentionMs }: NewTopic): Promise<void> {
+    const configs = retentionMs > 0 ? [{ name: 'retention.ms', value: String(retentionMs) }] : []
     await this.#administer(async (admin) => {
       await admin
-        .createTopics({ topics: [{ topic, partitions: partitions || -1, replicas: replication || -1 }] })
+        .createTopics({ topics: [{ topic, partitions: partitions || -1, replicas: replication || -1 }], configs })
         .catch((error: unknown) => {
           if (!isTopicThere(error)) throw error
         })
@@ -60,16 +76,8 @@ class PlatformaticClient implements KafkaClient {
     })
   }
 
-  async settings(topic: string): Promise<ReadonlyMap<string, string>> {
-    const resourceType = this.#library.ConfigResourceTypes.TOPIC
-    const [found] = await this.#administer((admin) =>
-      admin.describeConfigs({ resources: [{ resourceType, resourceName: topic }] }),
-    )
-    return new Map(found?.configs.map(({ name, value }) => [name, value ?? '']))
-  }
-
   async send(requests: readonly KafkaRequest[]): Promise<void> {
-    const producer = this.#session()
+    const producer = await this.#session()
     let messages: MessageToProduce[] = []
     try {
       messages = await this.#messages(producer, requests)
@@ -77,7 +85,7 @@ class PlatformaticClient implements KafkaClient {
     } catch (error) {
       const stored = storedPartitions(error)
       throw new SendError(
-        error,
+        this.#withParting(error),
         requests.filter((_, i) => stored.has(partitionName(messages[i]?.topic, messages[i]?.partition))),
       )
     }
@@ -86,6 +94,7 @@ class PlatformaticClient implements KafkaClient {
   async close(): Promise<void> {
     const producer = this.#producer
     this.#producer = undefined
+    this.#expired.clear()
     if (producer) await end(producer)
   }
 
@@ -93,21 +102,12 @@ class PlatformaticClient implements KafkaClient {
   async #messages(producer: Producer, requests: readonly KafkaRequest[]): Promise<MessageToProduce[]> {
     const names = [...new Set(requests.map(({ topic }) => topic))]
     const { topics } = await producer.metadata({ topics: names, retries: 0 })
-    const keyless = this.#keyless++ & 0x7fffffff
+    const choose = this.#partitions.chooser()
     return requests.map((request) => {
-      const hash = request.key ? this.#hash(request.key) : keyless
-      const partitions = topics.get(request.topic)?.partitionsCount
-      if (!partitions) throw missingTopic(request.topic)
-      return this.#message(request, hash % partitions)
+      const count = topics.get(request.topic)?.partitionsCount
+      if (!count) throw missingTopic(request.topic)
+      return this.#message(request, choose(request.key, count))
     })
-  }
-
-  #hash(key: Buffer): number {
-    const known = this.#hashes.get(key)
-    if (known !== undefined) return known
-    const hash = this.#options.hash(key)
-    this.#hashes.set(key, hash)
-    return hash
   }
 
   #message(request: KafkaRequest, partition: number): MessageToProduce {
@@ -140,22 +140,46 @@ class PlatformaticClient implements KafkaClient {
     }
   }
 
-  #session(): Producer {
-    this.#producer ??= quiet(
-      new this.#library.Producer({
-        ...this.#baseOptions(),
-        idempotent: true,
-        // Without a number it would be the same, silently; keepTrying ends the tries.
-        retries: Number.MAX_SAFE_INTEGER,
-        retryDelay: (_client, _operation, attempt, _retries, error) => {
-          if (!this.#options.keepTrying(error)) setImmediate(() => this.close())
-          return Math.min(100 * 2 ** attempt, 2000)
-        },
-        // As long as Java's: a topic that moves or goes is noticed by the error it gives.
-        metadataMaxAge: 300_000,
-      }),
-    )
+  /** The library signs in again whenever it is time to, also while a broker expects no such thing: we connect again. */
+  async #session(): Promise<Producer> {
+    await Promise.all([...this.#expired].map(disconnect))
+    this.#expired.clear()
+    this.#producer ??= this.#start()
     return this.#producer
+  }
+
+  #start(): Producer {
+    const producer = quiet(new this.#library.Producer(this.#producerOptions()))
+    followLeaders(this.#library, producer)
+    producer.connections.on('connecting', ({ connection }) => {
+      connection.reauthenticate = () => this.#expired.add(connection)
+    })
+    producer.on('client:broker:connect', ({ connection }) => {
+      this.#parting = undefined
+      connection.on('error', (error) => {
+        this.#parting = error
+      })
+    })
+    return producer
+  }
+
+  #producerOptions(): ProducerOptions<Buffer, Buffer, Buffer, Buffer> {
+    return {
+      ...this.#baseOptions(),
+      idempotent: true,
+      // Without a number it would be the same, silently; keepTrying ends the tries.
+      retries: Number.MAX_SAFE_INTEGER,
+      retryDelay: (_client, _operation, attempt, _retries, error) => {
+        if (!this.#options.keepTrying(this.#withParting(error))) setImmediate(() => this.close())
+        return Math.min(100 * 2 ** attempt, 2000)
+      },
+      // As long as Java's: a topic that moves or goes is noticed by the error it gives.
+      metadataMaxAge: 300_000,
+    }
+  }
+
+  #withParting(error: unknown): unknown {
+    return this.#parting === undefined ? error : new AggregateError([error, this.#parting])
   }
 
   #baseOptions(): BaseOptions {
@@ -167,7 +191,7 @@ class PlatformaticClient implements KafkaClient {
       requestTimeout: requestTimeoutMs,
       timeout: requestTimeoutMs,
       ...(tls && { tls, tlsServerName: brokers.some(({ host }) => isIP(host) === 0) }),
-      ...(sasl && { sasl: { mechanism: 'PLAIN', ...sasl } }),
+      ...(sasl && { sasl: saslOptions(sasl) }),
     }
   }
 }
@@ -199,22 +223,4 @@ function storedPartitions(error: unknown): ReadonlySet<string> {
     }
   }
   return stored
-}
-
-/** Errors reach us through rejected calls; an 'error' event nobody listens to would end the process. */
-function quiet<C extends Producer | Admin>(client: C): C {
-  client.on('error', ignore)
-  client.on('client:broker:connect', ({ connection }) => connection.on('error', ignore))
-  client.on('client:broker:failed', ({ connection }) => connection.on('error', ignore))
-  return client
-}
-
-const ignore = () => {}
-
-/** The library's close waits for what is buffered, for ever when the network swallows it. */
-async function end(client: Producer | Admin): Promise<void> {
-  const sockets = [...client.connections].map(([, connection]) => connection.socket)
-  const closed = client.close().catch(ignore)
-  for (const socket of sockets) socket?.destroy()
-  await closed
 }

@@ -1,16 +1,14 @@
-import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import { isPem } from '../../config/tls-fields.ts'
-import { messageOf, PipelineError } from '../../core/errors.ts'
+import { PipelineError } from '../../core/errors.ts'
 import type { Record } from '../../core/record.ts'
 import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
+import { createAccess, readPem } from './access.ts'
+import { createKafkaClient } from './choice.ts'
 import { type KafkaClient, type KafkaClientOptions, SendError } from './client.ts'
 import { type Broker, type ClusterConfig, type KafkaSinkConfig, parseBrokers, sinkFields } from './config.ts'
-import { classify } from './errors.ts'
+import { classify, nameOfCluster } from './errors.ts'
 import { EventTimes } from './event-time.ts'
 import { keyHashes } from './partitioner.ts'
-import { createPlatformaticClient } from './platformatic.ts'
 import { createRequestBuilder, type KafkaRequest } from './request.ts'
 import { SchemaRegistry } from './schema-registry.ts'
 import { Collisions } from './topic-name.ts'
@@ -30,6 +28,7 @@ class KafkaSink implements Sink<KafkaRequest> {
   readonly #target: string
   readonly prepare: (record: Record) => Prepared<KafkaRequest>
   #client: KafkaClient | undefined
+  #forgetAccess = () => {}
   readonly #topics: Topics
   readonly #times: EventTimes
   readonly #collisions: Collisions
@@ -43,8 +42,8 @@ class KafkaSink implements Sink<KafkaRequest> {
     this.#config = config
     this.#context = context
     this.#cluster = context.connection<ClusterConfig>('cluster')
-    this.#target = `Kafka at ${this.#cluster.brokers}`
-    this.#topics = new Topics(config, () => this.#client!)
+    this.#target = nameOfCluster(this.#cluster)
+    this.#topics = new Topics(config, () => this.#client!, context.warn)
     this.#times = new EventTimes((topic) => this.#topics.settings(topic))
     this.#collisions = new Collisions((first, second, topic) =>
       context.warn(`"${first}" and "${second}" are both written to the Kafka topic ${topic}`),
@@ -57,13 +56,13 @@ class KafkaSink implements Sink<KafkaRequest> {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    this.#client ??= await createPlatformaticClient(await this.#clientOptions())
+    this.#client ??= await createKafkaClient(this.#cluster.client, await this.#clientOptions())
     const client = this.#client
     await this.#untilAborted(signal, async () => {
       await client.connect().catch((error: unknown) => {
         throw classify(error, this.#target)
       })
-      if (this.#topics.fixed !== undefined) await this.#topics.exists(this.#topics.fixed)
+      await this.#topics.open()
       this.#schemaIds ??= await this.#createSchemaIds()
       await this.#schemaIds?.open(this.#topics.fixed, signal)
     })
@@ -80,7 +79,7 @@ class KafkaSink implements Sink<KafkaRequest> {
   }
 
   async #send(requests: readonly KafkaRequest[], signal: AbortSignal): Promise<void> {
-    for (const request of requests) if (!this.#topics.knows(request.topic)) await this.#topics.ensure(request)
+    await this.#topics.ensure(requests)
     const possible = this.#topics.refusesAny
       ? requests.filter(({ topic }) => this.#topics.refusal(topic) === undefined)
       : requests
@@ -128,18 +127,23 @@ class KafkaSink implements Sink<KafkaRequest> {
     signal.addEventListener('abort', abort)
     try {
       await Promise.race([aborted, work()])
+    } catch (error) {
+      if (error instanceof PipelineError && error.code === 'TARGET_AUTHENTICATION') this.#forgetAccess()
+      throw error
     } finally {
       signal.removeEventListener('abort', abort)
     }
   }
 
   async #clientOptions(): Promise<KafkaClientOptions> {
-    const { brokers, clientId, saslMechanism, user, password, useTls, connectTimeoutMs } = this.#cluster
+    const { brokers, clientId, connectTimeoutMs } = this.#cluster
+    const { tls, sasl, forget } = await createAccess(this.#cluster, this.#context.directory)
+    this.#forgetAccess = forget
     return {
       brokers: parseBrokers(brokers) as readonly Broker[],
       clientId: clientId || this.#context.name,
-      ...(useTls && { tls: await this.#tlsOptions() }),
-      ...(saslMechanism === 'PLAIN' && { sasl: { username: user, password } }),
+      ...(tls && { tls }),
+      ...(sasl && { sasl }),
       connectTimeoutMs,
       requestTimeoutMs: this.#config.requestTimeoutMs,
       compression: this.#config.compression,
@@ -148,31 +152,14 @@ class KafkaSink implements Sink<KafkaRequest> {
     }
   }
 
-  async #tlsOptions(): Promise<NonNullable<KafkaClientOptions['tls']>> {
-    const { ca, cert, key, passphrase, rejectUnauthorized } = this.#cluster
-    return {
-      rejectUnauthorized,
-      ...(ca && { ca: await this.#pem(ca, this.#target) }),
-      ...(cert && { cert: await this.#pem(cert, this.#target) }),
-      ...(key && { key: await this.#pem(key, this.#target) }),
-      ...(passphrase && { passphrase }),
-    }
-  }
-
   async #createSchemaIds(): Promise<SchemaIds | undefined> {
     const config = this.#config
     if (config.valueFormat === 'plain') return undefined
     const { schemaRegistryUrl: url, schemaRegistryUser: user, schemaRegistryPassword: password } = config
     const { schemaRegistryToken: token, schemaRegistryCa, requestTimeoutMs: timeoutMs } = config
-    const ca = schemaRegistryCa && (await this.#pem(schemaRegistryCa, `The schema registry at ${url}`))
+    const { directory } = this.#context
+    const ca = schemaRegistryCa && (await readPem(schemaRegistryCa, directory, `The schema registry at ${url}`))
     const registry = new SchemaRegistry({ url, user, password, token, ca, timeoutMs })
     return new SchemaIds(config, registry, this.#context.jsonSchema('schema'))
-  }
-
-  async #pem(pathOrText: string, target: string): Promise<string> {
-    if (isPem(pathOrText)) return pathOrText
-    return readFile(resolve(this.#context.directory, pathOrText), 'utf8').catch((error: unknown) => {
-      throw new PipelineError('TARGET_TLS', { target, problem: messageOf(error) }, error)
-    })
   }
 }

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { declarations } from '../../nodes/declarations.ts'
+import { root } from './built.ts'
+
+/** File below `test`, how the title of the test begins, and what the option is called there if not by its name. */
+type Proof = readonly [file: string, title: string, name?: string | undefined]
+
+const errors = (title: string): Proof => [`sinks/kafka-errors.test.ts`, title]
+const security = (title: string, name?: string): Proof => ['sinks/kafka-security.test.ts', title, name]
+const request = (title: string): Proof => ['sinks/kafka-request.test.ts', title]
+const names = (title: string): Proof => ['sinks/kafka-names.test.ts', title]
+const tls = (title: string): Proof => ['sinks/kafka-tls.test.ts', title]
+const registry = (title: string): Proof => ['sinks/kafka-schema-registry.test.ts', title]
+const outbox = (title: string): Proof => ['nodes/outbox.test.ts', title]
+
+/** Tests that fail when the option does nothing. */
+const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } = {
+  'kafka-cluster': {
+    brokers: errors('broker down at connect: an outage'),
+    clientId: security('tells the cluster its name'),
+    saslMechanism: security('${mechanism}: who has the right may write'),
+    user: security('${mechanism}: who has the right may write'),
+    password: security('${mechanism}: who has the right may write'),
+    tokenUrl: security('does not trust a token server of an unknown authority'),
+    tokenClientId: security('shows what the token server has to know'),
+    tokenClientSecret: security('says what the token server says', 'tokens.secret'),
+    tokenScope: security('shows what the token server has to know'),
+    tokenExtensions: security('tells the cluster its name'),
+    useTls: errors('TLS: an unknown authority, TLS wanted and TLS not wanted'),
+    ca: errors('TLS with the authority as text or as a path'),
+    cert: security('takes who has the right, by key file'),
+    key: security('takes who has the right, by key file'),
+    passphrase: security('takes who has the right, by key file'),
+    rejectUnauthorized: errors('TLS with the authority as text or as a path'),
+    checkServerIdentity: tls('checks the name in a certificate unless told otherwise'),
+    keystorePath: tls('shows the certificate of a key store'),
+    keystorePassword: tls('shows the certificate of a key store'),
+    ciphers: tls('uses the ciphers that the form names'),
+    ecdhCurve: tls('agrees on keys with the curves'),
+    sigalgs: tls('takes the signatures that the form names'),
+    client: ['gateways/gateways.test.ts', '${title}, with the client ${client}'],
+    connectTimeoutMs: tls('waits for the handshake no longer than the form says'),
+  },
+  'kafka-sink': {
+    cluster: errors('broker down at connect: an outage'),
+    topic: request('comes from the template, else from "to"'),
+    topicSeparator: ['nodes/acceptance-kafka.test.ts', 'C1: MQTT topics become Kafka topics'],
+    onInvalidTopic: names('writes under a cut name with a hash'),
+    keyTemplate: request('has the key of its template'),
+    includeMetadata: request('has no headers but still a key'),
+    headers: request('has the headers of the form besides'),
+    timestampAttribute: names('gives a record the time of its column'),
+    tombstones: names('deletes a key with a tombstone'),
+    partitioner: names('puts 2,000 keys into the partitions that the Java client chooses'),
+    compression: ['sinks/kafka-codecs.test.ts', 'with ${compression}, as the broker'],
+    autoCreateTopics: errors('a fixed topic that is missing is red at deploy'),
+    partitions: ['sinks/kafka-records.test.ts', 'to topics it creates with the partitions of the record'],
+    replication: errors('more replicas than brokers'),
+    retentionMs: ['sinks/kafka-topic-care.test.ts', 'a topic that is created keeps its records as long as'],
+    maxMessageBytes: request('is refused when key, value and headers together are over the limit'),
+    valueFormat: registry('registers the schema once per topic'),
+    schemaRegistryUrl: registry('registers the schema once per topic'),
+    schemaRegistryUser: registry('signs in with ${what}'),
+    schemaRegistryPassword: registry('signs in with ${what}'),
+    schemaRegistryToken: registry('signs in with ${what}'),
+    schemaRegistryCa: registry('speaks TLS with an authority of its own'),
+    subjectStrategy: registry('finds the subject by ${subjectStrategy}'),
+    subject: registry('takes the latest version, a certain one'),
+    autoRegister: registry('takes the latest version, a certain one'),
+    schema: registry('registers the schema once per topic'),
+    schemaVersion: registry('takes the latest version, a certain one'),
+    requestTimeoutMs: errors('broker that does not answer'),
+    deliveryTimeoutMs: errors('broker that does not answer'),
+    delivery: outbox('a node that becomes {"delivery":"confirm"}'),
+    outboxMaxBytes: outbox('a full outbox blocks'),
+    outboxMaxAgeMs: ['outbox/limits.test.ts', 'an outbox whose oldest entry is over its age blocks', 'maxAgeMs'],
+    outboxWhenFull: outbox('a full outbox blocks'),
+    outboxPath: outbox('a node that becomes {"outboxPath":"elsewhere"}'),
+    forwardPerSecond: outbox('forwardPerSecond slows the forwarding'),
+    batchRecords: ['core/batcher.test.ts', 'a batch is ready when it has its number of records'],
+    batchBytes: ['core/batcher.test.ts', 'a batch is ready when it has its bytes'],
+    lingerMs: ['core/batcher.test.ts', 'a batch that is not full is ready when its first record has waited'],
+    maxRetries: outbox('${JSON.stringify(values)}: what a dead target does not take'),
+    onError: outbox('${JSON.stringify(values)}: what a dead target does not take'),
+    retryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
+    maxRetryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
+  },
+}
+
+for (const [type, listed] of Object.entries(proofs)) {
+  test(`each option of the ${type} has a test that it acts`, () => {
+    const { fields } = declarations.find((declaration) => declaration.type === type)!
+    assert.deepEqual(Object.keys(listed).sort(), Object.keys(fields).sort())
+    for (const [option, [file, title, name = option]] of Object.entries(listed)) {
+      const source = readFileSync(join(root, 'test', file), 'utf8')
+      const tests = source.split(/^(?= *(?:it|test)\()/m).filter((part) => part.includes(title))
+      assert.ok(tests.length > 0, `${file} has no test "${title}", which should show that ${option} acts`)
+      assert.ok(source.includes(name), `${file} says nothing of ${option}`)
+    }
+  })
+}
