@@ -76,9 +76,8 @@ export class FlowEntry implements SourceReceiver {
     this.#whenRunning(batch, () => this.#send(batch, this.#message(batch), 0))
   }
 
-  unrouted(batch: Batch): void {
+  refused(batch: Batch, error: PipelineError): void {
     const record = batch.records[0]!
-    const error = new PipelineError('UNROUTED', { topic: record.topic })
     if (this.#rejections.isWired)
       this.#whenRunning(batch, () => this.#send(batch, rejectedMessage(record, error, this.#node.id), 1))
     else this.#store(batch, error)

@@ -1,11 +1,12 @@
 import { PipelineError } from '../../src/core/errors.ts'
+import { fromFields, toFields } from '../../src/core/message-properties.ts'
 import { originalBytes } from '../../src/core/original-bytes.ts'
 import { isPartitionCount, isTime, type Payload, type Qos, type Record } from '../../src/core/record.ts'
 import { type FlowMessage, HANDLE, ORIGIN, Origin, SHARED } from './handle.ts'
 
 /** One message per reading: the record's properties on the message itself. The flow may write to its bytes. */
 export function readingMessage(record: Record): FlowMessage {
-  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag, headerTopic } = record
+  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag, headerTopic, properties } = record
   const own = payload instanceof Uint8Array ? Buffer.from(payload) : payload
   const message: FlowMessage = { topic, payload: own, qos, retain, dup, receivedAt }
   if (route !== undefined) message.route = route
@@ -13,6 +14,7 @@ export function readingMessage(record: Record): FlowMessage {
   if (partitions !== undefined) message.partitions = partitions
   if (tag !== undefined) message.tag = tag
   if (headerTopic !== undefined) message.headers = { [TOPIC_HEADER]: headerTopic }
+  if (properties !== undefined) Object.assign(message, toFields(properties))
   return message
 }
 
@@ -75,6 +77,8 @@ function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
   if (typeof tag === 'string') record.tag = tag
   const headerTopic = topicInHeaders(message.headers)
   if (headerTopic !== undefined) record.headerTopic = headerTopic
+  const properties = fromFields(message as { readonly [name: string]: unknown })
+  if (properties) record.properties = properties
   if (origin) record.original = origin.bytes
   return record
 }

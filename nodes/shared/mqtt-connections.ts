@@ -44,8 +44,8 @@ export function createPublisher(rowline: Rowline, source: Node, config: SourceCo
 /** The broker's session has subscriptions that no node has any longer: nothing of it may vanish without a trace. */
 function storeUnclaimed(rowline: Rowline, source: Node, publish: InboundPublish, delivery: Delivery): void {
   const error = new PipelineError('UNROUTED', { topic: publish.topic })
-  const { topic, payload, qos, retain, dup } = publish
-  const record = { topic, payload, qos, retain, dup, receivedAt: Date.now() }
+  const { topic, payload, qos, retain, dup, properties } = publish
+  const record = { topic, payload, qos, retain, dup, receivedAt: Date.now(), ...(properties ? { properties } : {}) }
   rowline
     .deadLettersOf(source)
     .store([{ record, error }], (isStored) => delivery.settle(isStored ? { status: 'rejected', error } : released))

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import type { FilterMemory } from '../../src/mqtt/connection-pool.ts'
+import type { FilterMemory, SessionMemory } from '../../src/mqtt/connection-pool.ts'
 
 /**
  * What each session at a broker is subscribed to, in `<userDir>/rowline/sessions`: a topic that goes from the table while
@@ -13,18 +13,20 @@ export class SessionFiles implements FilterMemory {
     this.#pathOf = pathOf
   }
 
-  get(key: string): readonly string[] | undefined {
+  get(key: string): SessionMemory | undefined {
     try {
-      return JSON.parse(readFileSync(this.#pathOf(key), 'utf8')) as readonly string[]
+      const stored = JSON.parse(readFileSync(this.#pathOf(key), 'utf8')) as SessionMemory | readonly string[]
+      if (!('session' in stored)) return { session: '', filters: stored.map((filter) => [filter, '']) }
+      return stored
     } catch {
       return undefined
     }
   }
 
   /** A disk that cannot be written costs the tidiness after a restart and nothing else. */
-  set(key: string, filters: readonly string[]): void {
+  set(key: string, memory: SessionMemory): void {
     const file = this.#pathOf(key)
-    const next = JSON.stringify(filters)
+    const next = JSON.stringify(memory)
     if (JSON.stringify(this.get(key)) === next) return
     try {
       mkdirSync(path.dirname(file), { recursive: true })

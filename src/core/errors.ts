@@ -43,6 +43,11 @@ export const errorTable = {
     reason: 'no-topic',
     message: 'The message names no target: set "Topic" in the sink, "Target" in the source, or msg.topic',
   },
+  PACKET_TOO_LARGE: {
+    disposition: 'reject',
+    reason: 'too-large',
+    message: 'The broker sent a packet of {bytes} bytes, over "{option}". Only the beginning of its payload was kept.',
+  },
   INVALID_KAFKA_TOPIC: {
     disposition: 'reject',
     reason: 'invalid-kafka-topic',

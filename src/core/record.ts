@@ -1,4 +1,5 @@
 import { fromText, toBase64 } from './bytes.ts'
+import type { MessageProperties } from './message-properties.ts'
 import { type NumberText, rawJSON } from './number-text.ts'
 
 /**
@@ -28,6 +29,8 @@ export interface Record {
   readonly retain: boolean
   readonly dup: boolean
   readonly receivedAt: number
+  /** Absent where the publisher said nothing, as MQTT 3.1.1 never does. */
+  readonly properties?: MessageProperties
   readonly filter?: string
   readonly route?: string
   readonly to?: string

@@ -11,10 +11,12 @@ import {
   table,
   text,
 } from '../config/fields.ts'
-import { tlsFields } from '../config/tls-fields.ts'
 import { templateProblem } from '../core/metadata.ts'
 import { mostPartitions } from '../core/record.ts'
+import { brokerTlsFields } from './tls-fields.ts'
 import { filterProblem } from './topic-filter.ts'
+
+const version5 = { field: 'protocolVersion', values: ['5', 'auto'] } as const
 
 /** `mqtt-v3-source`: one broker and one session. */
 export const sourceFields = {
@@ -32,9 +34,49 @@ export const sourceFields = {
     min: 1,
     max: 65_535,
   }),
+  protocol: choice({
+    label: 'Transport',
+    note: '"tcp" is what brokers listen to on 1883 and 8883. "ws" is MQTT inside WebSocket, for brokers behind a web server or proxy. With TLS it is wss.',
+    values: ['tcp', 'ws'],
+    default: 'tcp',
+  }),
+  wsPath: text({
+    label: 'WebSocket path',
+    note: 'Where the broker listens on that server.',
+    default: '/mqtt',
+    advanced: true,
+    when: { field: 'protocol', values: ['ws'] },
+    check: (path) => (/^\/[\x21-\x7e]*$/.test(path) ? undefined : 'must begin with / and have no spaces'),
+  }),
+  wsHeaders: table({
+    label: 'WebSocket headers',
+    note: 'Sent with the request that opens the connection, as a proxy may ask for. Take secrets from the environment: ${NAME}.',
+    advanced: true,
+    when: { field: 'protocol', values: ['ws'] },
+    columns: {
+      name: text({
+        label: 'Name',
+        note: 'Of the header.',
+        check: (name) =>
+          /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ? undefined : 'must be the name of an HTTP header',
+      }),
+      value: text({
+        label: 'Value',
+        note: 'What it says.',
+        default: '',
+        check: (value) => (/^[\t\x20-\x7e]*$/.test(value) ? undefined : 'must be one line of ASCII'),
+      }),
+    },
+  }),
+  protocolVersion: choice({
+    label: 'MQTT version',
+    note: '4 is MQTT 3.1.1, which every broker speaks; 5 is MQTT 5, 3 is the old 3.1. "auto" takes the newest that the broker accepts.',
+    values: ['4', '5', '3', 'auto'],
+    default: '4',
+  }),
   user: secret({ label: 'User', note: 'Left empty: the broker is asked for anonymous access.', masked: false }),
   password: secret({ label: 'Password', note: 'Stored encrypted, never in the flow file.' }),
-  ...tlsFields,
+  ...brokerTlsFields,
   clientId: text({
     label: 'Client id',
     note: 'Left empty: an id that stays the same over restarts and differs between installations. Two clients with one id throw each other out.',
@@ -45,6 +87,39 @@ export const sourceFields = {
     label: 'Clean session',
     note: 'On: the broker forgets this client when the connection ends, and what is published meanwhile is lost.',
     default: false,
+    advanced: true,
+  }),
+  sessionExpiryInterval: optionalInteger({
+    label: 'Session expiry (s)',
+    note: 'How long an MQTT 5 broker keeps the session, and what is published meanwhile, while this client is away. Left empty: for ever.',
+    min: 1,
+    max: 4_294_967_294,
+    advanced: true,
+    when: version5,
+  }),
+  receiveMaximum: optionalInteger({
+    label: 'Receive maximum',
+    note: 'How many messages an MQTT 5 broker sends before it waits for an acknowledgement. Left empty: as many as the windows of the nodes take.',
+    min: 1,
+    max: 65_535,
+    advanced: true,
+    when: version5,
+  }),
+  topicAliasMaximum: integer({
+    label: 'Topic aliases',
+    note: 'How many topics an MQTT 5 broker may replace by numbers, which saves bytes on a thin line. 0: none.',
+    default: 0,
+    min: 0,
+    max: 65_535,
+    advanced: true,
+    when: version5,
+  }),
+  maxPacketSize: bytes({
+    label: 'Largest packet',
+    note: 'Larger ones cannot be used. A 3.1.1 broker sends them: then the first 64 KiB go to output 2 as "too-large". An MQTT 5 broker is told the limit and does not send them at all.',
+    default: 10 << 20,
+    min: 1024,
+    max: 268_435_460,
     advanced: true,
   }),
   keepalive: integer({
@@ -179,6 +254,25 @@ export const inFields = {
     note: '"afterFlow" tells the broker only when every branch of the flow has finished with a reading. "onReceipt" tells it at once, and loses what is in the flow when Node-RED stops.',
     values: ['afterFlow', 'onReceipt'],
     default: 'afterFlow',
+    advanced: true,
+  }),
+  retained: choice({
+    label: 'Retained',
+    note: 'What the broker has stored of a topic: "take" takes it each time the flow starts, "takeOnce" only when the subscription is new, "skip" never.',
+    values: ['take', 'takeOnce', 'skip'],
+    default: 'take',
+    advanced: true,
+  }),
+  noLocal: flag({
+    label: 'Not our own',
+    note: 'MQTT 5: what this client itself publishes does not come back.',
+    default: false,
+    advanced: true,
+  }),
+  retainAsPublished: flag({
+    label: 'Retain as published',
+    note: 'MQTT 5: msg.retain says what the publisher asked for, not whether the broker had the message stored.',
+    default: false,
     advanced: true,
   }),
   defaultRoute: text({

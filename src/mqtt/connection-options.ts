@@ -1,28 +1,34 @@
 import path from 'node:path'
 import { isPem } from '../config/tls-fields.ts'
-import type { SourceConfig } from './config.ts'
+import { messageOf, PipelineError } from '../core/errors.ts'
+import { opensslCiphers } from './ciphers.ts'
+import { type SourceConfig, sourceFields } from './config.ts'
 import type { ConnectionOptions } from './connection.ts'
+import type { TlsOptions } from './socket.ts'
 
 const PORT = 1883
 const TLS_PORT = 8883
 
-type Pem = [ca: string, cert: string, key: string]
-
 /**
- * What a connection needs, from the options of a `mqtt-v3-source`. `clientId` is used where none is set; relative paths of
- * PEM files start at `directory`.
+ * What a connection needs, from the options of a `mqtt-v3-source`. `clientId` is used where none is set; relative paths
+ * start at `directory`. Throws CONFIG_INVALID where this OpenSSL does not have what is asked for.
  */
 export function connectionOptions(config: SourceConfig, clientId: string, directory: string): ConnectionOptions {
-  const { host, useTls, passphrase, rejectUnauthorized, willTopic } = config
-  const [ca, cert, key] = [config.ca, config.cert, config.key].map((pem) => located(pem, directory)) as Pem
+  const { host, useTls, willTopic } = config
   return {
     socket: {
       host,
       port: config.port ?? (useTls ? TLS_PORT : PORT),
-      ...(useTls ? { tls: { ca, cert, key, passphrase, rejectUnauthorized } } : {}),
+      ...(config.protocol === 'ws' ? { webSocket: { path: config.wsPath, headers: headersOf(config) } } : {}),
+      ...(useTls ? { tls: tlsOf(config, directory) } : {}),
     },
     clientId: config.clientId === '' ? clientId : config.clientId,
+    protocolVersion: config.protocolVersion === 'auto' ? 'auto' : (Number(config.protocolVersion) as 3 | 4 | 5),
     clean: config.clean,
+    sessionExpiryInterval: config.sessionExpiryInterval,
+    receiveMaximum: config.receiveMaximum,
+    topicAliasMaximum: config.topicAliasMaximum,
+    maxPacketSize: config.maxPacketSize,
     keepalive: config.keepalive,
     connectTimeoutMs: config.connectTimeoutMs,
     user: config.user,
@@ -45,6 +51,47 @@ export function publishingOptions(config: SourceConfig, clientId: string, direct
 function will({ willTopic, willPayload, willQos, willRetain }: SourceConfig): ConnectionOptions['will'] & object {
   return { topic: willTopic, payload: willPayload, qos: Number(willQos) as 0 | 1 | 2, retain: willRetain }
 }
+
+function tlsOf(config: SourceConfig, directory: string): TlsOptions {
+  const { passphrase, rejectUnauthorized, checkServerIdentity, truststorePath, keystorePath } = config
+  const { tlsMinVersion: minVersion, tlsMaxVersion, serverName } = config
+  const [ca, cert, key] = [config.ca, config.cert, config.key].map((pem) => located(pem, directory)) as Pem
+  const alpn = config.alpn.split(/[\s,]+/).filter((name) => name !== '')
+  return {
+    ...{ ca, cert, key, passphrase, rejectUnauthorized, checkServerIdentity, minVersion, serverName, alpn },
+    ...(tlsMaxVersion === 'newest' ? {} : { maxVersion: tlsMaxVersion }),
+    ...(config.ciphers === '' ? {} : { ciphers: ciphersOf(config.ciphers) }),
+    ...(truststorePath === '' ? {} : { trustStore: trustStoreOf(config, directory) }),
+    ...(keystorePath === '' ? {} : { keyStore: keyStoreOf(config, directory) }),
+  }
+}
+
+const trustStoreOf = ({ truststorePath, truststorePassword, truststoreType }: SourceConfig, directory: string) => ({
+  path: path.resolve(directory, truststorePath),
+  password: truststorePassword,
+  type: truststoreType,
+})
+
+const keyStoreOf = (config: SourceConfig, directory: string) => ({
+  path: path.resolve(directory, config.keystorePath),
+  password: config.keystorePassword,
+  type: config.keystoreType,
+  keyPassword: config.keyPassword,
+})
+
+function ciphersOf(list: string): string {
+  try {
+    return opensslCiphers(list)
+  } catch (error) {
+    const details = { field: sourceFields.ciphers.label, problem: messageOf(error) }
+    throw new PipelineError('CONFIG_INVALID', details, error)
+  }
+}
+
+type Pem = [ca: string, cert: string, key: string]
+
+const headersOf = ({ wsHeaders }: SourceConfig): { [name: string]: string } =>
+  Object.fromEntries(wsHeaders.map(({ name, value }) => [name, value]))
 
 const located = (pem: string, directory: string): string =>
   pem === '' || isPem(pem) ? pem : path.resolve(directory, pem)

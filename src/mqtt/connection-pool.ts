@@ -1,4 +1,5 @@
 import type { MqttConnection, Subscriber } from './connection.ts'
+import type { SubscribedFilter } from './subscription-plan.ts'
 
 /** The right to use a shared connection. */
 export interface Lease {
@@ -8,10 +9,17 @@ export interface Lease {
   release(): Promise<void>
 }
 
-/** What the session of a key is subscribed to, kept over connections and, where it is on disk, over restarts. */
+/** What a server's session is subscribed to, as it was last known. */
+export interface SessionMemory {
+  /** Which session of which server. */
+  readonly session: string
+  readonly filters: readonly SubscribedFilter[]
+}
+
+/** Sessions by key, kept over connections and, where it is on disk, over restarts. */
 export interface FilterMemory {
-  get(key: string): readonly string[] | undefined
-  set(key: string, filters: readonly string[]): void
+  get(key: string): SessionMemory | undefined
+  set(key: string, memory: SessionMemory): void
 }
 
 /** Connections by key, shared by reference count. A key can be used again only when its connection has closed. */
@@ -20,7 +28,7 @@ export class ConnectionPool {
   readonly #closing = new Map<string, Promise<void>>()
   readonly #filters: FilterMemory
 
-  constructor(filters: FilterMemory = new Map<string, readonly string[]>()) {
+  constructor(filters: FilterMemory = new Map<string, SessionMemory>()) {
     this.#filters = filters
   }
 
@@ -63,7 +71,7 @@ export class ConnectionPool {
 
   #create(key: string, create: () => MqttConnection): MqttConnection {
     const connection = create()
-    connection.inherit(this.#filters.get(key) ?? [], (filters) => this.#filters.set(key, filters))
+    connection.inherit(this.#filters.get(key), (memory) => this.#filters.set(key, memory))
     return connection
   }
 

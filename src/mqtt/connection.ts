@@ -1,19 +1,27 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { createSecureContext } from 'node:tls'
 import { type ByteBudget, unlimited } from '../core/byte-budget.ts'
-import { type Delivery, released } from '../core/delivery.ts'
-import { PipelineError } from '../core/errors.ts'
+import { accepted, type Delivery, released } from '../core/delivery.ts'
+import { messageOf, PipelineError } from '../core/errors.ts'
 import { type Backoff, pause, reconnectDelayMs } from '../core/retry.ts'
+import { connectionError, isHangUp, isTakeover } from './connection-error.ts'
+import type { SessionMemory } from './connection-pool.ts'
 import { Epoch, type EpochEnd, type SessionOptions } from './epoch.ts'
+import { watchFiles } from './file-watch.ts'
 import { InboundSession } from './inbound-session.ts'
 import { Outbound } from './outbound.ts'
-import type { InboundPublish } from './publish-decoder.ts'
-import { connectionError, isHangUp } from './socket.ts'
+import { ProtocolChoice } from './protocol-choice.ts'
+import type { InboundPublish, ProtocolVersion } from './publish-decoder.ts'
+import { filesOf, tlsOptions } from './socket.ts'
+import type { FilterOptions } from './subscription-plan.ts'
 import { Subscriptions } from './subscriptions.ts'
 
-export interface ConnectionOptions extends SessionOptions {
+export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion'> {
   readonly reconnect: Backoff
   /** Nobody subscribes over it, and it is closed when nothing was published for so long (0: never). */
   readonly publishing?: { readonly idleTimeoutMs: number }
+  /** `auto`: the newest that the server takes. Absent: 3.1.1. */
+  readonly protocolVersion?: ProtocolVersion | 'auto'
 }
 
 export interface ConnectionStatus {
@@ -25,7 +33,7 @@ export interface ConnectionStatus {
 
 /** Somebody who takes messages of a connection. */
 export interface Subscriber {
-  readonly filters: readonly { readonly filter: string; readonly qos: 0 | 1 | 2 }[]
+  readonly filters: readonly (FilterOptions & { readonly filter: string })[]
   /** What this subscriber allows to be unacknowledged; the connection adds up its subscribers'. */
   readonly window: { readonly records: number; readonly bytes: number }
   matches(topic: string): boolean
@@ -54,8 +62,9 @@ export class MqttConnection {
   readonly outbound: Outbound
   /** Of a session for publishing: what an earlier process has left in it is gone. */
   #cleared = false
+  readonly #protocol: ProtocolChoice
   readonly #subscriptions: Subscriptions
-  #remember: (filters: readonly string[]) => void = () => {}
+  #remember: () => void = () => {}
   readonly #abort = new AbortController()
   /** Read live by the receive window of each epoch. */
   readonly #limits: { records: number; bytes: number; readonly budget: ByteBudget }
@@ -63,6 +72,7 @@ export class MqttConnection {
   #suspended = false
   #suspendedEpoch: Epoch | undefined
   #epoch: Epoch | undefined
+  #unwatch: () => void = () => {}
   #phase: ConnectionStatus['phase'] = 'connecting'
   #error: PipelineError | undefined
   #running: Promise<void> | undefined
@@ -74,13 +84,14 @@ export class MqttConnection {
     budget: ByteBudget = unlimited,
   ) {
     this.#options = options
+    this.#protocol = new ProtocolChoice(options.protocolVersion ?? 4)
     this.#limits = { records: 0, bytes: 0, budget }
     this.#unclaimed = unclaimed
     this.outbound = new Outbound(this.#broker)
     this.#subscriptions = new Subscriptions((error) => {
       this.#error = error
       this.#notify()
-      this.#remember(this.#subscriptions.granted)
+      this.#remember()
     })
   }
 
@@ -95,7 +106,22 @@ export class MqttConnection {
 
   /** Connects with the next turn, so that every subscriber of a deploy is there before the session's messages are. */
   open(): void {
-    this.#running ??= new Promise((resolve) => setImmediate(resolve)).then(() => this.#run())
+    if (this.#running) return
+    this.#running = new Promise((resolve) => setImmediate(resolve)).then(() => this.#run())
+    if (!this.#options.clean) this.#unwatch = watchFiles(filesOf(this.#options.socket), () => this.#renew())
+  }
+
+  /** New certificates: a kept session goes on over a new connection. What cannot be used changes nothing. */
+  #renew(): void {
+    const { socket } = this.#options
+    try {
+      createSecureContext(tlsOptions(socket.host, socket.tls!))
+    } catch (error) {
+      this.#error ??= new PipelineError('BROKER_TLS', { broker: this.#broker, problem: messageOf(error) }, error)
+      this.#notify()
+      return
+    }
+    void this.#epoch?.close(CLOSE_GRACE_MS)
   }
 
   subscribe(subscriber: Subscriber): void {
@@ -127,16 +153,18 @@ export class MqttConnection {
   }
 
   /**
-   * Filters of an earlier connection of this session: those that nobody wants now will be unsubscribed. `remember` is
-   * told what the session is subscribed to whenever that changes.
+   * What an earlier connection of this session has subscribed to: what nobody wants of it now will be unsubscribed.
+   * `remember` is told what the session is subscribed to whenever that changes.
    */
-  inherit(filters: readonly string[], remember: (filters: readonly string[]) => void): void {
-    this.#subscriptions.inherit(filters)
-    this.#remember = remember
+  inherit(memory: SessionMemory | undefined, remember: (memory: SessionMemory) => void): void {
+    const session = `${this.#broker} ${this.#options.clientId}`
+    this.#subscriptions.inherit(memory?.filters ?? [], memory?.session === session)
+    this.#remember = () => remember({ session, filters: this.#subscriptions.granted })
   }
 
   async close(): Promise<void> {
     this.#abort.abort()
+    this.#unwatch()
     await this.#epoch?.close(CLOSE_GRACE_MS)
     await this.#running
     this.#phase = 'closed'
@@ -150,9 +178,11 @@ export class MqttConnection {
     for (let failures = 0, takeovers = 0; !signal.aborted; ) {
       const { closedHere, error, connectedMs } = await this.#connectOnce()
       if (signal.aborted) return
+      if (connectedMs === 0 && this.#protocol.failed(error)) continue
       const isIntended = closedHere && this.#options.publishing !== undefined
       failures = isIntended ? 0 : connectedMs > STABLE_MS ? 1 : failures + 1
-      const isThrownOut = !closedHere && isHangUp(error) && connectedMs > 0 && connectedMs < STABLE_MS
+      const isThrownOut =
+        !closedHere && (isHangUp(error) || isTakeover(error)) && connectedMs > 0 && connectedMs < STABLE_MS
       takeovers = isThrownOut ? takeovers + 1 : 0
       this.#enter('waiting', closedHere ? undefined : this.#explain(error, takeovers))
       const atOnce = closedHere && failures === 1
@@ -171,9 +201,10 @@ export class MqttConnection {
     let connectedAt: number | undefined
     try {
       this.#enter('connecting', this.#error)
+      const protocolVersion = this.#protocol.version
       const clears = this.#clears
-      const epoch = new Epoch({ ...this.#options, ...clears }, this.#limits, this.#session, {
-        connected: (sessionPresent) => {
+      const epoch = new Epoch({ ...this.#options, ...clears, protocolVersion }, this.#limits, this.#session, {
+        connected: (sessionPresent, features) => {
           connectedAt = performance.now()
           this.#cleared = true
           if (clears) {
@@ -181,7 +212,7 @@ export class MqttConnection {
             return
           }
           this.#enter('connected', undefined)
-          this.#subscriptions.connected(epoch.client, sessionPresent)
+          this.#subscriptions.connected(epoch.client, sessionPresent, features)
           this.#pruneLater()
           void this.#closeIdle(epoch)
         },
@@ -221,11 +252,15 @@ export class MqttConnection {
   /** A broker that lets us in and throws us out again and again has a second client of that name. */
   #explain(error: unknown, takeovers: number): PipelineError {
     const { clientId } = this.#options
-    if (takeovers < TAKEOVERS) return connectionError(error, this.#broker)
+    if (takeovers < TAKEOVERS && !isTakeover(error)) return connectionError(error, this.#broker)
     return new PipelineError('BROKER_TAKEN_OVER', { broker: this.#broker, clientId }, error)
   }
 
   #dispatch(publish: InboundPublish, delivery: Delivery): void {
+    if (this.#subscriptions.isExtraCopy(publish)) {
+      delivery.settle(accepted)
+      return
+    }
     const takers = this.#suspended ? [] : this.#subscriptions.takers(publish.topic)
     if (takers.length === 1) takers[0]!.receive(publish, delivery)
     else if (takers.length > 1) {
@@ -272,7 +307,7 @@ export class MqttConnection {
     void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => {
       if (this.#suspended) return
       this.#subscriptions.prune()
-      this.#remember(this.#subscriptions.granted)
+      this.#remember()
     })
   }
 

@@ -1,10 +1,12 @@
-import mqtt, { type MqttClient } from 'mqtt'
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import type { Delivery } from '../core/delivery.ts'
 import { ReceiveWindow, type WindowLimits } from '../core/receive-window.ts'
+import { ServerReason } from './connection-error.ts'
 import { handOver, type InboundSession } from './inbound-session.ts'
-import type { InboundPublish } from './publish-decoder.ts'
+import type { InboundPublish, ProtocolVersion } from './publish-decoder.ts'
 import { openSocket, type SocketOptions } from './socket.ts'
-import { StreamShim } from './stream-shim.ts'
+import { type ShimReceiver, StreamShim } from './stream-shim.ts'
+import type { ServerFeatures } from './subscriptions.ts'
 
 export interface SessionOptions {
   readonly socket: SocketOptions
@@ -15,6 +17,16 @@ export interface SessionOptions {
   readonly connectTimeoutMs: number
   readonly user: string
   readonly password: string
+  /** Absent: 3.1.1. */
+  readonly protocolVersion?: ProtocolVersion
+  /** Bytes. Of a larger PUBLISH only the beginning is handed over; on MQTT 5 the server keeps such a one back. */
+  readonly maxPacketSize?: number
+  /** MQTT 5, seconds. Absent: the server keeps the session for ever. */
+  readonly sessionExpiryInterval?: number | undefined
+  /** MQTT 5. Absent: what the window takes. */
+  readonly receiveMaximum?: number | undefined
+  /** MQTT 5. Absent: none. */
+  readonly topicAliasMaximum?: number
   readonly will?: {
     readonly topic: string
     readonly payload: string
@@ -24,7 +36,7 @@ export interface SessionOptions {
 }
 
 export interface EpochEvents {
-  connected(sessionPresent: boolean): void
+  connected(sessionPresent: boolean, features: ServerFeatures): void
   /** Never called twice for one message of a session, unless its delivery was released. */
   message(publish: InboundPublish, delivery: Delivery): void
 }
@@ -41,6 +53,15 @@ const PUBCOMP = 0x70
 const DISCONNECT = Buffer.from([0xe0, 0])
 const RETRY_RELEASED_MS = 100
 const FINISH_MS = 500
+const NEVER_EXPIRES = 0xffff_ffff
+const MOST_PACKETS = 65_535
+
+/** What MQTT.js shows of the packets in which an MQTT 5 server gives its reasons. */
+interface ReasonPacket {
+  readonly cmd: string
+  readonly reasonCode?: number
+  readonly properties?: { readonly reasonString?: string }
+}
 
 /**
  * One network connection from CONNECT to its end. Acknowledgements are bound to it: what settles after its end is not
@@ -63,17 +84,18 @@ export class Epoch {
     this.#options = options
     this.#session = session
     this.#events = events
-    this.#shim = new StreamShim(openSocket(options.socket), {
+    const receiver: ShimReceiver = {
       connack: (sessionPresent) => this.#begin(sessionPresent),
       publish: (packet) => this.#arrive(packet),
       pubrel: (packetId) => this.#complete(packetId),
-    })
+    }
+    this.#shim = new StreamShim(openSocket(options.socket), receiver, options)
     this.#window = new ReceiveWindow(
       limits,
       (published) => this.#acknowledge(published),
       () => this.#shim.resumeReading(),
     )
-    this.#client = this.#createClient()
+    this.#client = this.#createClient(limits)
   }
 
   get client(): MqttClient {
@@ -135,11 +157,12 @@ export class Epoch {
     this.#session.unfollow()
   }
 
-  #createClient(): MqttClient {
-    const { clientId, clean, keepalive, connectTimeoutMs, user, password, will } = this.#options
+  #createClient(limits: WindowLimits): MqttClient {
+    const { clientId, clean, keepalive, connectTimeoutMs, user, password, will, protocolVersion = 4 } = this.#options
     const client = new mqtt.MqttClient(() => this.#shim, {
-      protocolVersion: 4,
-      protocolId: 'MQTT',
+      protocolVersion,
+      protocolId: protocolVersion === 3 ? 'MQIsdp' : 'MQTT',
+      ...(protocolVersion === 5 ? { properties: this.#properties(limits) } : {}),
       clientId,
       clean,
       keepalive,
@@ -149,12 +172,15 @@ export class Epoch {
       queueQoSZero: false,
       manualConnect: true,
       ...(user === '' ? {} : { username: user }),
-      ...(user === '' || password === '' ? {} : { password }),
+      ...(password === '' || (user === '' && protocolVersion !== 5) ? {} : { password }),
       ...(will ? { will: { ...will, payload: Buffer.from(will.payload) } } : {}),
     })
-    client.on('connect', () => {
-      if (!this.#ended) this.#events.connected(this.#sessionPresent)
+    client.on('connect', ({ properties }) => {
+      const isVersion5 = protocolVersion === 5
+      const subscriptionIds = isVersion5 && properties?.subscriptionIdentifiersAvailable !== false
+      if (!this.#ended) this.#events.connected(this.#sessionPresent, { subscribeOptions: isVersion5, subscriptionIds })
     })
+    client.on('packetreceive', (packet) => this.#hearReason(packet as ReasonPacket))
     client.on('error', (error) => {
       this.#lastError ??= error
       this.#shim.destroy()
@@ -166,6 +192,24 @@ export class Epoch {
     return client
   }
 
+  #properties({ records }: WindowLimits): IClientOptions['properties'] & object {
+    const { clean, sessionExpiryInterval = NEVER_EXPIRES, receiveMaximum, maxPacketSize } = this.#options
+    const { topicAliasMaximum = 0 } = this.#options
+    return {
+      sessionExpiryInterval: clean ? 0 : sessionExpiryInterval,
+      receiveMaximum: receiveMaximum ?? Math.max(1, Math.min(MOST_PACKETS, records)),
+      ...(maxPacketSize === undefined ? {} : { maximumPacketSize: maxPacketSize }),
+      ...(topicAliasMaximum === 0 ? {} : { topicAliasMaximum }),
+    }
+  }
+
+  /** MQTT.js makes nothing of a DISCONNECT, and passes the reason string of no packet on. */
+  #hearReason({ cmd, reasonCode, properties }: ReasonPacket): void {
+    const isRefusal = cmd === 'connack' && reasonCode !== undefined && reasonCode > 0
+    if (isRefusal || cmd === 'disconnect')
+      this.#lastError ??= new ServerReason(reasonCode ?? 0, properties?.reasonString)
+  }
+
   /**
    * A missing PINGRESP proves nothing while we do not read, or while other bytes arrive: MQTT.js would take the
    * connection down (MQTTjs/MQTT.js issue 1935). A PINGREQ still goes out, so that the server keeps the session.
@@ -174,16 +218,18 @@ export class Epoch {
     const onKeepaliveTimeout = client.onKeepaliveTimeout.bind(client)
     client.onKeepaliveTimeout = () => {
       const silentMs = performance.now() - this.#shim.lastReceivedMs
-      if (!this.#shim.paused && silentMs > this.#options.keepalive * 1500) return onKeepaliveTimeout()
+      if (!this.#shim.paused && silentMs > client.keepalive * 1500) return onKeepaliveTimeout()
       client.sendPing()
       client.reschedulePing(true)
     }
   }
 
+  /** MQTT 3.1 does not say whether it has the session; asked to keep it, it most probably has. */
   #begin(sessionPresent: boolean): void {
+    const { protocolVersion, clean } = this.#options
     this.#sessionPresent = sessionPresent
     this.#connected = true
-    if (!sessionPresent) this.#session.reset()
+    if (!(sessionPresent || (protocolVersion === 3 && !clean))) this.#session.reset()
     this.#serverSession = this.#session.number
   }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { createDelivery, type Delivery, type Outcome } from '../core/delivery.ts'
 import type { InboundPublish } from './publish-decoder.ts'
 
@@ -85,12 +86,16 @@ export class InboundSession {
 }
 
 function isEqual(a: InboundPublish, b: InboundPublish): boolean {
-  return a.qos === b.qos && a.topic === b.topic && a.payload.equals(b.payload)
+  const isSame = a.qos === b.qos && a.topic === b.topic && a.packetBytes === b.packetBytes
+  return isSame && a.payload.equals(b.payload) && isDeepStrictEqual(a.properties, b.properties)
 }
 
 /** A cryptographic one: nobody can publish a message that is taken for another and never handed over. */
-function digestOf({ topic, payload }: InboundPublish): string {
-  return createHash('sha256').update(`${topic.length} ${topic}`).update(payload).digest('base64')
+function digestOf({ topic, payload, properties, packetBytes }: InboundPublish): string {
+  const hash = createHash('sha256').update(`${topic.length} ${topic}`)
+  if (properties) hash.update(JSON.stringify(properties))
+  if (packetBytes !== undefined) hash.update(`${packetBytes} `)
+  return hash.update(payload).digest('base64')
 }
 
 export function handOver(publish: InboundPublish): HandedOver {

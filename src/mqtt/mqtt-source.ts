@@ -1,8 +1,9 @@
 import { Batcher, type BatchLimits } from '../core/batcher.ts'
 import { accepted, createDelivery, type Delivery, released } from '../core/delivery.ts'
+import { PipelineError } from '../core/errors.ts'
 import type { Record } from '../core/record.ts'
 import type { Batch, Source } from '../core/source.ts'
-import type { InConfig } from './config.ts'
+import { type InConfig, sourceFields } from './config.ts'
 import type { ConnectionStatus, Subscriber } from './connection.ts'
 import type { Lease } from './connection-pool.ts'
 import type { InboundPublish } from './publish-decoder.ts'
@@ -12,8 +13,8 @@ import { createTopicMatcher } from './topic-filter.ts'
 export interface SourceReceiver {
   /** A batch in arrival order. Its delivery must be settled. */
   batch(batch: Batch): void
-  /** A record whose topic no row with a route or target matches. Its delivery must be settled. */
-  unrouted(batch: Batch): void
+  /** A record that is none of the flow's: no row with a route or target matches it, or it was too large to be taken. */
+  refused(batch: Batch, error: PipelineError): void
   changed(): void
 }
 
@@ -32,6 +33,7 @@ export class MqttSource implements Source, Subscriber {
   readonly #matchers: readonly ((topic: string) => boolean)[]
   readonly #batcher: Batcher<Arrived> | undefined
   readonly #onReceipt: boolean
+  readonly #skipsRetained: boolean
   readonly #late: Delivery[] = []
   #paused = false
   #held: Lease | undefined
@@ -39,7 +41,14 @@ export class MqttSource implements Source, Subscriber {
 
   /** `node` is the name of this source, for targets that are to know where a record comes from. */
   constructor(config: InConfig, lease: () => Promise<Lease>, receiver: SourceReceiver, node?: string) {
-    this.filters = config.subscriptions.map(({ filter, qos }) => ({ filter, qos: Number(qos) as 0 | 1 | 2 }))
+    const { noLocal, retainAsPublished } = config
+    const options = { noLocal, retainAsPublished, retainHandling: retainHandling[config.retained] }
+    this.filters = config.subscriptions.map(({ filter, qos }) => ({
+      filter,
+      qos: Number(qos) as 0 | 1 | 2,
+      ...options,
+    }))
+    this.#skipsRetained = config.retained === 'skip' && !retainAsPublished
     this.window = { records: config.windowRecords, bytes: config.windowBytes }
     this.#lease = lease
     this.#receiver = receiver
@@ -89,7 +98,11 @@ export class MqttSource implements Source, Subscriber {
       this.#late.push(delivery)
       return
     }
-    const { topic, payload, qos, retain, dup } = publish
+    const { topic, payload, qos, retain, dup, properties, packetBytes } = publish
+    if (retain && this.#skipsRetained) {
+      delivery.settle(accepted)
+      return
+    }
     const routing = this.#route(topic)
     const arrived = {
       delivery,
@@ -100,11 +113,13 @@ export class MqttSource implements Source, Subscriber {
         retain,
         dup,
         receivedAt: Date.now(),
+        ...(properties ? { properties } : {}),
         ...routing?.place,
       },
     }
     this.#received++
-    if (routing?.unrouted) this.#receiver.unrouted(this.#batch([arrived]))
+    if (packetBytes !== undefined) this.#receiver.refused(this.#batch([arrived]), tooLarge(packetBytes))
+    else if (routing?.unrouted) this.#receiver.refused(this.#batch([arrived]), new PipelineError('UNROUTED', { topic }))
     else if (this.#batcher) this.#batcher.add(arrived, payload.length + topic.length)
     else this.#emit([arrived])
   }
@@ -132,6 +147,12 @@ export class MqttSource implements Source, Subscriber {
     return { records: arrived.map(({ record }) => record), bytes, delivery }
   }
 }
+
+/** What MQTT 5 brokers are told; on 3.1.1 a new SUBSCRIBE brings them always (`Subscriptions`). */
+const retainHandling = { take: 0, takeOnce: 1, skip: 2 } as const
+
+const tooLarge = (bytes: number): PipelineError =>
+  new PipelineError('PACKET_TOO_LARGE', { bytes, option: sourceFields.maxPacketSize.label })
 
 /** No larger than the window: a batch that cannot become full would always wait for its linger. */
 function batchLimits({ batchRecords, windowRecords, windowBytes, lingerMs }: InConfig): BatchLimits {

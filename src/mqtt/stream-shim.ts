@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net'
 import { Duplex, type Writable } from 'node:stream'
-import { type PacketReceiver, PublishDecoder } from './publish-decoder.ts'
+import { bodyStart, type DecoderOptions, type PacketReceiver, PublishDecoder } from './publish-decoder.ts'
+import { violation } from './violation.ts'
 
 export interface ShimReceiver extends Omit<PacketReceiver, 'other'> {
   /** Seen before MQTT.js sees it, because PUBLISHes may follow in the same segment. */
@@ -15,21 +15,16 @@ const CONNACK = 2
  * ends inside one, and our acknowledgements go to the socket between them.
  */
 export class StreamShim extends Duplex {
-  readonly #socket: Socket
+  readonly #socket: Duplex
+  #hasConnack = false
   /** Monotonic ms of the last bytes from the server. */
   lastReceivedMs = performance.now()
 
-  constructor(socket: Socket, receiver: ShimReceiver) {
+  constructor(socket: Duplex, receiver: ShimReceiver, options: DecoderOptions = {}) {
     super({ allowHalfOpen: false, autoDestroy: true })
     this.#socket = socket
-    const decoder = new PublishDecoder({
-      publish: (packet) => receiver.publish(packet),
-      pubrel: (packetId) => receiver.pubrel(packetId),
-      other: (type, packet) => {
-        if (type === CONNACK && packet.at(-1) === 0) receiver.connack((packet.at(-2)! & 1) === 1)
-        this.push(Buffer.from(packet))
-      },
-    })
+    const inside = this.#greeted(receiver)
+    const decoder = new PublishDecoder(inside, options)
     socket.on('data', (chunk: Buffer) => {
       this.lastReceivedMs = performance.now()
       try {
@@ -41,6 +36,36 @@ export class StreamShim extends Duplex {
     socket.on('error', (error) => this.destroy(error))
     socket.on('end', () => this.push(null))
     socket.on('close', () => this.destroy())
+  }
+
+  /** Nothing may come before CONNACK [MQTT-3.2.0-1], and that once. */
+  #greeted(receiver: ShimReceiver): PacketReceiver {
+    const greeted = () => {
+      if (!this.#hasConnack) throw violation('another packet before CONNACK [MQTT-3.2.0-1]')
+    }
+    return {
+      publish: (packet) => {
+        greeted()
+        receiver.publish(packet)
+      },
+      pubrel: (packetId) => {
+        greeted()
+        receiver.pubrel(packetId)
+      },
+      other: (type, packet) => {
+        if (type === CONNACK) this.#connack(packet, receiver)
+        this.push(Buffer.from(packet))
+      },
+    }
+  }
+
+  #connack(packet: Buffer, receiver: ShimReceiver): void {
+    if (this.#hasConnack) throw violation('CONNACK twice [MQTT-3.2.0-2]')
+    this.#hasConnack = true
+    const at = bodyStart(packet, 0)
+    const [flags, code] = [packet[at]!, packet[at + 1]]
+    if (flags > 1) throw violation('a CONNACK with reserved flags')
+    if (code === 0) receiver.connack(flags === 1)
   }
 
   get paused(): boolean {

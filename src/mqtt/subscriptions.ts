@@ -1,26 +1,57 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { MqttClient } from 'mqtt'
+import type { IClientSubscribeOptions, MqttClient } from 'mqtt'
 import { PipelineError } from '../core/errors.ts'
 import type { Subscriber } from './connection.ts'
+import type { InboundPublish } from './publish-decoder.ts'
+import {
+  Copies,
+  type FilterOptions,
+  keyOf,
+  mergeOptions,
+  planSubscriptions,
+  type SubscribedFilter,
+  type Wish,
+} from './subscription-plan.ts'
 
 const TOPIC_CACHE = 10_000
 const REFUSED = 0x80
-const UNKNOWN_QOS = -1
+const UNKNOWN = ''
 const ASK_AGAIN_MS = 30_000
+
+/** What a SUBACK says, from MQTT.js. */
+interface Answer {
+  readonly granted?: readonly number[]
+  readonly properties?: { readonly reasonString?: string }
+}
+
+/** What of MQTT 5 the server has. */
+export interface ServerFeatures {
+  readonly subscribeOptions: boolean
+  readonly subscriptionIds: boolean
+}
+
+const noFeatures: ServerFeatures = { subscribeOptions: false, subscriptionIds: false }
 
 /** Who wants which topics, and what the server has been asked for and has granted. */
 export class Subscriptions {
   readonly #subscribers = new Set<Subscriber>()
-  /** Filter -> QoS asked for, as far as this session of the server is known to have it. */
-  readonly #granted = new Map<string, number>()
+  /** Filter -> key of the wish, as far as this session of the server is known to have it. */
+  readonly #granted = new Map<string, string>()
   /** The same, asked for over this connection and not answered: asking twice would bring retained messages twice. */
-  readonly #asked = new Map<string, number>()
-  readonly #refused = new Set<string>()
+  readonly #asked = new Map<string, string>()
+  /** What an earlier run has got for this session, and this one has not asked for. */
+  readonly #inherited = new Map<string, string>()
+  /** Filter -> the server's words, if it has any. */
+  readonly #refused = new Map<string, string>()
   readonly #takers = new Map<string, readonly Subscriber[]>()
+  readonly #copies = new Copies()
+  readonly #salt = randomUUID()
   readonly #onRefused: (error: PipelineError | undefined) => void
   readonly #askAgainMs: number
   #askingAgain = false
   #client: MqttClient | undefined
+  #features = noFeatures
 
   /** `onRefused` hears after every answer of the server what is refused: undefined when nothing is. */
   constructor(onRefused: (error: PipelineError | undefined) => void, askAgainMs = ASK_AGAIN_MS) {
@@ -28,13 +59,19 @@ export class Subscriptions {
     this.#askAgainMs = askAgainMs
   }
 
-  get granted(): readonly string[] {
-    return [...this.#granted.keys()]
+  get granted(): readonly SubscribedFilter[] {
+    return [...this.#granted]
   }
 
-  /** The server's session may have these: `prune` ends those that nobody wants. */
-  inherit(filters: readonly string[]): void {
-    for (const filter of filters) this.#granted.set(filter, UNKNOWN_QOS)
+  /**
+   * The server's session may have these: `prune` ends those that nobody wants. `isSame`: it is known to be that very
+   * session, so that retained messages which are wanted once need no SUBSCRIBE that would bring them again.
+   */
+  inherit(filters: readonly SubscribedFilter[], isSame: boolean): void {
+    for (const [filter, key] of filters) {
+      this.#granted.set(filter, UNKNOWN)
+      if (isSame) this.#inherited.set(filter, key)
+    }
   }
 
   get subscribers(): Iterable<Subscriber> {
@@ -51,7 +88,7 @@ export class Subscriptions {
     this.#subscribers.delete(subscriber)
     this.#takers.clear()
     const wanted = this.#wanted()
-    const gone = [...this.#refused].filter((filter) => !wanted.has(filter))
+    const gone = [...this.#refused.keys()].filter((filter) => !wanted.has(filter))
     for (const filter of gone) this.#refused.delete(filter)
     if (gone.length > 0) this.#report()
   }
@@ -66,12 +103,22 @@ export class Subscriptions {
     return takers
   }
 
+  /** Whether another copy of it counts, that the server sends for another filter. */
+  isExtraCopy(publish: InboundPublish): boolean {
+    return this.#copies.isExtra(publish)
+  }
+
   /** A server that has forgotten the session has forgotten its subscriptions [MQTT-3.2.2-2]. */
-  connected(client: MqttClient, sessionPresent: boolean): void {
+  connected(client: MqttClient, sessionPresent: boolean, features = noFeatures): void {
     this.#client = client
+    this.#features = features
     this.#asked.clear()
     this.#refused.clear()
-    if (!sessionPresent) this.#granted.clear()
+    if (!sessionPresent) {
+      this.#granted.clear()
+      this.#inherited.clear()
+      this.#copies.clear()
+    }
     this.#subscribe()
   }
 
@@ -88,44 +135,80 @@ export class Subscriptions {
     this.#client.unsubscribe(unwanted)
   }
 
-  #wanted(): Map<string, 0 | 1 | 2> {
-    const wanted = new Map<string, 0 | 1 | 2>()
+  #wanted(): Map<string, Required<FilterOptions>> {
+    const wanted = new Map<string, Required<FilterOptions>>()
     for (const { filters } of this.#subscribers)
-      for (const { filter, qos } of filters) wanted.set(filter, Math.max(qos, wanted.get(filter) ?? 0) as 0 | 1 | 2)
+      for (const each of filters) wanted.set(each.filter, mergeOptions(wanted.get(each.filter), each))
     return wanted
   }
 
-  #subscribe(): void {
-    const missing = [...this.#wanted()].filter(
-      ([filter, qos]) => (this.#asked.get(filter) ?? this.#granted.get(filter)) !== qos,
-    )
-    for (const qos of [0, 1, 2] as const) {
-      const filters = missing.filter((each) => each[1] === qos).map(([filter]) => filter)
-      if (this.#client && filters.length > 0) this.#ask(this.#client, filters, qos)
+  /** What has an identifier is asked for alone, and when everything before it has been answered (`Copies`). `isFurther`: what has just been refused is not asked for again. */
+  #subscribe(isFurther = false): void {
+    const plan = planSubscriptions(this.#wanted(), this.#features.subscriptionIds ? this.#salt : undefined)
+    const missing = plan.filter((wish) => !this.#isKnown(wish) && !(isFurther && this.#refused.has(wish.filter)))
+    const first = missing.find(({ id }) => id !== undefined)
+    const isTurn = !plan.some(({ id, filter }) => id !== undefined && this.#asked.has(filter))
+    if (first && isTurn) this.#ask([first])
+    const alike = new Map<string, Wish[]>()
+    for (const wish of missing.filter(({ id }) => id === undefined)) {
+      const key = `${keyOf(wish)} ${wish.retainHandling}`
+      alike.set(key, [...(alike.get(key) ?? []), wish])
     }
+    for (const wishes of alike.values()) this.#ask(wishes)
   }
 
-  /** One list for each QoS: the keys of an object do not keep their order, and SUBACK answers by position. */
-  #ask(client: MqttClient, filters: readonly string[], qos: 0 | 1 | 2): void {
-    for (const filter of filters) this.#asked.set(filter, qos)
-    client.subscribe([...filters], { qos }, (error) => {
+  #isKnown(wish: Wish): boolean {
+    const { filter, retainHandling } = wish
+    const key = keyOf(wish)
+    if (this.#granted.get(filter) === UNKNOWN && retainHandling > 0 && this.#inherited.get(filter) === key)
+      this.#granted.set(filter, key)
+    return (this.#asked.get(filter) ?? this.#granted.get(filter)) === key
+  }
+
+  /** One list for all that have the same options: the keys of an object do not keep their order, and SUBACK answers by position. */
+  #ask(wishes: readonly Wish[]): void {
+    const client = this.#client
+    if (!client) return
+    for (const wish of wishes) this.#asked.set(wish.filter, keyOf(wish))
+    const filters = wishes.map(({ filter }) => filter)
+    client.subscribe(filters, this.#options(wishes[0]!), (error, _subscriptions, packet) => {
       if (this.#client !== client) return
-      const codes = (error as { packet?: { granted?: number[] } } | null)?.packet?.granted
-      for (const [i, filter] of filters.entries()) {
-        if (this.#asked.get(filter) === qos) this.#asked.delete(filter)
-        if (error && !codes) continue
-        if ((codes?.[i] ?? 0) >= REFUSED) this.#refused.add(filter)
-        else {
-          this.#granted.set(filter, qos)
-          this.#refused.delete(filter)
-        }
-      }
-      this.#report()
+      const failed = (error as { packet?: Answer } | null)?.packet
+      this.#answered(wishes, failed ?? (packet as Answer | undefined), error !== null && !failed?.granted)
     })
   }
 
+  /** A subscription that only gets another identifier or other options brings no retained messages once more. */
+  #options({ filter, qos, noLocal, retainAsPublished, retainHandling, id }: Wish): IClientSubscribeOptions {
+    if (!this.#features.subscribeOptions) return { qos }
+    const isKnown = (this.#granted.get(filter) ?? UNKNOWN) !== UNKNOWN
+    return {
+      qos,
+      nl: noLocal,
+      rap: retainAsPublished,
+      rh: isKnown && retainHandling === 0 ? 1 : retainHandling,
+      ...(id === undefined ? {} : { properties: { subscriptionIdentifier: id } }),
+    }
+  }
+
+  #answered(wishes: readonly Wish[], answer: Answer | undefined, isUnanswered: boolean): void {
+    for (const [i, wish] of wishes.entries()) {
+      const { filter } = wish
+      if (this.#asked.get(filter) === keyOf(wish)) this.#asked.delete(filter)
+      if (isUnanswered) continue
+      if ((answer?.granted?.[i] ?? 0) >= REFUSED) this.#refused.set(filter, answer?.properties?.reasonString ?? '')
+      else {
+        this.#granted.set(filter, keyOf(wish))
+        this.#refused.delete(filter)
+        this.#copies.granted(wish)
+      }
+    }
+    this.#report()
+    if (!isUnanswered && wishes[0]!.id !== undefined) this.#subscribe(true)
+  }
+
   #report(): void {
-    const filter = [...this.#refused].join(', ')
+    const filter = [...this.#refused].map(([name, why]) => (why === '' ? name : `${name} ("${why}")`)).join(', ')
     this.#onRefused(filter === '' ? undefined : new PipelineError('SUBSCRIPTION_REFUSED', { filter }))
     if (filter === '' || this.#askingAgain) return
     this.#askingAgain = true

@@ -39,3 +39,14 @@ export function createTopicMatcher(filter: string): (topic: string) => boolean {
     return levels.every((level, i) => level === '+' || level === parts[i])
   }
 }
+
+/** Whether a topic can match both. */
+export function filtersOverlap(a: string, b: string): boolean {
+  const [levelsA, levelsB] = [a.split('/'), b.split('/')]
+  for (let i = 0; ; i++) {
+    const [one, other] = [levelsA[i], levelsB[i]]
+    if (one === '#' || other === '#') return true
+    if (one === undefined || other === undefined) return one === other
+    if (one !== other && one !== '+' && other !== '+') return false
+  }
+}

@@ -1,4 +1,6 @@
 import { deserialize, serialize } from 'node:v8'
+import { toBase64 } from '../core/bytes.ts'
+import type { MessageProperties } from '../core/message-properties.ts'
 import { NumberText } from '../core/number-text.ts'
 import type { Payload, Qos, Record } from '../core/record.ts'
 
@@ -26,8 +28,12 @@ type Header = readonly [
     readonly node?: string
     readonly tag?: string
     readonly headerTopic?: string
+    readonly properties?: StoredProperties
   } | null,
 ]
+
+/** Bytes are base64 in JSON. */
+type StoredProperties = Omit<MessageProperties, 'correlationData'> & { readonly correlationData?: string }
 
 const LENGTH_BYTES = 4
 
@@ -67,6 +73,7 @@ export function decodeRecord(bytes: Uint8Array): Record {
     dup: dup === 1,
     receivedAt,
     ...rest,
+    ...(rest?.properties ? { properties: restored(rest.properties) } : {}),
     payload: decodeBody(kind, body),
     ...(original === undefined ? {} : { original }),
   } as Record
@@ -143,7 +150,16 @@ function keepsJson(value: unknown): boolean {
 }
 
 /** JSON leaves out what is undefined. */
-function restOf({ filter, route, to, partitions, node, tag, headerTopic }: Record): Header[9] {
-  if ((filter ?? route ?? to ?? partitions ?? node ?? tag ?? headerTopic) === undefined) return null
-  return { filter, route, to, partitions, node, tag, headerTopic } as NonNullable<Header[9]>
+function restOf({ filter, route, to, partitions, node, tag, headerTopic, properties }: Record): Header[9] {
+  if ((filter ?? route ?? to ?? partitions ?? node ?? tag ?? headerTopic ?? properties) === undefined) return null
+  const told = properties && stored(properties)
+  return { filter, route, to, partitions, node, tag, headerTopic, properties: told } as NonNullable<Header[9]>
+}
+
+function stored({ correlationData, ...texts }: MessageProperties): StoredProperties {
+  return correlationData === undefined ? texts : { ...texts, correlationData: toBase64(correlationData) }
+}
+
+function restored({ correlationData, ...texts }: StoredProperties): MessageProperties {
+  return correlationData === undefined ? texts : { ...texts, correlationData: Buffer.from(correlationData, 'base64') }
 }

@@ -73,7 +73,7 @@ const source = new MqttSource(
       if (early) delivery.settle(accepted)
       runner.submit(records, ({ status }) => delivery.settle(status === 'stored' ? accepted : released))
     },
-    unrouted: () => refuse('unrouted'),
+    refused: () => refuse('unrouted'),
     changed: () => {},
   },
 )

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PipelineError } from '../../src/core/errors.ts'
-import { connectionError } from '../../src/mqtt/socket.ts'
+import { connectionError } from '../../src/mqtt/connection-error.ts'
 
 const failed = (code: unknown, message = 'it failed') => Object.assign(new Error(message), { code })
 const explain = (error: unknown) => connectionError(error, 'plant:1883')

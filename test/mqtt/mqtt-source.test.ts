@@ -35,7 +35,7 @@ async function stage(rows: readonly Row[], raw: object = {}, clean = false): Pro
   const lease = () => pool.acquire('source', () => create(mine, () => assert.fail('unclaimed')))
   const source = new MqttSource(config as ConfigOf<typeof inFields>, lease, {
     batch: (batch) => batches.push(batch),
-    unrouted: (batch) => unrouted.push(batch),
+    refused: (batch) => unrouted.push(batch),
     changed: () => {},
   })
   await source.open(never)
@@ -174,7 +174,7 @@ test('a source that never opened can be closed', async () => {
   const { config } = parseFields(inFields, { source: 'x', subscriptions: [{ filter: 'a' }] })
   const source = new MqttSource(config as ConfigOf<typeof inFields>, () => assert.fail(), {
     batch: () => assert.fail(),
-    unrouted: () => assert.fail(),
+    refused: () => assert.fail(),
     changed: () => {},
   })
   assert.deepEqual([source.status, source.received], [undefined, 0])

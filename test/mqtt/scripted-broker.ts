@@ -1,5 +1,5 @@
 import { createServer, type Socket } from 'node:net'
-import type { IPublishPacket, Packet } from 'mqtt-packet'
+import type { IPublishPacket, ISubscribePacket, Packet } from 'mqtt-packet'
 import mqttPacket from 'mqtt-packet'
 import { until } from '../services/processes.ts'
 
@@ -19,31 +19,34 @@ export interface ScriptedBroker extends AsyncDisposable {
   readonly port: number
   /** What the next CONNACKs say. */
   sessionPresent: boolean
+  /** In the place of one that accepts. */
+  connack?: Packet
+  /** In the place of one that grants everything. */
+  suback?: (packet: ISubscribePacket) => Packet
   /** Sent with CONNACK in one segment. */
   greeting: readonly (Packet | Buffer)[]
   /** The nth connection (from 1), as soon as the client has subscribed, or has been told that its session is there. */
   connection(number: number): Promise<ScriptedConnection>
 }
 
-export async function startScriptedBroker(): Promise<ScriptedBroker> {
+/** `protocolVersion` 5: both sides speak MQTT 5. */
+export async function startScriptedBroker(protocolVersion: 4 | 5 = 4): Promise<ScriptedBroker> {
   const connections: { readonly script: ScriptedConnection; readonly socket: Socket; isReady: boolean }[] = []
   const server = createServer((socket) => {
     const received: Packet[] = []
-    const entry = { script: describe(socket, received), socket, isReady: false }
+    const entry = { script: describe(socket, received, protocolVersion), socket, isReady: false }
     connections.push(entry)
-    const parser = mqttPacket.parser()
+    const parser = mqttPacket.parser({ protocolVersion })
     parser.on('packet', (packet) => {
       received.push(packet)
       if (packet.cmd === 'connect') {
         const { sessionPresent } = broker
-        entry.script.send({ cmd: 'connack', returnCode: 0, sessionPresent }, ...broker.greeting)
-        entry.isReady = sessionPresent
+        const accepted: Packet = { cmd: 'connack', returnCode: 0, reasonCode: 0, sessionPresent }
+        entry.script.send(broker.connack ?? accepted, ...broker.greeting)
+        entry.isReady = sessionPresent || broker.connack !== undefined
       } else if (packet.cmd === 'subscribe') {
-        entry.script.send({
-          cmd: 'suback',
-          messageId: packet.messageId!,
-          granted: packet.subscriptions.map(({ qos }) => qos),
-        })
+        const granted = packet.subscriptions.map(({ qos }) => qos)
+        entry.script.send(broker.suback?.(packet) ?? { cmd: 'suback', messageId: packet.messageId!, granted })
         entry.isReady = true
       } else if (packet.cmd === 'pingreq') entry.script.send({ cmd: 'pingresp' })
       else if (packet.cmd === 'disconnect') socket.end()
@@ -68,7 +71,7 @@ export async function startScriptedBroker(): Promise<ScriptedBroker> {
   return broker
 }
 
-function describe(socket: Socket, received: Packet[]): ScriptedConnection {
+function describe(socket: Socket, received: Packet[], protocolVersion: 4 | 5): ScriptedConnection {
   return {
     received,
     get isOpen() {
@@ -76,7 +79,9 @@ function describe(socket: Socket, received: Packet[]): ScriptedConnection {
     },
     send: (...packets) =>
       void socket.write(
-        Buffer.concat(packets.map((each) => (Buffer.isBuffer(each) ? each : mqttPacket.generate(each)))),
+        Buffer.concat(
+          packets.map((each) => (Buffer.isBuffer(each) ? each : mqttPacket.generate(each, { protocolVersion }))),
+        ),
       ),
     answers: () =>
       received.filter(({ cmd }) => /^pub(ack|rec|comp)$/.test(cmd)).map(({ cmd, messageId }) => `${cmd} ${messageId}`),

@@ -18,7 +18,7 @@ test('our acknowledgements and the packets of MQTT.js never interleave: many sub
   broker.session(mine.clientId, { 'in/#': 2 })
   let taken = 0
   let client: Epoch['client'] | undefined
-  const epoch = new Epoch(mine, { records: 50, bytes: 1 << 20 }, new InboundSession(), {
+  const epoch = new Epoch({ ...mine, protocolVersion: 4 }, { records: 50, bytes: 1 << 20 }, new InboundSession(), {
     connected: () => {
       client = epoch.client
     },

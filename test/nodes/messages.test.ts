@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { recordsOf } from '../../nodes/shared/messages.ts'
+import { readingMessage, recordsOf } from '../../nodes/shared/messages.ts'
 
 const recordOf = (properties: object) => recordsOf({ topic: 't', payload: 'x', ...properties })[0]!
 
@@ -18,5 +18,34 @@ describe('the record of a message', () => {
     for (const partitions of [0.5, 0, -1, Number.NaN, 5e9, '3'])
       assert.equal(recordOf({ partitions }).partitions, undefined, String(partitions))
     assert.equal(recordOf({ partitions: 3 }).partitions, 3)
+  })
+
+  it('keeps what an MQTT 5 publisher said of it, and takes what the flow makes of that', () => {
+    const properties = {
+      userProperties: [
+        ['site', 'north'],
+        ['__proto__', 'x'],
+        ['site', 'south'],
+      ],
+      contentType: 'text/plain',
+      responseTopic: 'answers',
+      correlationData: Buffer.from([0, 255]),
+    } as const
+    const message = readingMessage({ ...recordOf({}), properties })
+    assert.deepEqual(Object.entries(message.userProperties as object), [
+      ['site', ['north', 'south']],
+      ['__proto__', 'x'],
+    ])
+    assert.deepEqual(recordsOf(message)[0]!.properties, {
+      ...properties,
+      userProperties: [
+        ['site', 'north'],
+        ['site', 'south'],
+        ['__proto__', 'x'],
+      ],
+    })
+    assert.equal(recordOf({}).properties, undefined)
+    assert.equal(recordOf({ userProperties: 7, contentType: 7, correlationData: 'x' }).properties, undefined)
+    assert.deepEqual(recordOf({ userProperties: { n: 7 } }).properties, { userProperties: [['n', '7']] })
   })
 })

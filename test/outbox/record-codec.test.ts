@@ -69,6 +69,15 @@ function randomRecord(random: (below: number) => number): Record {
     ...maybe('route', text()),
     ...maybe('to', text()),
     ...maybe('partitions', random(100)),
+    ...maybe('properties', {
+      ...maybe('userProperties', [
+        [text(), text()],
+        [text(), text()],
+      ]),
+      ...maybe('contentType', text()),
+      ...maybe('responseTopic', text()),
+      ...maybe('correlationData', Buffer.from(text())),
+    }),
     ...maybe('original', Buffer.from(text())),
   })
 }

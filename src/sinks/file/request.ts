@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { messageOf, PipelineError } from '../../core/errors.ts'
+import { type MessageProperties, toFields } from '../../core/message-properties.ts'
 import { originalBytes } from '../../core/original-bytes.ts'
 import { type Payload, type Record, toJson } from '../../core/record.ts'
 import type { Prepared } from '../../core/sink.ts'
@@ -63,8 +64,13 @@ function recordText(record: Record): string {
   return `{"payload":${valueText(payload)},${JSON.stringify(envelope(record)).slice(1)}`
 }
 
-function envelope({ topic, qos, retain, dup, receivedAt, route, id }: Record) {
-  return { topic, qos, retain, dup, receivedAt, route, id }
+function envelope({ topic, qos, retain, dup, receivedAt, route, id, properties }: Record) {
+  return { topic, qos, retain, dup, receivedAt, route, id, ...(properties && spoken(properties)) }
+}
+
+function spoken(properties: MessageProperties) {
+  const { correlationData, ...fields } = toFields(properties)
+  return correlationData ? { ...fields, correlationData: base64(correlationData) } : fields
 }
 
 function asText(bytes: Uint8Array): { payload: string; encoding?: 'base64' } {

@@ -1,3 +1,4 @@
+import { propertyMetadata } from '../../core/message-properties.ts'
 import { compileTemplate, mqttMetadata } from '../../core/metadata.ts'
 import type { Record } from '../../core/record.ts'
 import { remember } from '../../core/remember.ts'
@@ -29,7 +30,8 @@ function createMetadata(): (record: Record) => Headers {
     const flags = record.qos | (record.retain ? 4 : 0) | (record.dup ? 8 : 0)
     const known = ofTopic(record.topic)
     known[flags] ??= measured(mqttMetadata(record))
-    return known[flags]
+    if (!record.properties) return known[flags]
+    return measured({ ...propertyMetadata(record.properties), ...known[flags].headers })
   }
 }
 

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto'
+import type { InboundPublish } from './publish-decoder.ts'
+import { createTopicMatcher, filtersOverlap } from './topic-filter.ts'
+
+/** How a filter is subscribed. The options behind `qos` are those of MQTT 5 (section 3.8.3.1). */
+export interface FilterOptions {
+  readonly qos: 0 | 1 | 2
+  readonly noLocal?: boolean
+  readonly retainAsPublished?: boolean
+  /** 0: retained messages come at every SUBSCRIBE, 1: only with a new subscription, 2: never. */
+  readonly retainHandling?: 0 | 1 | 2
+}
+
+export interface Wish extends Required<FilterOptions> {
+  readonly filter: string
+  /** Of a filter that overlaps with another one, on MQTT 5. */
+  readonly id: number | undefined
+}
+
+/** A filter that the server has granted, and as what. */
+export type SubscribedFilter = readonly [filter: string, key: string]
+
+/** Two wishes with one key are the same subscription at the server. */
+export const keyOf = ({ qos, noLocal, retainAsPublished, id }: Wish): string =>
+  `${qos}${noLocal ? ' nl' : ''}${retainAsPublished ? ' rap' : ''}${id === undefined ? '' : ` #${id}`}`
+
+const INDEX_BITS = 12
+const HASH_BITS = 15
+
+/** What two subscribers of one filter get: nobody misses anything that one of them asks for. */
+export function mergeOptions(
+  a: Required<FilterOptions> | undefined,
+  { qos, noLocal = false, retainAsPublished = false, retainHandling = 0 }: FilterOptions,
+): Required<FilterOptions> {
+  if (!a) return { qos, noLocal, retainAsPublished, retainHandling }
+  return {
+    qos: Math.max(a.qos, qos) as 0 | 1 | 2,
+    noLocal: a.noLocal && noLocal,
+    retainAsPublished: a.retainAsPublished && retainAsPublished,
+    retainHandling: Math.min(a.retainHandling, retainHandling) as 0 | 1 | 2,
+  }
+}
+
+/**
+ * The wishes in the order in which they have to be granted. Where filters overlap a server may send a copy for each
+ * [MQTT-3.3.4-4]; the identifiers tell the copies apart. The copy of the first filter counts, so it is one with the
+ * highest QoS. `salt` makes identifiers that no earlier run has used: what the server has queued under those is taken.
+ */
+export function planSubscriptions(
+  wanted: ReadonlyMap<string, Required<FilterOptions>>,
+  salt: string | undefined,
+): readonly Wish[] {
+  const ordered = [...wanted].sort(([, a], [, b]) => b.qos - a.qos)
+  const overlapping = new Set(salt === undefined ? [] : overlappingFilters(ordered.map(([filter]) => filter)))
+  const hash =
+    createHash('sha256')
+      .update(JSON.stringify([salt, ordered]))
+      .digest()
+      .readUInt32BE(0) >>>
+    (32 - HASH_BITS)
+  return ordered.map(([filter, options], i) => ({
+    filter,
+    ...options,
+    id: overlapping.has(filter) && i < 1 << INDEX_BITS ? 1 + ((hash << INDEX_BITS) | i) : undefined,
+  }))
+}
+
+/** A member of a shared group gets only its part: such filters are never compared. */
+function overlappingFilters(filters: readonly string[]): string[] {
+  const plain = filters.filter((filter) => !filter.startsWith('$share/'))
+  return plain.filter((one) => plain.some((other) => other !== one && filtersOverlap(one, other)))
+}
+
+/** Tells the copy of a message that counts from those that the server sends for other filters that match too. */
+export class Copies {
+  /** By identifier, in the order in which the server has granted them. */
+  readonly #granted = new Map<number, (topic: string) => boolean>()
+
+  granted({ filter, id }: Wish): void {
+    if (id === undefined || this.#granted.has(id)) return
+    this.#granted.set(id, createTopicMatcher(filter))
+  }
+
+  clear(): void {
+    this.#granted.clear()
+  }
+
+  /**
+   * Whether the server sends another copy that counts: a filter that it had granted before all of this copy's matches
+   * too. An unknown identifier, or none, is taken: twice is better than never.
+   */
+  isExtra({ topic, subscriptionIds }: InboundPublish): boolean {
+    if (!subscriptionIds || subscriptionIds.some((id) => !this.#granted.has(id))) return false
+    for (const [id, matches] of this.#granted) if (matches(topic)) return !subscriptionIds.includes(id)
+    return false
+  }
+}
