@@ -1,12 +1,5 @@
+import type { MessageProperties } from './message-properties.ts'
 import type { Qos } from './record.ts'
-
-/** What MQTT 5 lets a publisher say about a message (section 3.3.2.3). */
-export interface OutboundProperties {
-  readonly userProperties?: readonly (readonly [name: string, value: string])[]
-  readonly contentType?: string
-  readonly responseTopic?: string
-  readonly correlationData?: Uint8Array
-}
 
 /** A message on its way to an MQTT broker. It is known by its identity: the same object is the same message. */
 export interface OutboundMessage {
@@ -15,7 +8,7 @@ export interface OutboundMessage {
   readonly qos: Qos
   readonly retain: boolean
   /** Left out where the broker does not speak MQTT 5. */
-  readonly properties?: OutboundProperties
+  readonly properties?: MessageProperties
 }
 
 /** The right to publish over a shared connection. */

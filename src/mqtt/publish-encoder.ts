@@ -1,4 +1,5 @@
-import type { OutboundMessage, OutboundProperties } from '../core/publisher.ts'
+import type { MessageProperties } from '../core/message-properties.ts'
+import type { OutboundMessage } from '../core/publisher.ts'
 
 export interface Envelope {
   /** Not used at QoS 0. */
@@ -36,7 +37,7 @@ export function encodePublish(message: OutboundMessage, { packetId, dup, protoco
 export const encodePubrel = (packetId: number): Buffer => Buffer.from([PUBREL, 2, packetId >> 8, packetId & 0xff])
 
 /** With their length before them. */
-function encodeProperties(properties: OutboundProperties = {}): Buffer {
+function encodeProperties(properties: MessageProperties = {}): Buffer {
   const { contentType, responseTopic, correlationData, userProperties = [] } = properties
   const parts = [
     ...(contentType === undefined ? [] : [[0x03], prefixed(Buffer.from(contentType))]),

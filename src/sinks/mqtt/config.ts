@@ -1,4 +1,4 @@
-import { bytes, type ConfigOf, choice, duration, integer, node, text } from '../../config/fields.ts'
+import { bytes, type ConfigOf, choice, duration, flag, integer, node, text } from '../../config/fields.ts'
 import { runnerFields } from '../../config/sink-fields.ts'
 import { templateProblem } from '../../core/metadata.ts'
 import { topicProblem } from './topic.ts'
@@ -40,6 +40,12 @@ export const sinkFields = {
     note: 'Whether the broker keeps the latest message of a topic for later subscribers. "message": as it came in.',
     values: ['never', 'always', 'message'],
     default: 'never',
+  }),
+  includeProperties: flag({
+    label: 'MQTT 5 properties',
+    note: 'At an MQTT 5 broker: passes on content type, response topic, correlation data and user properties of a message and, from an outbox, adds the user property rowline.id, the same on every repeat. An older broker has no place for them.',
+    default: true,
+    advanced: true,
   }),
   maxInflight: integer({
     label: 'Messages in flight',

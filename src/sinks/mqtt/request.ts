@@ -1,17 +1,24 @@
 import { messageOf, PipelineError } from '../../core/errors.ts'
+import type { MessageProperties } from '../../core/message-properties.ts'
 import { compileTemplate } from '../../core/metadata.ts'
 import type { OutboundMessage } from '../../core/publisher.ts'
 import { encodePayload, type Record } from '../../core/record.ts'
 import type { Prepared } from '../../core/sink.ts'
 import { type MqttSinkConfig, payloadHole } from './config.ts'
-import { topicProblem } from './topic.ts'
+import { textProblem, topicProblem } from './topic.ts'
 
 export type MqttRequest = OutboundMessage
 
-export type RequestOptions = Pick<MqttSinkConfig, 'topic' | 'payload' | 'qos' | 'retain' | 'maxPacketSize'>
+export type RequestOptions = Pick<
+  MqttSinkConfig,
+  'topic' | 'payload' | 'qos' | 'retain' | 'includeProperties' | 'maxPacketSize'
+>
 
 // Fixed header, length of the topic and packet id.
 const overhead = 9
+// What says which property it is, and how long name and value are.
+const propertyOverhead = 5
+const mostCorrelationBytes = 65_535
 
 /** Pure. Copies the payload, so that the flow may reuse its buffer. */
 export function createRequestBuilder(options: RequestOptions): (record: Record) => Prepared<MqttRequest> {
@@ -22,11 +29,39 @@ export function createRequestBuilder(options: RequestOptions): (record: Record) 
     const payload = payloadOf(record)
     const qos = options.qos === 'message' ? record.qos : (Number(options.qos) as MqttRequest['qos'])
     const retain = options.retain === 'message' ? record.retain : options.retain === 'always'
-    const bytes = payload.length + Buffer.byteLength(topic) + overhead
+    const properties = options.includeProperties ? propertiesOf(record) : undefined
+    const bytes = payload.length + Buffer.byteLength(topic) + overhead + (properties ? lengthOf(properties) : 0)
     if (bytes > options.maxPacketSize)
       throw new PipelineError('RECORD_TOO_LARGE', { bytes, limit: options.maxPacketSize, target: '"Largest packet"' })
-    return { request: { topic, payload, qos, retain }, bytes }
+    return { request: { topic, payload, qos, retain, ...(properties ? { properties } : {}) }, bytes }
   }
+}
+
+/** What the publisher said, and what repeats can be told by. */
+function propertiesOf({ properties, id }: Record): MessageProperties | undefined {
+  if (properties === undefined && id === undefined) return undefined
+  const said = { ...properties }
+  const problem = propertyProblem(said)
+  if (problem) throw new PipelineError('RECORD_INVALID', { target: 'MQTT 5', problem })
+  if (id === undefined) return said
+  return { ...said, userProperties: [...(said.userProperties ?? []), ['rowline.id', id]] }
+}
+
+function propertyProblem({ contentType, responseTopic, correlationData, userProperties }: MessageProperties) {
+  if ((correlationData?.length ?? 0) > mostCorrelationBytes)
+    return `correlationData must not be longer than ${mostCorrelationBytes} bytes`
+  const problems = [
+    ['contentType', textProblem(contentType ?? '')],
+    ['responseTopic', topicProblem(responseTopic ?? '')],
+    ...(userProperties ?? []).flat().map((text) => ['a user property', textProblem(text)]),
+  ].filter(([, problem]) => problem)
+  return problems[0]?.join(' ')
+}
+
+function lengthOf({ contentType = '', responseTopic = '', correlationData, userProperties = [] }: MessageProperties) {
+  const texts = [contentType, responseTopic, ...userProperties.flat()]
+  const length = texts.reduce((sum, text) => sum + propertyOverhead + Buffer.byteLength(text), 0)
+  return length + propertyOverhead + (correlationData?.length ?? 0)
 }
 
 function createTopics(template: string): (record: Record) => string {
