@@ -4,33 +4,41 @@ import { PipelineError } from '../../src/core/errors.ts'
 import type { Publisher } from '../../src/core/publisher.ts'
 import type { SourceConfig } from '../../src/mqtt/config.ts'
 import { MqttConnection } from '../../src/mqtt/connection.ts'
-import { connectionOptions, publishingOptions } from '../../src/mqtt/connection-options.ts'
-import type { Lease } from '../../src/mqtt/connection-pool.ts'
+import { poolOptions, publishingOptions } from '../../src/mqtt/connection-options.ts'
 import { LeasedPublisher } from '../../src/mqtt/leased-publisher.ts'
 import type { InboundPublish } from '../../src/mqtt/publish-decoder.ts'
+import { type SourceLease, sharedLease } from '../../src/mqtt/shared-lease.ts'
 import type { Rowline } from './rowline.ts'
 
-/** Leases the connection of a `mqtt-v3-source` node, shared by all nodes that use it. Throws where none can be made. */
-export function connectionLease(rowline: Rowline, source: Node, config: SourceConfig): () => Promise<Lease> {
-  const options = connectionOptions(config, rowline.clientId(source), rowline.directory)
+/** Leases the connections of a `mqtt-v3-source` node, shared by all nodes that use it. Throws where none can be made. */
+export function connectionLease(rowline: Rowline, source: Node, config: SourceConfig): () => Promise<SourceLease> {
+  const members = poolOptions(config, rowline.clientId(source), rowline.directory)
   const unclaimed = (publish: InboundPublish, delivery: Delivery) => storeUnclaimed(rowline, source, publish, delivery)
-  return () =>
-    rowline.pool.acquire(source.id, () => {
-      const { socket, clientId } = options
-      source.log(`Connecting to ${socket.host}:${socket.port} with the client id "${clientId}"`)
-      return new MqttConnection(options, unclaimed, rowline.memory)
-    })
+  const leases = members.map(
+    (options, i) => () =>
+      rowline.pool.acquire(keyOf(source, i), () => {
+        const { socket, clientId } = options
+        source.log(`Connecting to ${socket.host}:${socket.port} with the client id "${clientId}"`)
+        return new MqttConnection(options, unclaimed, rowline.memory)
+      }),
+  )
+  const group = members[0]!.clientId.replace(/[/+#]/g, '_')
+  return () => sharedLease(leases, group)
 }
+
+const keyOf = (source: Node, member: number): string => (member === 0 ? source.id : `${source.id}-${member}`)
 
 /** A stored session outlives the nodes that read it: the broker keeps readings for it, for ever. */
 export function noteSession(rowline: Rowline, source: Node, config: SourceConfig): void {
-  const { clientId, clean, socket } = connectionOptions(config, rowline.clientId(source), rowline.directory)
-  if (clean || rowline.pool.has(source.id)) return
-  const { host, port } = socket
-  source.warn(
-    `The broker ${host}:${port} goes on keeping readings for the client id "${clientId}" of the removed node. ` +
-      `To end that: mosquitto_sub -h ${host} -p ${port} -i ${clientId} -t rowline/end -E, with the login of that id`,
-  )
+  const members = poolOptions(config, rowline.clientId(source), rowline.directory)
+  for (const [i, { clientId, clean, socket }] of members.entries()) {
+    if (clean || rowline.pool.has(keyOf(source, i))) continue
+    const { host, port } = socket
+    source.warn(
+      `The broker ${host}:${port} goes on keeping readings for the client id "${clientId}" of the removed node. ` +
+        `To end that: mosquitto_sub -h ${host} -p ${port} -i ${clientId} -t rowline/end -E, with the login of that id`,
+    )
+  }
 }
 
 /** A second connection to the broker of a `mqtt-v3-source` node, shared by all nodes that publish there. */

@@ -228,6 +228,11 @@ export const errorTable = {
     message:
       'The MQTT broker ended the connection {attempts} times while a message of {bytes} bytes to {topic} was published. It may be too large for it, or this client may not publish there. Change that at the broker, or set "Publish attempts", after which such a message goes to output 2. {problem}',
   },
+  BROKER_GIVEN_UP: {
+    disposition: 'fatal',
+    message:
+      'No further attempt to connect after {attempts}, as "Connect attempts" or "Reconnect" say; deploy to go on. {problem}',
+  },
   SUBSCRIPTION_REFUSED: { disposition: 'config', message: 'The broker refuses the subscription {filter}' },
   PROTOCOL_VIOLATION: { disposition: 'retry', message: 'The broker broke the MQTT protocol: {problem}' },
 } as const satisfies { readonly [code: string]: Entry }

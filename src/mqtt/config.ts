@@ -16,6 +16,19 @@ import { mostPartitions } from '../core/record.ts'
 import { brokerTlsFields } from './tls-fields.ts'
 import { filterProblem } from './topic-filter.ts'
 
+/** `host`, `host:port`, `[IPv6]:port`, separated by commas. */
+export function addressesOf(list: string): readonly { readonly host: string; readonly port: number | undefined }[] {
+  const parts = list.split(',').map((part) => part.trim())
+  return parts
+    .filter((part) => part !== '')
+    .map((part) => {
+      const [, host = '', port] = /^(?:\[([^\]]+)\]|[^:\s/]+)(?::(\d+))?$/.test(part)
+        ? /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(part)!
+        : []
+      return { host: host.replace(/^\[|\]$/g, ''), port: port === undefined ? undefined : Number(port) }
+    })
+}
+
 const version5 = { field: 'protocolVersion', values: ['5', 'auto'] } as const
 
 /** `mqtt-v3-source`: one broker and one session. */
@@ -73,6 +86,17 @@ export const sourceFields = {
     note: '4 is MQTT 3.1.1, which every broker speaks; 5 is MQTT 5, 3 is the old 3.1. "auto" takes the newest that the broker accepts.',
     values: ['4', '5', '3', 'auto'],
     default: '4',
+  }),
+  fallbacks: text({
+    label: 'Further brokers',
+    note: 'Where the session goes on when the broker cannot be reached: addresses with commas between them, with a port where it is another one. Each broker keeps a session of its own; what waits at one that is away comes when it is used again.',
+    default: '',
+    placeholder: '192.168.1.11, 192.168.1.12:1884',
+    advanced: true,
+    check: (list) =>
+      addressesOf(list).every(({ host, port }) => host !== '' && (port === undefined || (port >= 1 && port <= 65_535)))
+        ? undefined
+        : 'must be names or addresses, each with a port from 1 to 65535 or none',
   }),
   user: secret({ label: 'User', note: 'Left empty: the broker is asked for anonymous access.', masked: false }),
   password: secret({ label: 'Password', note: 'Stored encrypted, never in the flow file.' }),
@@ -152,6 +176,28 @@ export const sourceFields = {
     default: 120_000,
     min: 1,
     max: 3_600_000,
+    advanced: true,
+  }),
+  autoReconnect: flag({
+    label: 'Reconnect',
+    note: 'Off: when the connection ends it is not taken up again before a deploy.',
+    default: true,
+    advanced: true,
+  }),
+  connectAttempts: integer({
+    label: 'Connect attempts',
+    note: 'After so many in a row that fail no more are made before a deploy. 0: for ever.',
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    advanced: true,
+  }),
+  poolSize: integer({
+    label: 'Connections',
+    note: 'More than one share the messages ($share): more can be under way at a broker with a small window, but messages of one topic no longer keep their order, and retained ones do not come. When you lower it, let the connections that go drain before.',
+    default: 1,
+    min: 1,
+    max: 32,
     advanced: true,
   }),
   willTopic: text({

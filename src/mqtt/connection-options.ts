@@ -2,7 +2,7 @@ import path from 'node:path'
 import { isPem } from '../config/tls-fields.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
 import { opensslCiphers } from './ciphers.ts'
-import { type SourceConfig, sourceFields } from './config.ts'
+import { addressesOf, type SourceConfig, sourceFields } from './config.ts'
 import type { ConnectionOptions } from './connection.ts'
 import type { TlsOptions } from './socket.ts'
 
@@ -15,13 +15,17 @@ const TLS_PORT = 8883
  */
 export function connectionOptions(config: SourceConfig, clientId: string, directory: string): ConnectionOptions {
   const { host, useTls, willTopic } = config
+  const port = config.port ?? (useTls ? TLS_PORT : PORT)
   return {
     socket: {
       host,
-      port: config.port ?? (useTls ? TLS_PORT : PORT),
+      port,
       ...(config.protocol === 'ws' ? { webSocket: { path: config.wsPath, headers: headersOf(config) } } : {}),
       ...(useTls ? { tls: tlsOf(config, directory) } : {}),
     },
+    fallbacks: addressesOf(config.fallbacks).map((address) => ({ host: address.host, port: address.port ?? port })),
+    autoReconnect: config.autoReconnect,
+    connectAttempts: config.connectAttempts,
     clientId: config.clientId === '' ? clientId : config.clientId,
     protocolVersion: config.protocolVersion === 'auto' ? 'auto' : (Number(config.protocolVersion) as 3 | 4 | 5),
     clean: config.clean,
@@ -89,6 +93,17 @@ function ciphersOf(list: string): string {
 }
 
 type Pem = [ca: string, cert: string, key: string]
+
+/** Those of each connection of the pool; the first one is what it is without a pool. */
+export function poolOptions(config: SourceConfig, clientId: string, directory: string): readonly ConnectionOptions[] {
+  const first = connectionOptions(config, clientId, directory)
+  return Array.from({ length: config.poolSize }, (_, i) => (i === 0 ? first : member(first, i)))
+}
+
+/** A will would say that the client has gone while the others are there. */
+function member({ will: _, ...options }: ConnectionOptions, number: number): ConnectionOptions {
+  return { ...options, clientId: `${options.clientId}-${number}` }
+}
 
 const headersOf = ({ wsHeaders }: SourceConfig): { [name: string]: string } =>
   Object.fromEntries(wsHeaders.map(({ name, value }) => [name, value]))

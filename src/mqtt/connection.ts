@@ -4,6 +4,7 @@ import { type ByteBudget, unlimited } from '../core/byte-budget.ts'
 import { accepted, type Delivery, released } from '../core/delivery.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
 import { type Backoff, pause, reconnectDelayMs } from '../core/retry.ts'
+import { type Address, Addresses } from './addresses.ts'
 import { connectionError, isHangUp, isTakeover } from './connection-error.ts'
 import type { SessionMemory } from './connection-pool.ts'
 import { Epoch, type EpochEnd, type SessionOptions } from './epoch.ts'
@@ -22,6 +23,12 @@ export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion
   readonly publishing?: { readonly idleTimeoutMs: number }
   /** `auto`: the newest that the server takes. Absent: 3.1.1. */
   readonly protocolVersion?: ProtocolVersion | 'auto'
+  /** Brokers to use when the one before cannot be reached. */
+  readonly fallbacks?: readonly { readonly host: string; readonly port: number }[]
+  /** False: a connection that has ended is not taken up again. */
+  readonly autoReconnect?: boolean
+  /** After so many attempts in a row that fail no more are made. Absent and 0: for ever. */
+  readonly connectAttempts?: number
 }
 
 export interface ConnectionStatus {
@@ -58,11 +65,12 @@ const UNCLAIMED_MS = 10_000
 export class MqttConnection {
   readonly #options: ConnectionOptions
   readonly #unclaimed: (publish: InboundPublish, delivery: Delivery) => void
-  readonly #session = new InboundSession()
+  readonly #sessions = new Map<Address, InboundSession>()
   readonly outbound: Outbound
-  /** Of a session for publishing: what an earlier process has left in it is gone. */
-  #cleared = false
+  /** Of a session for publishing: where what an earlier process has left in it is gone. */
+  #cleared: Address | undefined
   readonly #protocol: ProtocolChoice
+  readonly #addresses: Addresses
   readonly #subscriptions: Subscriptions
   #remember: () => void = () => {}
   readonly #abort = new AbortController()
@@ -85,6 +93,7 @@ export class MqttConnection {
   ) {
     this.#options = options
     this.#protocol = new ProtocolChoice(options.protocolVersion ?? 4)
+    this.#addresses = new Addresses(options.socket, options.fallbacks)
     this.#limits = { records: 0, bytes: 0, budget }
     this.#unclaimed = unclaimed
     this.outbound = new Outbound(this.#broker)
@@ -157,9 +166,9 @@ export class MqttConnection {
    * `remember` is told what the session is subscribed to whenever that changes.
    */
   inherit(memory: SessionMemory | undefined, remember: (memory: SessionMemory) => void): void {
-    const session = `${this.#broker} ${this.#options.clientId}`
-    this.#subscriptions.inherit(memory?.filters ?? [], memory?.session === session)
-    this.#remember = () => remember({ session, filters: this.#subscriptions.granted })
+    const nameOf = () => `${this.#broker} ${this.#options.clientId}`
+    this.#subscriptions.inherit(memory?.filters ?? [], memory?.session === nameOf())
+    this.#remember = () => remember({ session: nameOf(), filters: this.#subscriptions.granted })
   }
 
   async close(): Promise<void> {
@@ -175,10 +184,13 @@ export class MqttConnection {
 
   async #run(): Promise<void> {
     const { signal } = this.#abort
-    for (let failures = 0, takeovers = 0; !signal.aborted; ) {
+    for (let failures = 0, takeovers = 0, attempts = 0; !signal.aborted; ) {
       const { closedHere, error, connectedMs } = await this.#connectOnce()
       if (signal.aborted) return
       if (connectedMs === 0 && this.#protocol.failed(error)) continue
+      attempts = connectedMs === 0 ? attempts + 1 : 0
+      if (!closedHere && this.#isGivenUp(attempts)) return this.#enter('closed', this.#givenUp(error, attempts))
+      if (connectedMs === 0 && this.#addresses.next()) continue
       const isIntended = closedHere && this.#options.publishing !== undefined
       failures = isIntended ? 0 : connectedMs > STABLE_MS ? 1 : failures + 1
       const isThrownOut =
@@ -202,16 +214,21 @@ export class MqttConnection {
     try {
       this.#enter('connecting', this.#error)
       const protocolVersion = this.#protocol.version
-      const clears = this.#clears
-      const epoch = new Epoch({ ...this.#options, ...clears, protocolVersion }, this.#limits, this.#session, {
+      const address = this.#addresses.current
+      const session = this.#sessions.get(address) ?? new InboundSession()
+      this.#sessions.set(address, session)
+      const socket = { ...this.#options.socket, ...address }
+      const clears = this.#clears(address)
+      const epoch = new Epoch({ ...this.#options, ...clears, protocolVersion, socket }, this.#limits, session, {
         connected: (sessionPresent, features) => {
           connectedAt = performance.now()
-          this.#cleared = true
+          this.#cleared = address
           if (clears) {
             void epoch.close(CLOSE_GRACE_MS)
             return
           }
           this.#enter('connected', undefined)
+          if (this.#addresses.answered()) this.#subscriptions.moved()
           this.#subscriptions.connected(epoch.client, sessionPresent, features)
           this.#pruneLater()
           void this.#closeIdle(epoch)
@@ -230,12 +247,13 @@ export class MqttConnection {
   }
 
   /**
-   * The first connection of a process only makes the server forget: packet ids of an earlier process may mean QoS 2
-   * messages there that wait for their PUBREL, and a new message under such an id would be taken for its repeat.
+   * The first connection only makes the server forget: packet ids of an earlier process, or of the time before another
+   * server, may mean QoS 2 messages there that wait for their PUBREL, and a new message under such an id would be taken
+   * for its repeat.
    */
-  get #clears(): { readonly clean: true } | undefined {
+  #clears(address: Address): { readonly clean: true } | undefined {
     const { publishing, clean } = this.#options
-    return publishing && !clean && !this.#cleared ? { clean: true } : undefined
+    return publishing && !clean && this.#cleared !== address ? { clean: true } : undefined
   }
 
   /** Closes a connection for publishing that nobody uses any longer. */
@@ -247,6 +265,16 @@ export class MqttConnection {
       if (this.#isIdle) return epoch.close(CLOSE_GRACE_MS)
       await pause(this.outbound.idleInMs(publishing.idleTimeoutMs), signal)
     }
+  }
+
+  #isGivenUp(attempts: number): boolean {
+    const { autoReconnect = true, connectAttempts = 0 } = this.#options
+    return (attempts === 0 && !autoReconnect) || (connectAttempts > 0 && attempts >= connectAttempts)
+  }
+
+  #givenUp(error: unknown, attempts: number): PipelineError {
+    const { message: problem } = connectionError(error, this.#broker)
+    return new PipelineError('BROKER_GIVEN_UP', { attempts: Math.max(1, attempts), problem }, error)
   }
 
   /** A broker that lets us in and throws us out again and again has a second client of that name. */
@@ -315,7 +343,8 @@ export class MqttConnection {
     this.#phase = phase
     this.#error = error
     if (phase === 'connected') this.outbound.connected()
-    if (phase === 'waiting') this.outbound.ended(error)
+    if (phase === 'waiting' || phase === 'closed') this.outbound.ended(error)
+    if (phase === 'closed' && error) this.outbound.over(error)
     this.#notify()
   }
 
@@ -324,7 +353,7 @@ export class MqttConnection {
   }
 
   get #broker(): string {
-    const { host, port } = this.#options.socket
+    const { host, port } = this.#addresses.current
     return `${host}:${port}`
   }
 }

@@ -2,6 +2,7 @@ import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import type { Delivery } from '../core/delivery.ts'
 import { ReceiveWindow, type WindowLimits } from '../core/receive-window.ts'
 import { ServerReason } from './connection-error.ts'
+import { disconnectReason } from './disconnect.ts'
 import { handOver, type InboundSession } from './inbound-session.ts'
 import type { InboundPublish, ProtocolVersion } from './publish-decoder.ts'
 import { openSocket, type SocketOptions } from './socket.ts'
@@ -88,6 +89,9 @@ export class Epoch {
       connack: (sessionPresent) => this.#begin(sessionPresent),
       publish: (packet) => this.#arrive(packet),
       pubrel: (packetId) => this.#complete(packetId),
+      disconnect: (packet) => {
+        this.#lastError ??= disconnectReason(packet)
+      },
     }
     this.#shim = new StreamShim(openSocket(options.socket), receiver, options)
     this.#window = new ReceiveWindow(
@@ -203,11 +207,9 @@ export class Epoch {
     }
   }
 
-  /** MQTT.js makes nothing of a DISCONNECT, and passes the reason string of no packet on. */
-  #hearReason({ cmd, reasonCode, properties }: ReasonPacket): void {
-    const isRefusal = cmd === 'connack' && reasonCode !== undefined && reasonCode > 0
-    if (isRefusal || cmd === 'disconnect')
-      this.#lastError ??= new ServerReason(reasonCode ?? 0, properties?.reasonString)
+  /** MQTT.js does not pass on the reason string of a CONNACK. */
+  #hearReason({ cmd, reasonCode = 0, properties }: ReasonPacket): void {
+    if (cmd === 'connack' && reasonCode > 0) this.#lastError ??= new ServerReason(reasonCode, properties?.reasonString)
   }
 
   /**

@@ -5,9 +5,9 @@ import type { Record } from '../core/record.ts'
 import type { Batch, Source } from '../core/source.ts'
 import { type InConfig, sourceFields } from './config.ts'
 import type { ConnectionStatus, Subscriber } from './connection.ts'
-import type { Lease } from './connection-pool.ts'
 import type { InboundPublish } from './publish-decoder.ts'
 import { createRouter, type Routing } from './router.ts'
+import type { SourceLease } from './shared-lease.ts'
 import { createTopicMatcher } from './topic-filter.ts'
 
 export interface SourceReceiver {
@@ -27,7 +27,7 @@ interface Arrived {
 export class MqttSource implements Source, Subscriber {
   readonly filters: Subscriber['filters']
   readonly window: Subscriber['window']
-  readonly #lease: () => Promise<Lease>
+  readonly #lease: () => Promise<SourceLease>
   readonly #receiver: SourceReceiver
   readonly #route: (topic: string) => Routing | undefined
   readonly #matchers: readonly ((topic: string) => boolean)[]
@@ -36,11 +36,11 @@ export class MqttSource implements Source, Subscriber {
   readonly #skipsRetained: boolean
   readonly #late: Delivery[] = []
   #paused = false
-  #held: Lease | undefined
+  #held: SourceLease | undefined
   #received = 0
 
   /** `node` is the name of this source, for targets that are to know where a record comes from. */
-  constructor(config: InConfig, lease: () => Promise<Lease>, receiver: SourceReceiver, node?: string) {
+  constructor(config: InConfig, lease: () => Promise<SourceLease>, receiver: SourceReceiver, node?: string) {
     const { noLocal, retainAsPublished } = config
     const options = { noLocal, retainAsPublished, retainHandling: retainHandling[config.retained] }
     this.filters = config.subscriptions.map(({ filter, qos }) => ({

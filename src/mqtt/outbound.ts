@@ -62,6 +62,7 @@ export class Outbound {
   #epoch: Epoch | undefined
   #connack: Received | undefined
   #connected = false
+  #over: PipelineError | undefined
   #wake = () => {}
   /** Monotonic ms. */
   #lastUseMs = performance.now()
@@ -101,10 +102,16 @@ export class Outbound {
     this.#arrivals.clear()
   }
 
+  /** It will not be made again. */
+  over(error: PipelineError): void {
+    this.#over = error
+  }
+
   /** See Publisher. */
   ready(signal: AbortSignal): Promise<void> {
     this.#use()
     if (this.#connected && !signal.aborted) return Promise.resolve()
+    if (this.#over) return Promise.reject(this.#over)
     let abort = () => {}
     const arrival = new Promise<void>((resolve, reject) => {
       const waiter = { resolve, reject }

@@ -5,9 +5,12 @@ import { violation } from './violation.ts'
 export interface ShimReceiver extends Omit<PacketReceiver, 'other'> {
   /** Seen before MQTT.js sees it, because PUBLISHes may follow in the same segment. */
   connack(sessionPresent: boolean): void
+  /** The whole DISCONNECT of an MQTT 5 server. */
+  disconnect(packet: Buffer): void
 }
 
 const CONNACK = 2
+const DISCONNECT = 14
 
 /**
  * The stream that MQTT.js talks to. PUBLISH and PUBREL are taken out of what the server sends; MQTT.js gets the rest
@@ -54,6 +57,7 @@ export class StreamShim extends Duplex {
       },
       other: (type, packet) => {
         if (type === CONNACK) this.#connack(packet, receiver)
+        if (type === DISCONNECT) receiver.disconnect(packet)
         this.push(Buffer.from(packet))
       },
     }

@@ -122,6 +122,13 @@ export class Subscriptions {
     this.#subscribe()
   }
 
+  /** It is another server from now on: nothing is known of the session there. */
+  moved(): void {
+    for (const filter of this.#granted.keys()) this.#granted.set(filter, UNKNOWN)
+    this.#inherited.clear()
+    this.#copies.clear()
+  }
+
   disconnected(): void {
     this.#client = undefined
   }
@@ -184,7 +191,7 @@ export class Subscriptions {
     const isKnown = (this.#granted.get(filter) ?? UNKNOWN) !== UNKNOWN
     return {
       qos,
-      nl: noLocal,
+      nl: noLocal && !filter.startsWith('$share/'), // [MQTT-3.8.3-4]
       rap: retainAsPublished,
       rh: isKnown && retainHandling === 0 ? 1 : retainHandling,
       ...(id === undefined ? {} : { properties: { subscriptionIdentifier: id } }),

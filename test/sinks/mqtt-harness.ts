@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { after } from 'node:test'
-import { connectAsync, type IPublishPacket } from 'mqtt'
+import { connectAsync, type IClientOptions, type IPublishPacket } from 'mqtt'
 import { type ConfigOf, type Fields, parseFields } from '../../src/config/fields.ts'
 import type { Publisher } from '../../src/core/publisher.ts'
 import type { Sink } from '../../src/core/sink.ts'
@@ -76,10 +76,16 @@ export interface Listener extends AsyncDisposable {
 }
 
 /** Hears topics that match `filter` with QoS 2. */
-export async function listen(port: number, filter: string, protocolVersion: 4 | 5 = 4): Promise<Listener> {
+export async function listen(
+  port: number,
+  filter: string,
+  protocolVersion: 4 | 5 = 4,
+  signIn: Pick<IClientOptions, 'username' | 'password'> = {},
+): Promise<Listener> {
   const client = await connectAsync(`mqtt://127.0.0.1:${port}`, {
     protocolVersion,
     clientId: `listener-${randomUUID()}`,
+    ...signIn,
   })
   const heard: Heard[] = []
   const marks = new Set<string>()

@@ -1,0 +1,68 @@
+import type { ConnectionStatus, Subscriber } from './connection.ts'
+import type { Lease } from './connection-pool.ts'
+
+/** What a source needs of a lease. */
+export interface SourceLease {
+  readonly connection: { readonly status: ConnectionStatus }
+  subscribe(subscriber: Subscriber): void
+  release(): Promise<void>
+}
+
+/**
+ * Several connections that share the messages of each filter, as a group of the broker ($share). The first one alone
+ * takes the filters as they are. Throws what a lease throws, and holds none then.
+ */
+export async function sharedLease(leases: readonly (() => Promise<Lease>)[], group: string): Promise<SourceLease> {
+  const [first, ...others] = leases
+  if (others.length === 0) return first!()
+  const held = await Promise.all(leases.map((lease) => lease()))
+  return {
+    connection: {
+      get status() {
+        return combined(held.map(({ connection }) => connection.status))
+      },
+    },
+    subscribe: (subscriber) => {
+      for (const lease of held) lease.subscribe(new Member(subscriber, group))
+    },
+    release: async () => void (await Promise.all(held.map((lease) => lease.release()))),
+  }
+}
+
+/** A subscriber with the filters of a group. A group that somebody has named stays as it is. */
+class Member implements Subscriber {
+  readonly filters: Subscriber['filters']
+  readonly window: Subscriber['window']
+  readonly #subscriber: Subscriber
+
+  constructor(subscriber: Subscriber, group: string) {
+    this.#subscriber = subscriber
+    this.window = subscriber.window
+    this.filters = subscriber.filters.map((each) =>
+      each.filter.startsWith('$share/') ? each : { ...each, filter: `$share/${group}/${each.filter}` },
+    )
+  }
+
+  matches(topic: string): boolean {
+    return this.#subscriber.matches(topic)
+  }
+
+  receive(...[publish, delivery]: Parameters<Subscriber['receive']>): void {
+    this.#subscriber.receive(publish, delivery)
+  }
+
+  changed(): void {
+    this.#subscriber.changed()
+  }
+}
+
+/** Connected when all are; the error of the first that has one. */
+function combined(all: readonly ConnectionStatus[]): ConnectionStatus {
+  const troubled = all.find(({ error }) => error) ?? all.find(({ phase }) => phase !== 'connected') ?? all[0]!
+  return {
+    phase: troubled.phase,
+    error: troubled.error,
+    windowLimited: all.every(({ windowLimited }) => windowLimited),
+    unacknowledged: all.reduce((sum, { unacknowledged }) => sum + unacknowledged, 0),
+  }
+}
