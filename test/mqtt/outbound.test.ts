@@ -151,6 +151,48 @@ test('ids that an earlier process left at the broker do not swallow new messages
   await publisher.close()
 })
 
+test('at another broker, and back at the first, what is not confirmed is published anew', async () => {
+  const other = await startFakeBroker()
+  const fallbacks = [{ host: '127.0.0.1', port: other.port }]
+  const { publisher, connectionOptions } = publishing({ fallbacks })
+  await publisher.ready(forever)
+  const sent = message(2)
+  fault = { type: 'pubcomp', verdict: 'drop' }
+  const lost = assert.rejects(publisher.publish(sent), Unconfirmed)
+  await until(() => fault === undefined, { what: 'the loss of PUBCOMP' })
+  wire.accept(false)
+  wire.cut()
+  await lost
+  const stale = other.session(connectionOptions.clientId)
+  for (let id = 1; id <= 65_535; id++) stale.incoming.add(id)
+  await publisher.ready(forever)
+  await publisher.publish(sent)
+  assert.deepEqual(
+    other.received.map(({ payload }) => String(payload)),
+    [String(sent.payload)],
+  )
+  wire.accept(true)
+  await other.close()
+  const next = message(2)
+  await until(
+    () =>
+      publisher
+        .publish(next)
+        .then(() => true)
+        .catch(() =>
+          publisher.ready(forever).then(
+            () => false,
+            () => false,
+          ),
+        ),
+    {
+      what: 'the first broker',
+    },
+  )
+  assert.equal(timesReceived(next), 1)
+  await publisher.close()
+})
+
 test('with a clean session there is no second connection at the start', async () => {
   const { publisher, connectionOptions } = publishing({ clean: true })
   await publisher.ready(forever)
@@ -199,6 +241,17 @@ test('those who publish at one broker share a connection, and the last one close
   assert.equal(broker.connects.filter(({ packet }) => packet.clientId === connectionOptions.clientId).length, 1)
   await other.close()
   await until(() => wire.open === 0, { what: 'the end of the connection' })
+})
+
+test('after the last connect attempt nobody waits any longer', async () => {
+  wire.accept(false)
+  const { publisher } = publishing({ connectAttempts: 2 })
+  const failures: unknown[] = []
+  const failed = (error: unknown) => failures.push((error as { readonly code: string }).code)
+  for (let n = 0; n < 3; n++) await publisher.ready(forever).catch(failed)
+  wire.accept(true)
+  assert.deepEqual(failures, ['BROKER_UNREACHABLE', 'BROKER_GIVEN_UP', 'BROKER_GIVEN_UP'])
+  await publisher.close()
 })
 
 test('waiting for a broker that is away ends with the attempt, and with the signal', async () => {
