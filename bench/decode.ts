@@ -2,11 +2,17 @@
  * Microseconds of CPU per payload for each way through the row decoder, side by side with JSON.parse and a compiled ajv
  * schema: `npm run bench:decode`. Ways that are compared take turns, and the median round counts.
  */
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { decode as decodeByMsgpack, encode as encodeMessagePack } from '@msgpack/msgpack'
 import { Ajv } from 'ajv'
+import { decode as decodeByCborg, encode as encodeCbor } from 'cborg'
 import { compileDecoder } from '../src/rows/compile-decoder.ts'
 import { decodeJson } from '../src/rows/decode-json.ts'
+import { decodeCbor } from '../src/rows/formats/cbor.ts'
+import { decodeMessagePack } from '../src/rows/formats/messagepack.ts'
 import { parseRowSchema } from '../src/rows/parse-ddl.ts'
 import type { DecoderOptions } from '../src/rows/row-schema.ts'
+import { createUnpack } from '../src/rows/unpack.ts'
 
 type Run = (bytes: Uint8Array) => unknown
 
@@ -50,6 +56,12 @@ const decoder = (schema: string, options: Partial<DecoderOptions> = {}): Run =>
   compileDecoder(parseRowSchema(schema), { ...mode, ...options })
 const parse: Run = (bytes) => JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString())
 const validate = new Ajv({ allowUnionTypes: true }).compile(ajvSchema)
+const plantReading =
+  '{"site_code":"SAF","sensor_id":"SX-FIT-101","timestamp":"2025-07-01T14:00:00+02:00","value":412.75}'
+const plantColumns = (time: string) =>
+  `site_code STRING NOT NULL, sensor_id STRING NOT NULL, \`timestamp\` ${time} NOT NULL, \`value\` DOUBLE NOT NULL`
+const strict = { timestampFormat: 'RFC-3339', coerceNumbers: false, rejectEmptyText: true } as const
+const unpack = createUnpack({ compression: 'gzip', maxUnpackedBytes: 10 << 20 })
 const withAjv: Run = (bytes) => {
   const value = parse(bytes)
   if (!validate(value)) throw new Error('the reading does not fit the schema')
@@ -57,7 +69,12 @@ const withAjv: Run = (bytes) => {
 }
 
 /** Each payload with the ways it is read; the first one is what the others are compared with. */
-const groups: readonly (readonly [string, string, { readonly [name: string]: Run }])[] = [
+const groups: readonly (readonly [
+  string,
+  string,
+  { readonly [name: string]: Run },
+  pack?: (text: string) => Uint8Array,
+])[] = [
   [
     'factory reading',
     reading,
@@ -95,6 +112,28 @@ const groups: readonly (readonly [string, string, { readonly [name: string]: Run
     reading.replace('103', '"x"'),
     { 'JSON.parse alone': parse, 'json-row': decoder(factory, { ignoreParseErrors: true }) },
   ],
+  [
+    'plant reading',
+    plantReading,
+    {
+      'JSON.parse alone': parse,
+      'json-row': decoder(plantColumns('STRING')),
+      'strict, RFC 3339': decoder(plantColumns('TIMESTAMP_LTZ(3)'), strict),
+    },
+  ],
+  [
+    'CBOR',
+    reading,
+    { cborg: (bytes) => decodeByCborg(bytes), ours: decodeCbor },
+    (text) => encodeCbor(JSON.parse(text)),
+  ],
+  [
+    'MessagePack',
+    reading,
+    { '@msgpack/msgpack': (bytes) => decodeByMsgpack(bytes, { useBigInt64: true }), ours: decodeMessagePack },
+    (text) => encodeMessagePack(JSON.parse(text)),
+  ],
+  ['gzip', reading, { gunzipSync: (bytes) => gunzipSync(bytes), ours: unpack }, gzipSync],
 ]
 
 let kept: unknown
@@ -109,9 +148,9 @@ function measure(run: Run, payloads: readonly Uint8Array[], times: number): numb
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
 
-for (const [name, text, runs] of groups) {
+for (const [name, text, runs, pack = Buffer.from] of groups) {
   const payloads = Array.from({ length: 50 }, (_, i) =>
-    Buffer.from(text.replace('"measurement":24', `"measurement":${10 + i}`)),
+    pack(text.replace('"measurement":24', `"measurement":${10 + i}`)),
   )
   const entries = Object.entries(runs)
   const times = entries.map(([, run]) => Math.ceil((roundMs * 1000) / measure(run, payloads, 5000)))

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { declarations } from '../nodes/declarations.ts'
 import type { NodeDeclaration } from '../src/config/declaration.ts'
 import { englishCatalogue, type Texts } from './catalogue.ts'
+import { exampleLines } from './decoder-examples.ts'
 import { helpHtml, type Language, languages } from './help.ts'
 import { errorList, optionTables, replaceSection, settingsTable } from './readme.ts'
 
@@ -25,7 +26,8 @@ async function localeFiles(declaration: NodeDeclaration, language: Language): Pr
   const catalogueFile = `locales/${language}/${type}.json`
   const english = language === 'en-US'
   const catalogue = english ? englishCatalogue(declaration) : (JSON.parse(await read(catalogueFile)) as Texts)
-  const prose = await read(`nodes/${type}/help${english ? '' : `.${language}`}.md`)
+  const written = await read(`nodes/${type}/help${english ? '' : `.${language}`}.md`)
+  const prose = written.replace('<!-- decoder examples -->', () => exampleLines(language, catalogue))
   const help: Files = [[`locales/${language}/${type}.html`, helpHtml(declaration, language, catalogue, prose)]]
   return english ? [[catalogueFile, toJson(catalogue)], ...help] : help
 }

@@ -66,7 +66,7 @@ function violations({ file, text, imports }: Source): string[] {
     ...wrong((one) => isOurs(one) && !targets.test(one.target) && !one.target.startsWith(own), 'wrong direction'),
     ...wrong((one) => inSrc && isNodeRed(one), 'only nodes/ may know Node-RED'),
     ...wrong((one) => isClient(one) && !inSrc, 'client libraries belong to a folder below src/'),
-    ...wrong((one) => isClient(one) && /^src\/(core|config|rows)\//.test(file), 'no packages here'),
+    ...wrong((one) => isClient(one) && /^src\/(core|config)\//.test(file), 'no packages here'),
     ...wrong((one) => isClient(one) && isSink && !one.lazy && !one.typeOnly, 'a sink loads its client lazily'),
     ...wrong((one) => /^src\/config\//.test(file) && one.target.startsWith('node:'), 'this also runs in the browser'),
     ...(isSink && /\bset(Timeout|Interval)\b/.test(text) ? [`${file} has a timer: waiting belongs to src/core`] : []),

@@ -5,7 +5,7 @@ export const declaration = declareNode({
   type: 'row-decoder',
   kind: 'transform',
   label: 'row decoder',
-  summary: 'Makes typed rows of JSON payloads; what does not fit leaves at output 2 with the reason.',
+  summary: 'Makes typed rows of payloads; what does not fit leaves at output 2 with the reason.',
   color: '#C7E9C0',
   icon: 'font-awesome/fa-table',
   outputs: ['rows', 'rejected'],

@@ -1,39 +1,48 @@
 import type { NodeAPI } from 'node-red'
-import { toPipelineError } from '../../src/core/errors.ts'
+import { type PipelineError, toPipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
 import { type RowSchemaConfig, schemaOf } from '../../src/rows/config.ts'
 import { createDecoder, type DecodeRecord } from '../../src/rows/decode-record.ts'
 import type { Rejected } from '../shared/dead-letters.ts'
 import { type FlowMessage, SHARED } from '../shared/handle.ts'
 import { isBatch, recordsOf, unreadable, withPayload } from '../shared/messages.ts'
+import { RareLog } from '../shared/rare-log.ts'
 import { configOf, onClose, registerNode } from '../shared/register-node.ts'
 import { Rejections } from '../shared/rejections.ts'
+import { nodeSnapshot } from '../shared/snapshot.ts'
 import { count, FailureLog, failing, StatusLine } from '../shared/status.ts'
 import { declaration } from './declaration.ts'
 
 export default function (RED: NodeAPI): void {
   registerNode(RED, declaration, (node, config, rowline) => {
-    const decode = createDecoder(config, (id) => schemaOf(configOf<RowSchemaConfig>(RED, id)))
+    const counts = { decoded: 0, skipped: 0, warned: 0 }
+    const warnings = new RareLog((text) => node.warn(text))
+    const warn = ({ message }: PipelineError) => {
+      counts.warned++
+      warnings.note(message)
+    }
+    const decode = createDecoder(config, (id) => schemaOf(configOf<RowSchemaConfig>(RED, id)), warn)
     const rejections = new Rejections(node, rowline)
-    let decoded = 0
-    let skipped = 0
+    const unwatch = rowline.watch(() => ({ ...nodeSnapshot(node, rejections), kind: 'decoder', ...counts }))
     const failures = new FailureLog(node)
     const status = new StatusLine(node, (rate) => {
       failures.note(rejections.error, 'Storing rejected readings again')
       if (rejections.error) return failing(rejections.error)
-      const rejected = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
-      const passed = skipped > 0 ? ` · ${count(skipped)} skipped` : ''
-      return { fill: 'green', shape: 'dot', text: `${count(rate(decoded))}/s${rejected}${passed}` }
+      const { decoded, skipped, warned } = counts
+      const parts = Object.entries({ rejected: rejections.count, skipped, warned }).filter(([, n]) => n > 0)
+      const text = [`${count(rate(decoded))}/s`, ...parts.map(([what, n]) => `${count(n)} ${what}`)].join(' · ')
+      return { fill: 'green', shape: 'dot', text }
     })
     node.on('input', (message, send, done) => {
       const result = decodeMessage(message as FlowMessage, decode)
-      decoded += result.decoded
-      skipped += result.skipped
+      counts.decoded += result.decoded
+      counts.skipped += result.skipped
       const sendAny = send as (messages: unknown) => void
       if (result.message) sendAny(result.message)
       rejections.reject(result.rejected, message as FlowMessage, sendAny, done)
     })
     onClose(node, () => {
+      unwatch()
       status.close()
       return rejections.close()
     })

@@ -1,12 +1,13 @@
 import { PipelineError } from '../../src/core/errors.ts'
 import { fromFields, toFields } from '../../src/core/message-properties.ts'
 import { originalBytes } from '../../src/core/original-bytes.ts'
-import { isPartitionCount, isTime, type Payload, type Qos, type Record } from '../../src/core/record.ts'
+import { isCaptures, isPartitionCount, isTime, type Payload, type Qos, type Record } from '../../src/core/record.ts'
 import { type FlowMessage, HANDLE, ORIGIN, Origin, SHARED } from './handle.ts'
 
 /** One message per reading: the record's properties on the message itself. The flow may write to its bytes. */
 export function readingMessage(record: Record): FlowMessage {
-  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag, headerTopic, properties } = record
+  const { topic, payload, qos, retain, dup, receivedAt } = record
+  const { route, to, partitions, tag, headerTopic, captures, properties } = record
   const own = payload instanceof Uint8Array ? Buffer.from(payload) : payload
   const message: FlowMessage = { topic, payload: own, qos, retain, dup, receivedAt }
   if (route !== undefined) message.route = route
@@ -15,6 +16,7 @@ export function readingMessage(record: Record): FlowMessage {
   if (tag !== undefined) message.tag = tag
   if (headerTopic !== undefined) message.headers = { [TOPIC_HEADER]: headerTopic }
   if (properties !== undefined) Object.assign(message, toFields(properties))
+  if (captures !== undefined) message.captures = { ...captures }
   return message
 }
 
@@ -60,7 +62,7 @@ export function unreadable({ [SHARED]: _, ...message }: FlowMessage): Record {
 type Draft = { -readonly [name in keyof Record]: Record[name] }
 
 function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
-  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag } = message
+  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag, captures } = message
   const record: Draft = {
     topic: typeof topic === 'string' ? topic : topic === undefined ? '' : String(topic),
     payload: (payload === undefined ? null : payload) as Payload,
@@ -79,6 +81,7 @@ function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
   if (headerTopic !== undefined) record.headerTopic = headerTopic
   const properties = fromFields(message as { readonly [name: string]: unknown })
   if (properties) record.properties = properties
+  if (isCaptures(captures)) record.captures = captures
   if (origin) record.original = origin.bytes
   return record
 }
@@ -95,7 +98,9 @@ function topicInHeaders(headers: unknown): string | undefined {
 
 /** The decoded record in the place of the one it was made of; what else the flow put on it stays. */
 export function withPayload(item: FlowMessage, decoded: Record): FlowMessage {
-  return { ...item, payload: decoded.payload, [ORIGIN]: item[ORIGIN] ?? originOf(decoded) }
+  const message: FlowMessage = { ...item, payload: decoded.payload, [ORIGIN]: item[ORIGIN] ?? originOf(decoded) }
+  if (decoded.captures !== undefined) message.captures = { ...decoded.captures }
+  return message
 }
 
 /** What leaves output 2: the reading as it arrived, and why it was refused. */

@@ -68,7 +68,7 @@ export class Rowline {
     return () => this.#waiting.delete(callback)
   }
 
-  /** Includes a source or sink in `snapshot`. Returns what ends it. */
+  /** Includes a source, decoder or sink in `snapshot`. Returns what ends it. */
   watch(node: () => RowlineSnapshot['nodes'][number]): () => void {
     this.#watched.add(node)
     return () => this.#watched.delete(node)

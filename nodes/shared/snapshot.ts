@@ -25,6 +25,14 @@ export interface SinkSnapshot extends NodeSnapshot {
   readonly oldestUnconfirmedAt: number | undefined
 }
 
+export interface DecoderSnapshot extends NodeSnapshot {
+  readonly kind: 'decoder'
+  /** Records that left output 1, those that gave nothing to pass on, and those passed on with a warning. */
+  readonly decoded: number
+  readonly skipped: number
+  readonly warned: number
+}
+
 /**
  * What all Rowline nodes of one Node-RED are doing at this moment, for status lines, metrics and health: numbers, names
  * and error texts, never anything of a payload.
@@ -36,7 +44,7 @@ export interface RowlineSnapshot {
   readonly lateCompletions: number
   /** Nodes that send messages on after they have said that they are done with them. */
   readonly lateSenders: readonly string[]
-  readonly nodes: readonly (SourceSnapshot | SinkSnapshot)[]
+  readonly nodes: readonly (SourceSnapshot | DecoderSnapshot | SinkSnapshot)[]
 }
 
 interface Named {

@@ -32,7 +32,36 @@ export const errorTable = {
     reason: 'type',
     message: 'At {pointer}: expected {expected}, found {found}',
   },
-  ROW_MISSING: { disposition: 'reject', reason: 'missing', message: 'At {pointer}: the field is missing' },
+  ROW_MISSING: { disposition: 'reject', reason: 'missing', message: 'At {pointer}: the field is {state}' },
+  TIMESTAMP_INVALID: {
+    disposition: 'reject',
+    reason: 'timestamp',
+    message:
+      'At {pointer}: {found} is no time. Send RFC 3339 text such as "2025-07-01T12:00:00Z", or milliseconds since 1970 (from 100000000000 on: smaller numbers might be seconds).',
+  },
+  TOPIC_STRUCTURE: {
+    disposition: 'reject',
+    reason: 'topic-structure',
+    message: 'The topic does not fit the pattern {pattern}: {problem}',
+  },
+  TOPIC_MISMATCH: {
+    disposition: 'reject',
+    reason: 'site-mismatch',
+    message: 'The topic says {name} is {inTopic}, the payload says {inPayload}',
+  },
+  PAYLOAD_EMPTY: { disposition: 'reject', reason: 'empty', message: 'The payload is empty' },
+  TEXT_INVALID: { disposition: 'reject', reason: 'text', message: 'The payload is not UTF-8 text' },
+  BINARY_INVALID: { disposition: 'reject', reason: 'format', message: 'The payload is not valid {format}: {problem}' },
+  COMPRESSION_INVALID: {
+    disposition: 'reject',
+    reason: 'compression',
+    message: 'The payload is not valid {compression}: {problem}',
+  },
+  UNPACKED_TOO_LARGE: {
+    disposition: 'reject',
+    reason: 'too-large',
+    message: 'Unpacked, the payload is over the limit of {limit} bytes ("Largest unpacked payload")',
+  },
   UNROUTED: {
     disposition: 'reject',
     reason: 'unrouted',

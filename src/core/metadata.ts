@@ -16,7 +16,7 @@ export function mqttMetadata(record: Record): MqttMetadata {
 }
 
 /** What the placeholders speak about. */
-export type Placed = Pick<Record, 'topic' | 'filter' | 'route' | 'to' | 'node' | 'tag'>
+export type Placed = Pick<Record, 'topic' | 'filter' | 'route' | 'to' | 'node' | 'tag' | 'captures'>
 
 const values: { readonly [placeholder: string]: (record: Placed) => string | undefined } = {
   '{topic}': (record) => record.topic,
@@ -28,16 +28,27 @@ const values: { readonly [placeholder: string]: (record: Placed) => string | und
 }
 
 const holes = /(\{[^{}]*\})/
+/** `{topic.site_code}` is what the pattern of the row decoder has found as {site_code}. */
+const captured = /^\{topic\.([A-Za-z]\w*)\}$/
+const capturedForm = '{topic.name}'
+const allForms = [...Object.keys(values), capturedForm]
 
 /** Why a text is not a template of these placeholders, without its subject. */
-export function templateProblem(template: string, known = Object.keys(values)): string | undefined {
-  const unknown = template.split(holes).find((part) => holes.test(part) && !known.includes(part))
+export function templateProblem(template: string, known: readonly string[] = allForms): string | undefined {
+  const form = (part: string) => (captured.test(part) ? capturedForm : part)
+  const unknown = template.split(holes).find((part) => holes.test(part) && !known.includes(form(part)))
   return unknown && `knows ${known.slice(0, -1).join(', ')} and ${known.at(-1)}, not ${unknown}`
+}
+
+function readerOf(part: string): (record: Placed) => string | undefined {
+  const name = captured.exec(part)?.[1]
+  if (name === undefined) return values[part] ?? (() => part)
+  return ({ captures }) => (captures && Object.hasOwn(captures, name) ? captures[name] : undefined)
 }
 
 /** The text for one record; undefined when the record has no value for one of the placeholders. */
 export function compileTemplate(template: string): (record: Placed) => string | undefined {
-  const parts = template.split(holes).map((part) => values[part] ?? (() => part))
+  const parts = template.split(holes).map(readerOf)
   const [only] = parts
   if (parts.length === 1 && only) return only
   return (record) => {

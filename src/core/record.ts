@@ -19,7 +19,7 @@ export type Qos = 0 | 1 | 2
 /**
  * One reading on its way from the source to the sinks. `receivedAt` is wall-clock milliseconds.
  * `route`, `to` and `partitions` come from the first matching row of the subscriptions table, `node` and `tag` say which
- * source node took it.
+ * source node took it, `captures` what a decoder's topic pattern has found in the topic.
  * `original` is the payload as it arrived, kept so that a rejected record can be stored byte for byte.
  */
 export interface Record {
@@ -39,10 +39,23 @@ export interface Record {
   readonly tag?: string
   /** The MQTT topic that the header `mqtt.topic` of a message names, as it comes back out of Kafka. */
   readonly headerTopic?: string
+  readonly captures?: Captures
   readonly original?: Uint8Array
   /** Stable over restarts and repeats: what duplicates can be told by. Given by an outbox. */
   readonly id?: string
 }
+
+/** Parts of a topic by the names that a pattern gives them. */
+export interface Captures {
+  readonly [name: string]: string
+}
+
+/** A flow may put anything in the place of `captures`. */
+export const isCaptures = (value: unknown): value is Captures =>
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  Object.values(value).every((part) => typeof part === 'string')
 
 /** A flow may put anything in the place of `receivedAt`. */
 export const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0

@@ -13,8 +13,8 @@ import {
 } from '../config/fields.ts'
 import { templateProblem } from '../core/metadata.ts'
 import { mostPartitions } from '../core/record.ts'
+import { filterProblem } from '../core/topic-filter.ts'
 import { brokerTlsFields } from './tls-fields.ts'
-import { filterProblem } from './topic-filter.ts'
 
 /** `host`, `host:port`, `[IPv6]:port`, separated by commas. */
 export function addressesOf(list: string): readonly { readonly host: string; readonly port: number | undefined }[] {

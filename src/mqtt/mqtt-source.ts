@@ -3,12 +3,12 @@ import { accepted, createDelivery, type Delivery, released } from '../core/deliv
 import { PipelineError } from '../core/errors.ts'
 import type { Record } from '../core/record.ts'
 import type { Batch, Source } from '../core/source.ts'
+import { createTopicMatcher } from '../core/topic-filter.ts'
 import { type InConfig, sourceFields } from './config.ts'
 import type { ConnectionStatus, Subscriber } from './connection.ts'
 import type { InboundPublish } from './publish-decoder.ts'
 import { createRouter, type Routing } from './router.ts'
 import type { SourceLease } from './shared-lease.ts'
-import { createTopicMatcher } from './topic-filter.ts'
 
 export interface SourceReceiver {
   /** A batch in arrival order. Its delivery must be settled. */

@@ -1,7 +1,7 @@
 import { compileTemplate } from '../core/metadata.ts'
 import type { Record } from '../core/record.ts'
+import { createTopicMatcher } from '../core/topic-filter.ts'
 import type { Subscription } from './config.ts'
-import { createTopicMatcher } from './topic-filter.ts'
 
 /** What the subscriptions table says about a topic. */
 export interface Routing {

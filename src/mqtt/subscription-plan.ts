@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
+import { createTopicMatcher, filtersOverlap } from '../core/topic-filter.ts'
 import type { InboundPublish } from './publish-decoder.ts'
-import { createTopicMatcher, filtersOverlap } from './topic-filter.ts'
 
 /** How a filter is subscribed. The options behind `qos` are those of MQTT 5 (section 3.8.3.1). */
 export interface FilterOptions {
@@ -61,6 +61,7 @@ export function planSubscriptions(
   return ordered.map(([filter, options], i) => ({
     filter,
     ...options,
+    noLocal: options.noLocal && !filter.startsWith('$share/'), // [MQTT-3.8.3-4]
     id: overlapping.has(filter) && i < 1 << INDEX_BITS ? 1 + ((hash << INDEX_BITS) | i) : undefined,
   }))
 }

@@ -191,7 +191,7 @@ export class Subscriptions {
     const isKnown = (this.#granted.get(filter) ?? UNKNOWN) !== UNKNOWN
     return {
       qos,
-      nl: noLocal && !filter.startsWith('$share/'), // [MQTT-3.8.3-4]
+      nl: noLocal,
       rap: retainAsPublished,
       rh: isKnown && retainHandling === 0 ? 1 : retainHandling,
       ...(id === undefined ? {} : { properties: { subscriptionIdentifier: id } }),

@@ -2,7 +2,7 @@ import { deserialize, serialize } from 'node:v8'
 import { toBase64 } from '../core/bytes.ts'
 import type { MessageProperties } from '../core/message-properties.ts'
 import { NumberText } from '../core/number-text.ts'
-import type { Payload, Qos, Record } from '../core/record.ts'
+import type { Captures, Payload, Qos, Record } from '../core/record.ts'
 
 /**
  * A stored record: length of the header 4, header (JSON), payload, original payload. The header says what the payload
@@ -29,6 +29,7 @@ type Header = readonly [
     readonly tag?: string
     readonly headerTopic?: string
     readonly properties?: StoredProperties
+    readonly captures?: Captures
   } | null,
 ]
 
@@ -150,10 +151,11 @@ function keepsJson(value: unknown): boolean {
 }
 
 /** JSON leaves out what is undefined. */
-function restOf({ filter, route, to, partitions, node, tag, headerTopic, properties }: Record): Header[9] {
-  if ((filter ?? route ?? to ?? partitions ?? node ?? tag ?? headerTopic ?? properties) === undefined) return null
+function restOf(record: Record): Header[9] {
+  const { filter, route, to, partitions, node, tag, headerTopic, captures, properties } = record
   const told = properties && stored(properties)
-  return { filter, route, to, partitions, node, tag, headerTopic, properties: told } as NonNullable<Header[9]>
+  const rest = { filter, route, to, partitions, node, tag, headerTopic, captures, properties: told }
+  return Object.values(rest).every((value) => value === undefined) ? null : (rest as NonNullable<Header[9]>)
 }
 
 function stored({ correlationData, ...texts }: MessageProperties): StoredProperties {

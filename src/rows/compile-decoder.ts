@@ -9,11 +9,12 @@ import {
   type ColumnType,
   type DecoderOptions,
   type Item,
+  isTimestamp,
   type RowSchema,
   type ScalarType,
   typesIn,
 } from './row-schema.ts'
-import { type ReadScalar, scalarReader } from './scalars.ts'
+import { payloadReader, type ReadScalar } from './scalars.ts'
 import { timestampOfMillis } from './times.ts'
 
 /** Undefined: there is no row in it and nothing to complain about. */
@@ -69,7 +70,8 @@ function parsed(text: string): unknown {
 /** In characters: what is shorter cannot be nested deep enough to take time. */
 const longText = 100_000
 
-function skipErrors(decode: Decode): Decode {
+/** What cannot be decoded is skipped. */
+export function skipErrors<T>(decode: (bytes: Uint8Array) => T): (bytes: Uint8Array) => T | undefined {
   return (bytes) => {
     try {
       return decode(bytes)
@@ -120,6 +122,7 @@ function compileAssembler(columns: readonly Column[], options: DecoderOptions): 
   const source = `'use strict'
     let unusual = false
     const optional = v => { unusual ||= v !== null && (v !== undefined || ${options.failOnMissingField}); return null }
+    const filled = v => { unusual ||= v != null; return null }
     const required = () => { unusual = true; return null }
     ${code.functions.join('\n')}
     return v => {
@@ -156,8 +159,9 @@ class AssemblerCode {
   }
 
   /** Source of what becomes of `v`. */
-  #item({ type, notNull }: Item): string {
-    return `${this.#reader(type)} : ${notNull ? 'required()' : 'optional(v)'}`
+  #item({ type, notNull, mayMiss }: Item & Pick<Column, 'mayMiss'>): string {
+    const item = `${this.#reader(type)} : ${mayMiss ? 'filled(v)' : notNull ? 'required()' : 'optional(v)'}`
+    return notNull && this.#options.rejectEmptyText ? `v === '' ? required() : ${item}` : item
   }
 
   #reader(type: ColumnType): string {
@@ -172,10 +176,10 @@ class AssemblerCode {
     const { kind } = type
     const read = `read${this.readers.length}`
     this.functions.push(`const ${read} = read[${this.readers.length}]`)
-    this.readers.push(scalarReader(type, this.#options.timestampFormat))
-    const readable = readByNumber.includes(kind)
-      ? "(typeof v === 'string' || typeof v === 'number')"
-      : "typeof v === 'string'"
+    this.readers.push(payloadReader(type, this.#options))
+    const takesNumbers =
+      readByNumber.includes(kind) || (this.#options.timestampFormat === 'RFC-3339' && isTimestamp(type))
+    const readable = takesNumbers ? "(typeof v === 'string' || typeof v === 'number')" : "typeof v === 'string'"
     const called = `${readable} && (w = ${read}(v)) != null ? w`
     return usual[kind] === undefined
       ? called

@@ -12,7 +12,9 @@ import {
   text,
 } from '../config/fields.ts'
 import { type ParsedSchema, parseRowSchema, readItemText, readRowSchema } from './parse-ddl.ts'
+import { payloadFields } from './payload-fields.ts'
 import { type Item, timestampFormats } from './row-schema.ts'
+import { topicFields } from './topic-fields.ts'
 
 const typeText = text({
   label: 'Type',
@@ -90,19 +92,19 @@ export function schemaOf({ writtenAs, schema, columns }: RowSchemaConfig): Parse
   return { columns: listed, ignored: [], decoding: {} }
 }
 
-const rows = { field: 'format', values: ['json-row'] } as const
+const rows = { field: 'format', values: ['json-row', 'cbor', 'messagepack'] } as const
 
 /** `row-decoder`: what becomes of a payload. */
 export const rowDecoderFields = {
   format: choice({
     label: 'Format',
-    note: 'json-row makes rows with the columns of a schema; json takes any JSON as it is.',
-    values: ['json-row', 'json'],
+    note: 'json-row makes rows with the columns of a schema; json takes any JSON as it is; cbor and messagepack do either, by whether there is a schema; text is UTF-8, raw any bytes.',
+    values: ['json-row', 'json', 'cbor', 'messagepack', 'text', 'raw'],
     default: 'json-row',
   }),
   schema: node({
     label: 'Schema',
-    note: 'The columns of every row. Left empty where the routes below name their own.',
+    note: 'The columns of every row. Left empty where the routes below name their own, and for CBOR and MessagePack that are to stay as they are.',
     nodeType: 'row-schema',
     optional: true,
     when: rows,
@@ -116,11 +118,14 @@ export const rowDecoderFields = {
     },
     when: rows,
   }),
+  ...payloadFields,
+  ...topicFields,
   onEmpty: choice({
     label: 'Empty payload',
-    note: 'skip: no row, and the reading counts as done. reject: it goes to output 2.',
-    values: ['skip', 'reject'],
-    default: 'skip',
+    note: 'skip: no row, and the reading counts as done. reject: it goes to output 2. auto: reject where there is a topic pattern, else skip.',
+    values: ['auto', 'skip', 'reject'],
+    default: 'auto',
+    advanced: true,
   }),
   failOnMissingField: flag({
     label: 'Reject missing fields',
@@ -138,9 +143,23 @@ export const rowDecoderFields = {
   }),
   timestampFormat: choice({
     label: 'Timestamps',
-    note: 'How TIMESTAMP columns are written in the payload and in the row: SQL is 2024-10-19 04:35:51, ISO-8601 is 2024-10-19T04:35:51. What a table says about its JSON in its own WITH clause counts more than these three.',
+    note: 'How TIMESTAMP columns are written in the payload and in the row: SQL is 2024-10-19 04:35:51, ISO-8601 is 2024-10-19T04:35:51. RFC-3339 takes 2024-10-19T06:35:51+02:00 with any offset, and milliseconds since 1970, and makes UTC of them; numbers that could be seconds are rejected. What a table says about its JSON in its own WITH clause counts more than these three.',
     values: timestampFormats,
     default: 'SQL',
+    advanced: true,
+    when: rows,
+  }),
+  coerceNumbers: flag({
+    label: 'Convert text to numbers',
+    note: 'Text in a column of numbers, such as "12.5", is read as a number, as Flink does. Off: it is rejected, and so are "NaN" and numbers that are not finite.',
+    default: true,
+    advanced: true,
+    when: rows,
+  }),
+  rejectEmptyText: flag({
+    label: 'Reject empty text',
+    note: 'Empty text in a required column (NOT NULL) counts as missing.',
+    default: false,
     advanced: true,
     when: rows,
   }),
@@ -148,12 +167,14 @@ export const rowDecoderFields = {
 export type RowDecoderConfig = ConfigOf<typeof rowDecoderFields>
 
 export function checkRowDecoder(config: RowDecoderConfig): readonly FieldProblem[] {
-  if (config.format !== 'json-row') return []
-  const { schema, routes, failOnMissingField, ignoreParseErrors } = config
+  const { format, schema, routes, failOnMissingField, ignoreParseErrors } = config
+  if (!rows.values.some((value) => value === format)) return []
   const names = routes.map(({ route }) => route)
   const twice = names.find((route, i) => names.indexOf(route) < i)
   return [
-    ...(schema === '' && routes.length === 0 ? [{ field: 'schema', text: 'is required' }] : []),
+    ...(format === 'json-row' && schema === '' && routes.length === 0
+      ? [{ field: 'schema', text: 'is required' }]
+      : []),
     ...(schema !== '' && routes.length > 0
       ? [
           {

@@ -9,9 +9,10 @@ import {
   type DecoderOptions,
   formatType,
   type Item,
+  isTimestamp,
   type RowSchema,
 } from './row-schema.ts'
-import { type ExactJson, scalarReader } from './scalars.ts'
+import { type ExactJson, payloadReader } from './scalars.ts'
 import { timestampOfMillis } from './times.ts'
 
 type Fields = JsonObject<NumberText>
@@ -64,18 +65,23 @@ function rowReader(
 
 /** Reads a column, an element or a value of a map; undefined is a missing field. */
 function itemReader(
-  { type, notNull }: Item,
+  { type, notNull, mayMiss: isFilled }: Item & Pick<Column, 'mayMiss'>,
   options: DecoderOptions,
 ): (value: ExactJson | undefined, at: Place) => Value {
   const convert = converter(type, options)
-  const mayMiss = !notNull && !options.failOnMissingField
+  const mayMiss = isFilled || (!notNull && !options.failOnMissingField)
   const mayBeWrong = !notNull && options.ignoreParseErrors
   const expected = `${formatExpected(type)}${notNull ? ' NOT NULL' : ''}`
+  const isInstant = options.timestampFormat === 'RFC-3339' && isTimestamp(type)
   return (value, at) => {
-    if (value === undefined) return mayMiss ? null : missing(at)
+    if (value === undefined) return mayMiss ? null : missing(at, 'missing')
+    if (notNull && value === null) missing(at, 'null')
+    if (notNull && value === '' && options.rejectEmptyText) missing(at, 'empty')
     const converted = value === null ? null : convert(value, at)
     if (converted === undefined ? mayBeWrong : converted !== null || !notNull) return converted ?? null
-    return wrongType(at, expected, value)
+    return isInstant && (typeof value === 'string' || isNumber(value))
+      ? wrongTime(at, value)
+      : wrongType(at, expected, value)
   }
 }
 
@@ -94,7 +100,7 @@ function converter(type: ColumnType, options: DecoderOptions): Convert {
       return (value, at) => (isObject(value) ? readMap(value, at, read) : undefined)
     }
     default:
-      return scalarReader(type, options.timestampFormat)
+      return payloadReader(type, options)
   }
 }
 
@@ -120,8 +126,14 @@ function isObject(value: ExactJson): value is Fields {
 const formatExpected = (type: ColumnType): string =>
   type.kind === 'ROW' || type.kind === 'ARRAY' || type.kind === 'MAP' ? type.kind : formatType(type)
 
-function missing(at: Place): never {
-  throw new PipelineError('ROW_MISSING', { pointer: pointerTo(at) })
+const isNumber = (value: ExactJson): boolean => typeof value === 'number' || value instanceof NumberText
+
+function missing(at: Place, state: 'missing' | 'null' | 'empty'): never {
+  throw new PipelineError('ROW_MISSING', { pointer: pointerTo(at), state })
+}
+
+function wrongTime(at: Place, value: ExactJson): never {
+  throw new PipelineError('TIMESTAMP_INVALID', { pointer: pointerTo(at), found: excerpt(value) })
 }
 
 function wrongType(at: Place | undefined, expected: string, value: ExactJson): never {

@@ -1,60 +1,102 @@
+import { fromText } from '../core/bytes.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
-import { encodePayload, type Payload, type Record, type Value } from '../core/record.ts'
-import { compileDecoder } from './compile-decoder.ts'
+import { encodePayload, type Payload, type Record, toJson } from '../core/record.ts'
+import { remember } from '../core/remember.ts'
+import { compileDecoder, skipErrors } from './compile-decoder.ts'
 import type { RowDecoderConfig } from './config.ts'
 import { decodeJson } from './decode-json.ts'
+import { decodeCbor } from './formats/cbor.ts'
+import { decodeMessagePack } from './formats/messagepack.ts'
+import { decodeText, wrapBytes } from './formats/plain.ts'
+import { createIgnore } from './ignored-attributes.ts'
 import type { ParsedSchema } from './parse-ddl.ts'
+import { type AddCaptures, createAddCaptures, withoutDemand } from './topic-columns.ts'
+import { compileTopicPattern } from './topic-pattern.ts'
+import { createUnpack } from './unpack.ts'
 
 /**
  * The record with its payload decoded, `original` holding the bytes it came from; the record itself where its route
  * has no schema; undefined where there is nothing to pass on and the record counts as done.
- * Throws JSON_INVALID, ROW_TYPE, ROW_MISSING or PAYLOAD_UNSUPPORTED.
+ * Throws what is said of a payload in `errorTable`, all of it with the disposition `reject`.
  */
 export type DecodeRecord = (record: Record) => Record | undefined
 
-type DecodeBytes = (bytes: Uint8Array) => Value | undefined
+type DecodeBytes = (bytes: Uint8Array) => Payload | undefined
+
+/** What becomes of a route's payloads, and how the topic's captures get into it. */
+interface Way {
+  readonly decode: DecodeBytes
+  readonly addCaptures: AddCaptures
+}
 
 /**
  * What a `row-decoder` does. Every schema is compiled here, by the id that `schemaOf` knows. Throws CONFIG_INVALID where
- * a schema says of its JSON what contradicts the decoder.
+ * a schema says of its JSON what contradicts the decoder. `warn` hears of errors that are not to reject a record.
  */
-export function createDecoder(config: RowDecoderConfig, schemaOf: (id: string) => ParsedSchema): DecodeRecord {
-  const decodeOf = chooseDecoder(config, schemaOf)
-  return (record) => {
-    const decode = decodeOf(record.route)
-    if (decode === undefined) return record
-    const bytes = bytesOf(record.payload)
-    if (bytes.length === 0) return empty(config)
-    const payload = decode(bytes)
-    return payload === undefined ? undefined : { ...record, payload, original: record.original ?? bytes }
-  }
-}
-
-function chooseDecoder(
+export function createDecoder(
   config: RowDecoderConfig,
   schemaOf: (id: string) => ParsedSchema,
-): (route: string | undefined) => DecodeBytes | undefined {
-  if (config.format === 'json') return () => decodeJson
-  const compile = (id: string) => compileSchema(config, schemaOf(id))
-  if (config.routes.length === 0) {
-    const decode = compile(config.schema)
-    return () => decode
+  warn: (error: PipelineError) => void = () => {},
+): DecodeRecord {
+  const wayOf = chooseWay(config, schemaOf, warn)
+  const unpack = createUnpack(config)
+  const capture = config.topicPattern === '' ? undefined : remember(compileTopicPattern(config.topicPattern))
+  const ignore = createIgnore(config.ignoredAttributes)
+  return (record) => {
+    const way = wayOf(record.route)
+    if (way === undefined) return record
+    const captures = capture?.(record.topic)
+    const received = bytesOf(record.payload)
+    const bytes = received.length === 0 ? received : unpack(received)
+    const payload = bytes.length === 0 ? empty(config) : way.decode(bytes)
+    if (payload === undefined) return undefined
+    if (captures !== undefined) way.addCaptures(payload, captures)
+    ignore?.(payload, record.topic)
+    const decoded = { ...record, payload, original: record.original ?? received }
+    return captures === undefined ? decoded : { ...decoded, captures }
   }
-  const routes = new Map(config.routes.map(({ route, schema }) => [route, compile(schema)]))
-  return (route) => (route === undefined ? undefined : routes.get(route))
 }
 
-function compileSchema(config: RowDecoderConfig, schema: ParsedSchema): DecodeBytes {
+/** The formats that hold values as JSON does. */
+const values = { json: decodeJson, cbor: decodeCbor, messagepack: decodeMessagePack } as const
+
+function chooseWay(
+  config: RowDecoderConfig,
+  schemaOf: (id: string) => ParsedSchema,
+  warn: (error: PipelineError) => void,
+): (route: string | undefined) => Way | undefined {
+  const { format, routes } = config
+  const plain = (decode: DecodeBytes) => ({ decode, addCaptures: createAddCaptures(config, undefined, warn) })
+  const always = (way: Way) => () => way
+  if (format === 'text') return always(plain(decodeText))
+  if (format === 'raw') return always(plain(config.binaryEncoding === 'wrap' ? wrapBytes : (bytes) => bytes))
+  if (format === 'json') return always(plain(decodeJson))
+  const compile = (id: string) => compileWay(config, schemaOf(id), warn)
+  if (routes.length > 0) {
+    const ways = new Map(routes.map(({ route, schema }) => [route, compile(schema)]))
+    return (route) => (route === undefined ? undefined : ways.get(route))
+  }
+  if (config.schema !== '' || format === 'json-row') return always(compile(config.schema))
+  return always(plain(config.ignoreParseErrors ? skipErrors(values[format]) : values[format]))
+}
+
+function compileWay(config: RowDecoderConfig, schema: ParsedSchema, warn: (error: PipelineError) => void): Way {
   const options = { ...config, ...schema.decoding }
   if (options.failOnMissingField && options.ignoreParseErrors) {
     const problem = 'cannot be on together with failOnMissingField; one of them is set in the WITH clause of the schema'
     throw new PipelineError('CONFIG_INVALID', { field: 'ignoreParseErrors', problem })
   }
-  return compileDecoder(schema, options)
+  const decodeRow = compileDecoder(withoutDemand(schema, config.topicPattern), options)
+  const { format } = config
+  const viaJson = (bytes: Uint8Array) => decodeRow(fromText(toJson(values[format as keyof typeof values](bytes))))
+  const decode = format === 'json-row' ? decodeRow : options.ignoreParseErrors ? skipErrors(viaJson) : viaJson
+  return { decode, addCaptures: createAddCaptures(options, schema, warn) }
 }
 
-function empty({ onEmpty }: RowDecoderConfig): undefined {
-  if (onEmpty === 'reject') throw new PipelineError('JSON_INVALID', { problem: 'it is empty' })
+function empty({ format, onEmpty, topicPattern }: RowDecoderConfig): undefined {
+  if (onEmpty === 'skip' || (onEmpty === 'auto' && topicPattern === '')) return undefined
+  const isJson = format === 'json' || format === 'json-row'
+  throw isJson ? new PipelineError('JSON_INVALID', { problem: 'it is empty' }) : new PipelineError('PAYLOAD_EMPTY')
 }
 
 /** Bytes and text as they are. An object that a node before the decoder made is read by its JSON text. */

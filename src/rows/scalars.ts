@@ -3,7 +3,8 @@ import type { Value } from '../core/record.ts'
 import { readBase64 } from './base64.ts'
 import { readDecimal } from './decimal.ts'
 import type { Json } from './json-text.ts'
-import type { ScalarType, TimestampFormat } from './row-schema.ts'
+import { readEpochMillis, readRfc3339 } from './rfc3339.ts'
+import type { DecoderOptions, ScalarType, TimestampFormat } from './row-schema.ts'
 import { readDate, readTime, timestampReader } from './times.ts'
 
 /** JSON whose numbers have the text they came with. */
@@ -11,7 +12,22 @@ export type ExactJson = Json<NumberText>
 /** What Flink's JSON format makes of a value that is not null; undefined where it reports an error. */
 export type ReadScalar = (value: ExactJson) => Value | undefined
 
-/** The way of reading one type. */
+/** The way of reading one type in a payload. */
+export function payloadReader(type: ScalarType, { timestampFormat, coerceNumbers }: DecoderOptions): ReadScalar {
+  const read = scalarReader(type, timestampFormat)
+  return coerceNumbers === false && numbers.includes(type.kind) ? numbersAlone(read) : read
+}
+
+const numbers: readonly string[] = ['TINYINT', 'SMALLINT', 'INT', 'BIGINT', 'FLOAT', 'DOUBLE', 'DECIMAL']
+
+function numbersAlone(read: ReadScalar): ReadScalar {
+  return (value) => {
+    const number = typeof value === 'string' ? undefined : read(value)
+    return typeof number === 'string' ? undefined : number
+  }
+}
+
+/** The way of reading one type, text as numbers too. */
 export function scalarReader(type: ScalarType, timestampFormat: TimestampFormat): ReadScalar {
   switch (type.kind) {
     case 'BOOLEAN':
@@ -44,9 +60,24 @@ export function scalarReader(type: ScalarType, timestampFormat: TimestampFormat)
       return (value) => ifString(value, readTime)
     case 'TIMESTAMP':
     case 'TIMESTAMP_LTZ': {
-      const read = timestampReader(timestampFormat, type.kind === 'TIMESTAMP_LTZ')
+      const utc = type.kind === 'TIMESTAMP_LTZ'
+      if (timestampFormat === 'RFC-3339') return instantReader(utc ? 'Z' : '')
+      const read = timestampReader(timestampFormat, utc)
       return (value) => ifString(value, read)
     }
+  }
+}
+
+function instantReader(zone: string): ReadScalar {
+  return (value) => {
+    const number = numberText(value)
+    const time =
+      number !== undefined
+        ? readEpochMillis(Number(number))
+        : typeof value === 'string'
+          ? readRfc3339(value)
+          : undefined
+    return time === undefined ? undefined : time + zone
   }
 }
 

@@ -1,5 +1,5 @@
 import { daysIn } from '../core/timestamp.ts'
-import type { TimestampFormat } from './row-schema.ts'
+import type { flinkTimestampFormats, TimestampFormat } from './row-schema.ts'
 
 const date = String.raw`(-(?!0000)\d{4}|\d{4}|[+-][1-9]\d{4,5})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])`
 const minutes = String.raw`([01]\d|2[0-4]):([0-5]\d)`
@@ -36,7 +36,10 @@ export function readTime(text: string): string | undefined {
  * zero, whatever the precision. Takes the 31st of a shorter month for its last day, and 24:00:00 for the next midnight,
  * as Flink does everywhere but in an ISO TIMESTAMP.
  */
-export function timestampReader(format: TimestampFormat, utc: boolean): (text: string) => string | undefined {
+export function timestampReader(
+  format: (typeof flinkTimestampFormats)[number],
+  utc: boolean,
+): (text: string) => string | undefined {
   const form = new RegExp(`^${timestampForms[format][utc ? 1 : 0]}$`)
   const strict = format === 'ISO-8601' && !utc
   const zone = utc ? 'Z' : ''

@@ -1,6 +1,6 @@
 import type { DdlReader } from './ddl-reader.ts'
 import { SchemaProblem } from './ddl-tokens.ts'
-import { type DecoderOptions, type TimestampFormat, timestampFormats } from './row-schema.ts'
+import { type DecoderOptions, flinkTimestampFormats, type TimestampFormat } from './row-schema.ts'
 
 /** One `'name' = 'value'` of a WITH clause. */
 export interface TableOption {
@@ -87,7 +87,7 @@ export function readFlag(option: TableOption): boolean {
 }
 
 function readFormat(option: TableOption): TimestampFormat {
-  const found = timestampFormats.find((format) => format === option.value)
-  if (found === undefined) throw wrongValue(option, timestampFormats.join(' or '))
+  const found = flinkTimestampFormats.find((format) => format === option.value)
+  if (found === undefined) throw wrongValue(option, flinkTimestampFormats.join(' or '))
   return found
 }

@@ -4,6 +4,8 @@ import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { build } from 'esbuild'
 import type { Browser, Page } from 'playwright-core'
+import { parseFields } from '../../src/config/fields.ts'
+import { rowDecoderFields } from '../../src/rows/config.ts'
 import { factoryTable } from '../rows/readings.ts'
 import { modes } from '../rows/vectors.ts'
 import { launchBrowser } from './editor-page.ts'
@@ -50,13 +52,20 @@ for (const name of ['flink-json-conformance.jsonl', 'flink-json-measured.jsonl']
 
 test('in Chromium a record is decoded, bytes and numbers of any size are shown, and a table is imported', async () => {
   const shown = await page.evaluate(`(() => {
-    const config = { format: 'json-row', schema: 's', routes: [], onEmpty: 'skip', failOnMissingField: false, ignoreParseErrors: false, timestampFormat: 'SQL' }
+    const config = ${JSON.stringify(parseFields(rowDecoderFields, { schema: 's' }).config)}
     const schema = rows.parseRowSchema('b BYTES, n DECIMAL(38, 18), i BIGINT')
     const payload = '{"b":"AP+A","n":12345678901234567890.5,"i":9007199254740993}'
     const { payload: row } = rows.createDecoder(config, () => schema)({ topic: 't', payload })
     return rows.toJson(row)
   })()`)
   assert.equal(shown, '{"b":"AP+A","n":12345678901234567890.5,"i":9007199254740993}')
+  const binary = await page.evaluate(`(() => {
+    const config = ${JSON.stringify(parseFields(rowDecoderFields, { format: 'cbor', topicPattern: 'a/{site}' }).config)}
+    const payload = new Uint8Array([0xa2, 0x61, 0x6e, 0x1b, 0, 0x20, 0, 0, 0, 0, 0, 1, 0x61, 0x62, 0x41, 0xff])
+    const { payload: row } = rows.createDecoder(config, () => undefined)({ topic: 'a/SAF', payload })
+    return rows.toJson(row)
+  })()`)
+  assert.equal(binary, '{"n":9007199254740993,"b":"/w==","site":"SAF"}')
   const name = await page.evaluate(`rows.parseTableImport(${JSON.stringify(factoryTable)}).name`)
   assert.equal(name, 'hive_catalog.mqtt.factory_iot_101')
   assert.equal(await page.evaluate('typeof Buffer + typeof process'), 'undefinedundefined')

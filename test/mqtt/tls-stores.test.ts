@@ -107,6 +107,18 @@ test('A7: a wrong password, a wrong type and a store of another kind are red, na
   }
 })
 
+test('a key file that is encrypted is used with its passphrase, and with another one it is red', async () => {
+  const sealed = path('sealed.key')
+  await using mosquitto = await startMosquitto({ tls: true, conf: ['require_certificate true'] })
+  const { caFile, clientCertFile, clientKeyFile } = mosquitto.certificates!
+  await openssl('pkcs8', '-topk8', '-in', clientKeyFile, '-passout', 'pass:sesame', '-out', sealed)
+  const files = { ca: caFile, cert: clientCertFile, key: sealed }
+  await using right = open(mosquitto.tlsPort, { ...files, passphrase: 'sesame' })
+  await connected(right.connection)
+  await using wrong = open(mosquitto.tlsPort, { ...files, passphrase: 'mellon' })
+  assert.equal((await failure(wrong)).code, 'BROKER_TLS')
+})
+
 test('stores that are cut or changed anywhere give an error that names them, and nothing else', () => {
   const files = ['trust.jks', 'client.jks', 'trust.p12', 'client.p12']
   for (const name of files) {

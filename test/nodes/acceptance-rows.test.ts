@@ -116,8 +116,8 @@ test('a broker that is away makes the node yellow, and what is published before 
   await nodeRed.deploy(flow)
   await nodeRed.statusIs(id('in'), ({ fill }) => fill === 'green')
   await kept.stop()
-  const away = await nodeRed.statusIs(id('in'), ({ fill, text }) => fill === 'yellow' && text !== 'connecting')
-  assert.match(away.text!, new RegExp(`127.0.0.1:${kept.port}`))
+  const address = `127.0.0.1:${kept.port}`
+  await nodeRed.statusIs(id('in'), ({ fill, text }) => fill === 'yellow' && (text?.includes(address) ?? false))
   await kept.restart()
   await publishAll(kept.port, [[topic, '{"ts":1}']])
   assert.equal((await waitForLines(nodeRed, file, 1)).length, 1)

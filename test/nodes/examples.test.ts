@@ -26,7 +26,16 @@ import {
 
 const { broker, kafka, nodeRed } = await startServices()
 
-const names = ['01 First rows', '02 MQTT to Kafka', '03 Dead letters and replay', '09 Bridge two brokers']
+const names = [
+  '01 First rows',
+  '02 MQTT to Kafka',
+  '03 Dead letters and replay',
+  '09 Bridge two brokers',
+  '10 Three plants',
+  '11 Scale out',
+  '12 UNS to Kafka',
+  '13 Routes',
+]
 const address = () => ({ host: '127.0.0.1', port: String(broker.port) })
 const committed = (name: string) =>
   JSON.parse(readFileSync(join(projectDirectory, 'examples', `${name}.json`), 'utf8')) as readonly FlowNode[]

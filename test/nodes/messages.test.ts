@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { readingMessage, recordsOf } from '../../nodes/shared/messages.ts'
+import { readingMessage, recordsOf, withPayload } from '../../nodes/shared/messages.ts'
 
 const recordOf = (properties: object) => recordsOf({ topic: 't', payload: 'x', ...properties })[0]!
 
@@ -47,5 +47,30 @@ describe('the record of a message', () => {
     assert.equal(recordOf({}).properties, undefined)
     assert.equal(recordOf({ userProperties: 7, contentType: 7, correlationData: 'x' }).properties, undefined)
     assert.deepEqual(recordOf({ userProperties: { n: 7 } }).properties, { userProperties: [['n', '7']] })
+  })
+
+  it('has the captures that a decoder has put there, and none of anything else', () => {
+    for (const captures of ['x', 5, null, ['a'], { a: 1 }, { a: 'x', b: null }])
+      assert.equal(recordOf({ captures }).captures, undefined, JSON.stringify(captures))
+    assert.deepEqual(recordOf({ captures: { a: 'x' } }).captures, { a: 'x' })
+  })
+})
+
+describe('the message of a decoded record', () => {
+  const captures = { site: 'SAF' }
+  const record = { ...recordOf({}), captures }
+
+  it('has captures of its own: what a flow does to them, other readings of the topic do not see', () => {
+    for (const message of [readingMessage(record), withPayload({ topic: 't' }, record)]) {
+      assert.deepEqual(message.captures, captures)
+      ;(message.captures as { site: string }).site = 'changed by the flow'
+    }
+    assert.equal(captures.site, 'SAF')
+  })
+
+  it('keeps what the flow has put there where the decoder knows nothing', () => {
+    const message = withPayload({ topic: 't', captures: 'mine' }, recordOf({}))
+    assert.equal(message.captures, 'mine')
+    assert.equal('captures' in readingMessage(recordOf({})), false)
   })
 })

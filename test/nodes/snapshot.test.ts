@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
-import type { RowlineSnapshot, SinkSnapshot, SourceSnapshot } from '../../nodes/shared/snapshot.ts'
+import type { DecoderSnapshot, RowlineSnapshot, SinkSnapshot, SourceSnapshot } from '../../nodes/shared/snapshot.ts'
 import { type FakeBroker, startFakeBroker } from '../services/fake-broker.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { freePort, until } from '../services/processes.ts'
@@ -77,6 +77,21 @@ for (const delivery of ['outbox', 'confirm'] as const) {
     await nodeRed.deploy([])
   })
 }
+
+test('a decoder tells what it has decoded, skipped, warned of and rejected, and a removed one nothing', async () => {
+  const { id, node } = builder
+  const decoder = { format: 'json', topicPattern: '{site}', onMismatch: 'warn', onEmpty: 'skip' }
+  await deploy('decoder', {}, node('row-decoder', 'decoder', decoder, [[], []]))
+  for (const payload of ['{"site":"t"}', '{"site":"other"}', '{"site":"other"}', '', 'no json'])
+    broker.publish({ topic: 't', qos: 1, payload })
+  await nodeRed.statusIs(id('decoder'), ({ text }) => /1 rejected · 1 skipped · 2 warned$/.test(text ?? ''))
+  const found = (await snapshot()).nodes.find(({ kind }) => kind === 'decoder') as DecoderSnapshot
+  const { decoded, skipped, warned, rejections } = found
+  assert.deepEqual([found.id, decoded, skipped, warned, rejections.count], [id('decoder'), 3, 1, 2, 1])
+  assert.equal(nodeRed.log().split('The topic says site is').length - 1, 1, 'the log has the first of the two')
+  await deploy('other', {}, node('debug', 'other', { active: false }, []))
+  assert.equal((await snapshot()).nodes.length, 1)
+})
 
 test('a node that finishes after its time and one that sends after it was done are counted', async () => {
   const { node } = builder

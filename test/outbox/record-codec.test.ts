@@ -78,6 +78,7 @@ function randomRecord(random: (below: number) => number): Record {
       ...maybe('responseTopic', text()),
       ...maybe('correlationData', Buffer.from(text())),
     }),
+    ...maybe('captures', { site_code: text(), constructor: text() }),
     ...maybe('original', Buffer.from(text())),
   })
 }
@@ -137,6 +138,11 @@ test('a row that reads as it arrived is stored once, and both come back', () => 
   assert.ok(bytes.length < 10_200, `${bytes.length} bytes`)
   assertKept(decoded)
   assertKept(record({ payload: { n: 1 }, original: Buffer.from('{"n": 1}') }))
+})
+
+test('what a topic pattern has found is stored with its reading', () => {
+  const given = record({ captures: { site_code: 'SAF', pi_tag: 'SX_PLS_FLOW.PV' } })
+  assert.deepEqual(decodeRecord(encodeRecord(given)).captures, given.captures)
 })
 
 test('an original that was empty is not mistaken for none', () =>

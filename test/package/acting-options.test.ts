@@ -16,8 +16,83 @@ const tls = (title: string): Proof => ['sinks/kafka-tls.test.ts', title]
 const registry = (title: string): Proof => ['sinks/kafka-schema-registry.test.ts', title]
 const outbox = (title: string): Proof => ['nodes/outbox.test.ts', title]
 
+const connecting = (title: string, name?: string): Proof => ['mqtt/connecting.test.ts', title, name]
+const sent = (name?: string) => connecting('what is sent in CONNECT is what was configured', name)
+const brokerTls = (title: string, name?: string): Proof => ['mqtt/tls.test.ts', title, name]
+const stores = (title: string): Proof => ['mqtt/tls-stores.test.ts', title]
+const webSocket = (title: string, name?: string): Proof => ['mqtt/transports.test.ts', title, name]
+const version5 = (title: string): Proof => ['mqtt/version5.test.ts', title]
+const pool = (title: string): Proof => ['mqtt/pool.test.ts', title]
+const source = (title: string): Proof => ['mqtt/mqtt-source.test.ts', title]
+const held = (title: string): Proof => ['nodes/held.test.ts', title]
+const connect5 = version5('CONNECT carries the session expiry')
+
 /** Tests that fail when the option does nothing. */
 const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } = {
+  'mqtt-v3-source': {
+    host: brokerTls('a certificate for another host is refused'),
+    port: ['mqtt-unit/connection-options.test.ts', 'the port follows from TLS'],
+    protocol: webSocket('C7: tcp, tls, ws and wss', 'webSocket'),
+    wsPath: webSocket('a WebSocket goes to the path that is set', 'path'),
+    wsHeaders: webSocket('a WebSocket goes to the path that is set', 'headers'),
+    protocolVersion: version5('B8: the version asked for'),
+    fallbacks: pool('a broker that is gone is replaced'),
+    user: connecting('a wrong password at mosquitto'),
+    password: connecting('a wrong password at mosquitto'),
+    useTls: ['mqtt-unit/connection-options.test.ts', 'the port follows from TLS'],
+    ca: brokerTls('TLS: with the authority and a client certificate'),
+    cert: brokerTls('TLS: with the authority and a client certificate'),
+    key: brokerTls('TLS: with the authority and a client certificate'),
+    passphrase: stores('a key file that is encrypted'),
+    rejectUnauthorized: brokerTls('TLS: with the authority and a client certificate'),
+    checkServerIdentity: stores('versions, ciphers, server name and ALPN'),
+    truststorePath: stores('A7: trust stores and key stores of every type'),
+    truststorePassword: stores('A7: a wrong password, a wrong type'),
+    truststoreType: stores('A7: a wrong password, a wrong type'),
+    keystorePath: stores('A7: trust stores and key stores of every type'),
+    keystorePassword: stores('A7: a wrong password, a wrong type'),
+    keystoreType: stores('A7: a wrong password, a wrong type'),
+    keyPassword: stores('A7: a wrong password, a wrong type'),
+    tlsMinVersion: stores('versions, ciphers, server name and ALPN'),
+    tlsMaxVersion: stores('versions, ciphers, server name and ALPN'),
+    ciphers: stores('versions, ciphers, server name and ALPN'),
+    serverName: stores('versions, ciphers, server name and ALPN'),
+    alpn: stores('versions, ciphers, server name and ALPN'),
+    clientId: sent(),
+    clean: sent(),
+    sessionExpiryInterval: connect5,
+    receiveMaximum: version5('a receive maximum holds mosquitto back'),
+    topicAliasMaximum: version5('an alias stands for its topic'),
+    maxPacketSize: ['mqtt/reading.test.ts', 'D7: a packet over the limit'],
+    keepalive: ['mqtt/keepalive.test.ts', 'a link on which nothing arrives any longer'],
+    connectTimeoutMs: connecting('a broker that does not answer CONNECT'),
+    reconnectPeriodMs: connecting('reconnect waits are drawn below a bound', 'baseMs'),
+    maxReconnectDelayMs: connecting('reconnect waits are drawn below a bound', 'maxMs'),
+    autoReconnect: pool('autoReconnect off: a connection that has ended'),
+    connectAttempts: pool('B5: connectAttempts ends the trying'),
+    poolSize: pool('D11: the connections of a pool share'),
+    willTopic: sent('will'),
+    willPayload: sent('will'),
+    willQos: sent('will'),
+    willRetain: sent('will'),
+  },
+  'mqtt-v3-in': {
+    source: source('a record says what MQTT and the subscriptions table say'),
+    subscriptions: source('routes: one copy of each although filters overlap'),
+    output: source('batches: full ones at once'),
+    batchRecords: source('batches: full ones at once'),
+    lingerMs: source('batches: full ones at once'),
+    acknowledge: source('onReceipt: acknowledged as soon as'),
+    retained: ['mqtt/reading.test.ts', 'retained messages with version'],
+    noLocal: version5('the options of MQTT 5 subscriptions'),
+    retainAsPublished: version5('noLocal and retainAsPublished act'),
+    defaultRoute: ['nodes/acceptance-routes.test.ts', 'D1: an unrouted reading leaves output 2'],
+    tag: ['nodes/acceptance-origin.test.ts', 'E1: sources with different schemas share a topic'],
+    windowRecords: held('a full window stops the reading'),
+    windowBytes: held('a full window stops the reading'),
+    settleTimeoutMs: held('a node that hung has its full time again'),
+    onFailure: held('a flow that fails gets the reading again'),
+  },
   'kafka-cluster': {
     brokers: errors('broker down at connect: an outage'),
     clientId: security('tells the cluster its name'),

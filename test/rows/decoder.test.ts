@@ -171,7 +171,7 @@ test('arrays, maps and rows in each other are read to the innermost value, by bo
   ]
   for (const [payload, message] of cases) assert.equal(error(() => decode(payload)).message, message)
   const required = decoder('a ARRAY<INT NOT NULL>, m MAP<STRING, DECIMAL(2, 0) NOT NULL>')
-  assert.equal(error(() => required('{"a":[1,null]}')).message, 'At /a/1: expected INT NOT NULL, found null')
+  assert.equal(error(() => required('{"a":[1,null]}')).message, 'At /a/1: the field is null')
   assert.equal(error(() => required('{"m":{"k":100}}')).message, 'At /m/k: expected DECIMAL(2, 0) NOT NULL, found 100')
 })
 
@@ -188,7 +188,7 @@ test('a wrong value is reported with its place, the expected type and the found 
     ['`a/b~c` ROW<d ROW<e INT>>', '{"a/b~c":{"d":{"e":true}}}', 'At /a~1b~0c/d/e: expected INT, found true'],
     ['r ROW<a INT>', '{"r":5}', 'At /r: expected ROW, found 5'],
     ['a INT', '[{"a":1}]', 'At the top level: expected ROW, found [{"a":1}]'],
-    ['a INT NOT NULL', '{"a":null}', 'At /a: expected INT NOT NULL, found null'],
+    ['a INT NOT NULL', '{"a":null}', 'At /a: the field is null'],
     ['a INT NOT NULL', '{}', 'At /a: the field is missing'],
     ['a INT', '{"a":{"valueOf":1,"toString":2}}', 'At /a: expected INT, found {"valueOf":1,"toString":2}'],
   ]

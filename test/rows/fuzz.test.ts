@@ -26,7 +26,7 @@ class Wrong extends Error {}
 interface Numeral {
   readonly numeral: string
 }
-type Mode = { readonly failOnMissingField: boolean; readonly ignoreParseErrors: boolean }
+type Mode = Omit<DecoderOptions, 'timestampFormat'>
 
 const isNumeral = (value: unknown): value is Numeral =>
   typeof value === 'object' && value !== null && 'numeral' in value
@@ -74,6 +74,9 @@ function compact(value: unknown): string {
 
 function convert(value: unknown, type: ColumnType, mode: Mode): unknown {
   const object = typeof value === 'object' && !isNumeral(value)
+  if (mode.coerceNumbers === false && ['BIGINT', 'INT', 'DOUBLE'].includes(type.kind)) {
+    if (!isNumeral(value) || (type.kind === 'DOUBLE' && !Number.isFinite(Number(value.numeral)))) throw new Wrong()
+  }
   if (type.kind === 'BIGINT') return integer(value, 64n)
   if (type.kind === 'INT') return integer(value, 32n)
   if (type.kind === 'DOUBLE') return double(value)
@@ -99,6 +102,7 @@ function row(value: unknown, columns: readonly Column[], mode: Mode): unknown {
 
 function item(value: unknown, { type, notNull }: Item, mode: Mode): unknown {
   if (value === undefined && (notNull || mode.failOnMissingField)) throw new Wrong('never ignored')
+  if (value === '' && notNull && mode.rejectEmptyText) throw new Wrong('never ignored')
   if (value === undefined || value === null) {
     if (notNull) throw new Wrong('never ignored')
     return null
@@ -137,6 +141,13 @@ const modes: { readonly [name: string]: DecoderOptions } = {
   plain: { ...sql, failOnMissingField: false, ignoreParseErrors: false },
   failOnMissingField: { ...sql, failOnMissingField: true, ignoreParseErrors: false },
   ignoreParseErrors: { ...sql, failOnMissingField: false, ignoreParseErrors: true },
+  strict: {
+    timestampFormat: 'RFC-3339',
+    failOnMissingField: false,
+    ignoreParseErrors: false,
+    coerceNumbers: false,
+    rejectEmptyText: true,
+  },
 }
 
 /** Columns and some payloads for them. */

@@ -120,9 +120,21 @@ describe('the Kafka topic of an MQTT topic', () => {
   it('takes no placeholder it does not know', () => {
     assert.match(
       JSON.stringify(parseField(sinkFields.topic, '{topic}/{plant}')),
-      /knows \{topic\}, .*\{node\} and \{tag\}, not \{plant\}/,
+      /knows \{topic\}, .*\{tag\} and \{topic\.name\}, not \{plant\}/,
     )
     assert.equal(parseField(sinkFields.topic, '{topic}/{to}'), '{topic}/{to}')
+    for (const wrong of ['{topic.}', '{topic.a.b}', '{topic.1}', '{site_code}', '{capture.x}'])
+      assert.ok(parseField(sinkFields.topic, wrong) instanceof Problem, wrong)
+  })
+
+  it('takes what a topic pattern has found', () => {
+    const captures = { site_code: 'SAF', constructor: 'x' }
+    assert.equal(topicOf({ topic: 'kpi/{topic.site_code}' }, { captures }), 'kpi_SAF')
+    assert.equal(topicOf({ topic: '{topic.constructor}' }, { captures }), 'x')
+    for (const found of [{}, { captures: {} }, { captures: { other: 'x' } }]) {
+      assert.throws(() => topicOf({ topic: 'kpi/{topic.site_code}' }, found), { code: 'NO_TOPIC' })
+      assert.throws(() => topicOf({ topic: '{topic.toString}' }, found), { code: 'NO_TOPIC' })
+    }
   })
 })
 

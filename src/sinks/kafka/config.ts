@@ -49,7 +49,7 @@ export const sinkFields = {
   cluster: node({ label: 'Cluster', note: 'The Kafka cluster to write to.', nodeType: 'kafka-cluster' }),
   topic: text({
     label: 'Topic',
-    note: 'The Kafka topic. Takes {topic}, {filter}, {route}, {to}, {node} and {tag}. Left empty: msg.to, else the MQTT topic. A slash becomes the separator, any other character that Kafka does not allow becomes "_".',
+    note: 'The Kafka topic. Takes {topic}, {filter}, {route}, {to}, {node}, {tag}, and {topic.name} for a part that the topic pattern of a row decoder has named. Left empty: msg.to, else the MQTT topic. A slash becomes the separator, any other character that Kafka does not allow becomes "_".',
     default: '',
     placeholder: 'the MQTT topic',
     check: templateProblem,

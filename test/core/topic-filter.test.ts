@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createTopicMatcher, filterProblem, sharedFilter } from '../../src/mqtt/topic-filter.ts'
+import { createTopicMatcher, filterProblem, sharedFilter } from '../../src/core/topic-filter.ts'
 import { randomIntegers } from '../core/random.ts'
 
 const matches = (filter: string, topic: string) => createTopicMatcher(filter)(topic)
