@@ -25,7 +25,26 @@ const version5 = (title: string): Proof => ['mqtt/version5.test.ts', title]
 const pool = (title: string): Proof => ['mqtt/pool.test.ts', title]
 const source = (title: string): Proof => ['mqtt/mqtt-source.test.ts', title]
 const held = (title: string): Proof => ['nodes/held.test.ts', title]
+const message = (title: string, name?: string): Proof => ['sinks/mqtt-request.test.ts', title, name]
+const publishing = (title: string): Proof => ['sinks/mqtt-sink.test.ts', title]
 const connect5 = version5('CONNECT carries the session expiry')
+
+/** What every sink has from its runner. */
+const runner: { readonly [option: string]: Proof } = {
+  delivery: outbox('a node that becomes {"delivery":"confirm"}'),
+  outboxMaxBytes: outbox('a full outbox blocks'),
+  outboxMaxAgeMs: ['outbox/limits.test.ts', 'an outbox whose oldest entry is over its age blocks', 'maxAgeMs'],
+  outboxWhenFull: outbox('a full outbox blocks'),
+  outboxPath: outbox('a node that becomes {"outboxPath":"elsewhere"}'),
+  forwardPerSecond: outbox('forwardPerSecond slows the forwarding'),
+  batchRecords: ['core/batcher.test.ts', 'a batch is ready when it has its number of records'],
+  batchBytes: ['core/batcher.test.ts', 'a batch is ready when it has its bytes'],
+  lingerMs: ['core/batcher.test.ts', 'a batch that is not full is ready when its first record has waited'],
+  maxRetries: outbox('${JSON.stringify(values)}: what a dead target does not take'),
+  onError: outbox('${JSON.stringify(values)}: what a dead target does not take'),
+  retryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
+  maxRetryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
+}
 
 /** Tests that fail when the option does nothing. */
 const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } = {
@@ -75,6 +94,7 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     willPayload: sent('will'),
     willQos: sent('will'),
     willRetain: sent('will'),
+    idleTimeoutMs: ['mqtt/outbound.test.ts', 'B6: a connection for publishing is closed when it is idle'],
   },
   'mqtt-v3-in': {
     source: source('a record says what MQTT and the subscriptions table say'),
@@ -149,19 +169,20 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     schemaVersion: registry('takes the latest version, a certain one'),
     requestTimeoutMs: errors('broker that does not answer'),
     deliveryTimeoutMs: errors('broker that does not answer'),
-    delivery: outbox('a node that becomes {"delivery":"confirm"}'),
-    outboxMaxBytes: outbox('a full outbox blocks'),
-    outboxMaxAgeMs: ['outbox/limits.test.ts', 'an outbox whose oldest entry is over its age blocks', 'maxAgeMs'],
-    outboxWhenFull: outbox('a full outbox blocks'),
-    outboxPath: outbox('a node that becomes {"outboxPath":"elsewhere"}'),
-    forwardPerSecond: outbox('forwardPerSecond slows the forwarding'),
-    batchRecords: ['core/batcher.test.ts', 'a batch is ready when it has its number of records'],
-    batchBytes: ['core/batcher.test.ts', 'a batch is ready when it has its bytes'],
-    lingerMs: ['core/batcher.test.ts', 'a batch that is not full is ready when its first record has waited'],
-    maxRetries: outbox('${JSON.stringify(values)}: what a dead target does not take'),
-    onError: outbox('${JSON.stringify(values)}: what a dead target does not take'),
-    retryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
-    maxRetryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
+    ...runner,
+  },
+  'mqtt-v3-out': {
+    source: ['nodes/acceptance-mqtt-out.test.ts', 'B1: example 09 bridges two brokers'],
+    topic: message('D13: the header mqtt.topic is the topic'),
+    payload: message('the payload goes as it is'),
+    qos: message('QoS and retain are those of the form'),
+    retain: message('QoS and retain are those of the form'),
+    includeProperties: ['sinks/mqtt-version5.test.ts', 'MQTT 5: what the publisher said travels on'],
+    maxInflight: publishing('no more than ${maxInflight} messages wait'),
+    maxPacketSize: message('a message over the largest packet is rejected'),
+    publishAttempts: publishing('with ${publishAttempts} publish attempts it is rejected'),
+    publishBackoffMs: publishing('a message that was not confirmed is published again after'),
+    ...runner,
   },
 }
 
