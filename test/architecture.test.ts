@@ -50,6 +50,7 @@ const allowed: readonly (readonly [folder: RegExp, targets: RegExp])[] = [
   [/^src\/mqtt\//, /^src\/(mqtt|config|core)\//],
   [/^src\/rows\//, /^src\/(rows|config|core)\//],
   [/^src\/outbox\//, /^src\/(outbox|config|core)\//],
+  [/^src\/metrics\//, /^src\/(metrics|config|core)\//],
   [/^src\/sinks\/index\.ts$/, /^src\/sinks\//],
   [/^src\/sinks\//, /^src\/(sinks\/[^/]+\.ts$|config\/|core\/)/],
   [/^nodes\//, /^(nodes|src)\//],

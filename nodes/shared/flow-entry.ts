@@ -2,6 +2,7 @@ import type { NodeStatus } from 'node-red'
 import { accepted, released } from '../../src/core/delivery.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import type { Batch } from '../../src/core/source.ts'
+import type { Tally } from '../../src/core/tally.ts'
 import type { InConfig } from '../../src/mqtt/config.ts'
 import type { MqttSource, SourceReceiver } from '../../src/mqtt/mqtt-source.ts'
 import type { FlowMessage, FlowResult, Handle, Holder } from './handle.ts'
@@ -23,6 +24,7 @@ export class FlowEntry implements SourceReceiver {
   readonly #config: InConfig
   readonly #rowline: Rowline
   readonly #rejections: Rejections
+  readonly #tally: Tally
   readonly #open = new Set<Handle>()
   readonly #abort = new AbortController()
   /** What arrived while nodes were being replaced. */
@@ -36,6 +38,7 @@ export class FlowEntry implements SourceReceiver {
     this.#config = config
     this.#rowline = rowline
     this.#rejections = new Rejections(node, rowline)
+    this.#tally = rowline.tallyOf(node)
   }
 
   /** Opens the source when all nodes are there, and closes it with the node. `onRemoved` comes last, if nobody replaces it. */
@@ -73,10 +76,12 @@ export class FlowEntry implements SourceReceiver {
   }
 
   batch(batch: Batch): void {
+    this.#received(batch)
     this.#whenRunning(batch, () => this.#send(batch, this.#message(batch), 0))
   }
 
   refused(batch: Batch, error: PipelineError): void {
+    this.#received(batch)
     const record = batch.records[0]!
     if (this.#rejections.isWired)
       this.#whenRunning(batch, () => this.#send(batch, rejectedMessage(record, error, this.#node.id), 1))
@@ -85,6 +90,10 @@ export class FlowEntry implements SourceReceiver {
 
   changed(): void {
     this.#status?.refresh()
+  }
+
+  #received({ records }: Batch): void {
+    for (const { route } of records) this.#tally.received(route)
   }
 
   #whenRunning(batch: Batch, send: () => void): void {

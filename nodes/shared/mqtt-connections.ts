@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Node } from 'node-red'
 import { type Delivery, released } from '../../src/core/delivery.ts'
 import { PipelineError } from '../../src/core/errors.ts'
@@ -7,6 +8,7 @@ import { MqttConnection } from '../../src/mqtt/connection.ts'
 import { poolOptions, publishingOptions } from '../../src/mqtt/connection-options.ts'
 import { LeasedPublisher } from '../../src/mqtt/leased-publisher.ts'
 import type { InboundPublish } from '../../src/mqtt/publish-decoder.ts'
+import { openReceivedIds } from '../../src/mqtt/received-ids.ts'
 import { type SourceLease, sharedLease } from '../../src/mqtt/shared-lease.ts'
 import type { Rowline } from './rowline.ts'
 
@@ -19,12 +21,17 @@ export function connectionLease(rowline: Rowline, source: Node, config: SourceCo
       rowline.pool.acquire(keyOf(source, i), () => {
         const { socket, clientId } = options
         source.log(`Connecting to ${socket.host}:${socket.port} with the client id "${clientId}"`)
-        return new MqttConnection(options, unclaimed, rowline.memory)
+        const file = (session: string) =>
+          rowline.pathOf('sessions', { id: `${keyOf(source, i)}-${digest(session)}.qos2` })
+        const receivedIds = (session: string) => openReceivedIds(file(session), session)
+        return new MqttConnection({ ...options, receivedIds }, unclaimed, rowline.memory)
       }),
   )
   const group = members[0]!.clientId.replace(/[/+#]/g, '_')
   return () => sharedLease(leases, group)
 }
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 8)
 
 const keyOf = (source: Node, member: number): string => (member === 0 ? source.id : `${source.id}-${member}`)
 

@@ -3,7 +3,7 @@ import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import { expandEnvironment } from '../../src/config/environment.ts'
 import { type ConfigOf, type FieldProblem, type Fields, parseFields, problemTexts } from '../../src/config/fields.ts'
 import { messageOf } from '../../src/core/errors.ts'
-import { type Rowline, rowlineOf } from './rowline.ts'
+import { type Rowline, rowlineOf, settingOf } from './rowline.ts'
 
 type Raw = { readonly [name: string]: unknown }
 
@@ -64,10 +64,8 @@ function readConfig<F extends Fields>(
   return parsed.config && texts.length === 0 ? { config: parsed.config, problems: [] } : { problems: texts }
 }
 
-/** Flow, group and subflow variables, then those of the process, as Node-RED itself looks them up. */
 function environment(RED: NodeAPI, node: Node, name: string): string | undefined {
-  const { getSetting } = RED.util as unknown as { getSetting(node: Node, name: string): unknown }
-  const value = getSetting(node, name)
+  const value = settingOf(RED, node, name)
   return value === undefined || value === null ? undefined : String(value)
 }
 

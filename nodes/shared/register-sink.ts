@@ -46,7 +46,7 @@ export function registerSink<F extends Fields, Request>(
     }
     const settings = config as ConfigOf<F> & DeliveryConfig
     const rejections = new Rejections(node, rowline)
-    const runner = new SinkRunner(sink.create(config, context), settings, rowline.memory)
+    const runner = new SinkRunner(sink.create(config, context), settings, rowline.memory, rowline.tallyOf(node))
     attach(node, rowline, inDeliveryMode(runner, settings, { node, rowline, rejections }), rejections)
   })
 }

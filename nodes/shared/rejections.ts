@@ -1,5 +1,6 @@
 import type { Node } from 'node-red'
 import type { PipelineError } from '../../src/core/errors.ts'
+import type { Tally } from '../../src/core/tally.ts'
 import type { DeadLetters, Rejected } from './dead-letters.ts'
 import { type FlowMessage, HANDLE } from './handle.ts'
 import { originOf, rejectedMessage } from './messages.ts'
@@ -19,12 +20,14 @@ export class Rejections {
   readonly #rowline: Rowline
   readonly #deadLetters: DeadLetters
   readonly #settleTimeoutMs: number
+  readonly #tally: Tally
   #count = 0
 
   constructor(node: Node, rowline: Rowline, settleTimeoutMs = SETTLE_TIMEOUT_MS) {
     this.#node = node
     this.#rowline = rowline
     this.#settleTimeoutMs = settleTimeoutMs
+    this.#tally = rowline.tallyOf(node)
     this.#deadLetters = rowline.createDeadLetters(node)
   }
 
@@ -46,7 +49,7 @@ export class Rejections {
    * stored: only then may the node be done with that message.
    */
   reject(rejected: readonly Rejected[], message: FlowMessage, send: Send, then: () => void): void {
-    this.#count += rejected.length
+    this.#note(rejected)
     if (rejected.length === 0) then()
     else if (this.isWired) {
       send([null, rejected.map((each) => this.#message(each, message))])
@@ -56,7 +59,7 @@ export class Rejections {
 
   /** The same for records whose message has long been done. `then` is called when the branch has finished with all. */
   rejectLate(rejected: readonly Rejected[], then: () => void): void {
-    this.#count += rejected.length
+    this.#note(rejected)
     if (!this.isWired) {
       this.#store(rejected, then)
       return
@@ -70,12 +73,17 @@ export class Rejections {
 
   /** Past output 2. Says whether all are stored, or the node was closed before. */
   store(rejected: readonly Rejected[], onSettled: (isStored: boolean) => void): void {
-    this.#count += rejected.length
+    this.#note(rejected)
     this.#deadLetters.store(rejected, onSettled)
   }
 
   close(): Promise<void> {
     return this.#deadLetters.close()
+  }
+
+  #note(rejected: readonly Rejected[]): void {
+    this.#count += rejected.length
+    for (const { record, error } of rejected) this.#tally.rejected(record.route, error.reason)
   }
 
   #store(rejected: readonly Rejected[], then: () => void): void {

@@ -6,11 +6,14 @@ import { parseFields } from '../../src/config/fields.ts'
 import { type Settings, settingsFields } from '../../src/config/settings.ts'
 import { ByteBudget } from '../../src/core/byte-budget.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
+import { Tally } from '../../src/core/tally.ts'
 import { ConnectionPool } from '../../src/mqtt/connection-pool.ts'
 import { DeadLetters } from './dead-letters.ts'
+import { serveNumbers } from './endpoints.ts'
 import { FlowTracker, type Hooks } from './flow-tracker.ts'
 import type { Holder } from './handle.ts'
 import { leftOutboxes } from './left-outboxes.ts'
+import type { NodeLabels } from './metrics.ts'
 import { SessionFiles } from './session-files.ts'
 import type { RowlineSnapshot } from './snapshot.ts'
 
@@ -33,6 +36,8 @@ export class Rowline {
   readonly outboxFolders = new Set<string>()
   readonly #waiting = new Set<() => void>()
   readonly #lateSenders = new Set<string>()
+  readonly #tallies = new Map<string, { readonly tally: Tally; labels: NodeLabels }>()
+  readonly #nameOfFlow: (node: Node) => string
   readonly #deadLetters = new Map<string, DeadLetters>()
   readonly #watched = new Set<() => RowlineSnapshot['nodes'][number]>()
   #instance: string | undefined
@@ -41,7 +46,15 @@ export class Rowline {
     this.directory = path.resolve(RED.settings.userDir ?? '.')
     // For nodes that read our files: Node-RED tells them no user directory, and relative paths mean another one to them.
     process.env.ROWLINE_FILES = path.join(this.directory, 'rowline')
-    this.memory = new ByteBudget(readSettings(RED).memoryBytes)
+    const settings = readSettings(RED)
+    this.memory = new ByteBudget(settings.memoryBytes)
+    this.#nameOfFlow = (node) => String(settingOf(RED, node, 'NR_FLOW_NAME') ?? '')
+    serveNumbers(RED, settings, () => ({
+      snapshot: this.snapshot(),
+      tallies: this.#tallies.values(),
+      labelsOf: (id) => this.#tallies.get(id)?.labels,
+      maxUnconfirmedAgeMs: settings.maxUnconfirmedAgeMs,
+    }))
     this.tracker = new FlowTracker(RED.hooks as unknown as Hooks, {
       lateSend: (node) => this.#warnOfLateSend(node),
       isRowline: (type) => this.types.has(type),
@@ -72,6 +85,17 @@ export class Rowline {
   watch(node: () => RowlineSnapshot['nodes'][number]): () => void {
     this.#watched.add(node)
     return () => this.#watched.delete(node)
+  }
+
+  /** It outlives redeploys of the node: a counter that goes back is a new one for whoever reads it. */
+  tallyOf(node: Node): Tally {
+    const { id, type, name } = node
+    const labels = { pipeline: this.#nameOfFlow(node), node: name || id, type }
+    const known = this.#tallies.get(id)
+    if (known) known.labels = labels
+    const { tally } = known ?? { tally: new Tally() }
+    if (!known) this.#tallies.set(id, { tally, labels })
+    return tally
   }
 
   snapshot(): RowlineSnapshot {
@@ -131,6 +155,11 @@ export class Rowline {
         'Readings are acknowledged before they are safe here: a restart at that moment loses them.',
     )
   }
+}
+
+/** Flow, group and subflow variables, then those of the process, as Node-RED itself looks them up. */
+export function settingOf(RED: NodeAPI, node: Node, name: string): unknown {
+  return (RED.util as unknown as { getSetting(node: Node, name: string): unknown }).getSetting(node, name)
 }
 
 /** By Node-RED's event bus, which all its node modules share. */

@@ -1,4 +1,4 @@
-import { bytes, type ConfigOf } from './fields.ts'
+import { bytes, type ConfigOf, duration, integer, text } from './fields.ts'
 
 /** What Node-RED's settings.js may say under `rowline`: for all nodes together, and nothing that most would change. */
 export const settingsFields = {
@@ -8,6 +8,25 @@ export const settingsFields = {
     default: 16 << 20,
     min: 1 << 20,
     max: 16 * (1 << 30),
+  }),
+  maxUnconfirmedAgeMs: duration({
+    label: 'Unhealthy after',
+    note: 'How long a reading may wait for its target before /rowline/health says 503 and rowline_health is 0.',
+    default: 300_000,
+    min: 1000,
+    max: 2_592_000_000,
+  }),
+  metricsPort: integer({
+    label: 'Metrics port',
+    note: 'A port of their own for /rowline/metrics and /rowline/health. 0: on the server of Node-RED.',
+    default: 0,
+    min: 0,
+    max: 65_535,
+  }),
+  metricsToken: text({
+    label: 'Metrics token',
+    note: 'Who reads them must send it as "Authorization: Bearer …". Left empty: everybody who reaches the port may, or, on the server of Node-RED, whom httpNodeAuth lets in.',
+    default: '',
   }),
 }
 

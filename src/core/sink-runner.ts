@@ -4,6 +4,7 @@ import { PipelineError, toPipelineError } from './errors.ts'
 import type { Record } from './record.ts'
 import { pause, retryDelayMs } from './retry.ts'
 import type { Rejection, Sink, WriteResult } from './sink.ts'
+import { Tally } from './tally.ts'
 
 export interface RunnerOptions extends BatchLimits {
   /** 0 = for ever. */
@@ -45,6 +46,8 @@ export interface RunnerSnapshot {
   readonly rejected: number
   /** Failed attempts to open or write since start. */
   readonly retries: number
+  /** Of them, those since the last success. */
+  readonly failures: number
   /** The latest of their errors, also when all is well again, and its wall-clock ms. */
   readonly lastFailure: { readonly error: PipelineError; readonly at: number } | undefined
   /** The sink's own. */
@@ -64,6 +67,8 @@ interface Pending<Request> {
   readonly index: number
   readonly bytes: number
   readonly submission: Submission
+  readonly route: string | undefined
+  readonly receivedAt: number
 }
 
 /**
@@ -74,6 +79,7 @@ export class SinkRunner<Request> implements RecordRunner {
   readonly #sink: Sink<Request>
   readonly #options: RunnerOptions
   readonly #budget: ByteBudget
+  readonly #tally: Tally
   readonly #batcher: Batcher<Pending<Request>>
   readonly #abort = new AbortController()
   readonly #submissions = new Set<Submission>()
@@ -87,12 +93,14 @@ export class SinkRunner<Request> implements RecordRunner {
   #confirmed = 0
   #rejected = 0
   #retries = 0
+  #failures = 0
   #lastFailure: RunnerSnapshot['lastFailure']
 
-  constructor(sink: Sink<Request>, options: RunnerOptions, budget: ByteBudget = unlimited) {
+  constructor(sink: Sink<Request>, options: RunnerOptions, budget: ByteBudget = unlimited, tally = new Tally()) {
     this.#sink = sink
     this.#options = options
     this.#budget = budget
+    this.#tally = tally
     this.#batcher = new Batcher(options, () => this.#wake?.())
   }
 
@@ -114,9 +122,11 @@ export class SinkRunner<Request> implements RecordRunner {
       try {
         const { request, bytes } = this.#sink.prepare(record)
         this.#hold(bytes)
-        this.#batcher.add({ request, index, bytes, submission }, bytes)
+        const { route, receivedAt } = record
+        this.#batcher.add({ request, index, bytes, submission, route, receivedAt }, bytes)
       } catch (error) {
-        this.#finish({ submission, index, bytes: 0 }, toPipelineError(error))
+        const { route, receivedAt } = record
+        this.#finish({ submission, index, bytes: 0, route, receivedAt }, toPipelineError(error))
       }
     }
   }
@@ -132,6 +142,7 @@ export class SinkRunner<Request> implements RecordRunner {
       confirmed: this.#confirmed,
       rejected: this.#rejected,
       retries: this.#retries,
+      failures: this.#failures,
       lastFailure: this.#lastFailure,
       counters: this.#sink.counters ?? {},
     }
@@ -220,6 +231,7 @@ export class SinkRunner<Request> implements RecordRunner {
         const result = await attempt()
         if (signal.aborted) return undefined
         this.#state = { phase: 'ready' }
+        this.#failures = 0
         return result
       } catch (thrown) {
         if (signal.aborted) return undefined
@@ -246,6 +258,7 @@ export class SinkRunner<Request> implements RecordRunner {
 
   #fail(error: PipelineError): void {
     this.#retries++
+    this.#failures++
     this.#lastFailure = { error, at: Date.now() }
     const isStopped = this.#options.onError === 'stop' && error.disposition !== 'fatal'
     const shown = isStopped ? new PipelineError('STOPPED', { problem: error.message }, error) : error
@@ -260,12 +273,16 @@ export class SinkRunner<Request> implements RecordRunner {
     await pause(retryDelayMs(failures, { baseMs: retryBackoffMs, maxMs: maxRetryBackoffMs }), signal)
   }
 
-  #finish({ submission, index, bytes }: Omit<Pending<Request>, 'request'>, error: PipelineError | undefined): void {
+  #finish(pending: Omit<Pending<Request>, 'request'>, error: PipelineError | undefined): void {
+    const { submission, index, bytes, route, receivedAt } = pending
     this.#hold(-bytes)
     if (error) {
       submission.rejected.push({ index, error })
       this.#rejected++
-    } else this.#confirmed++
+    } else {
+      this.#confirmed++
+      this.#tally.confirmed(route, Date.now() - receivedAt)
+    }
     this.#pendingRecords--
     if (--submission.open > 0) return
     this.#submissions.delete(submission)

@@ -87,8 +87,8 @@ function ciphersOf(list: string): string {
   try {
     return opensslCiphers(list)
   } catch (error) {
-    const details = { field: sourceFields.ciphers.label, problem: messageOf(error) }
-    throw new PipelineError('CONFIG_INVALID', details, error)
+    const field = sourceFields.ciphers.label
+    throw new PipelineError('CONFIG_INVALID', { field, problem: messageOf(error) }, error)
   }
 }
 

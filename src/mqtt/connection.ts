@@ -13,6 +13,7 @@ import { InboundSession } from './inbound-session.ts'
 import { Outbound } from './outbound.ts'
 import { ProtocolChoice } from './protocol-choice.ts'
 import type { InboundPublish, ProtocolVersion } from './publish-decoder.ts'
+import type { ReceivedIds } from './received-ids.ts'
 import { filesOf, tlsOptions } from './socket.ts'
 import type { FilterOptions } from './subscription-plan.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -27,6 +28,8 @@ export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion
   readonly fallbacks?: readonly { readonly host: string; readonly port: number }[]
   /** False: a connection that has ended is not taken up again. */
   readonly autoReconnect?: boolean
+  /** Where the answered QoS 2 ids of a session of this name are kept over restarts. Absent: nowhere. */
+  readonly receivedIds?: (session: string) => ReceivedIds
   /** After so many attempts in a row that fail no more are made. Absent and 0: for ever. */
   readonly connectAttempts?: number
 }
@@ -66,6 +69,7 @@ export class MqttConnection {
   readonly #options: ConnectionOptions
   readonly #unclaimed: (publish: InboundPublish, delivery: Delivery) => void
   readonly #sessions = new Map<Address, InboundSession>()
+  readonly #stores: ReceivedIds[] = []
   readonly outbound: Outbound
   /** Of a session for publishing: where what an earlier process has left in it is gone. */
   #cleared: Address | undefined
@@ -166,9 +170,8 @@ export class MqttConnection {
    * `remember` is told what the session is subscribed to whenever that changes.
    */
   inherit(memory: SessionMemory | undefined, remember: (memory: SessionMemory) => void): void {
-    const nameOf = () => `${this.#broker} ${this.#options.clientId}`
-    this.#subscriptions.inherit(memory?.filters ?? [], memory?.session === nameOf())
-    this.#remember = () => remember({ session: nameOf(), filters: this.#subscriptions.granted })
+    this.#subscriptions.inherit(memory?.filters ?? [], memory?.session === this.#sessionName)
+    this.#remember = () => remember({ session: this.#sessionName, filters: this.#subscriptions.granted })
   }
 
   async close(): Promise<void> {
@@ -176,6 +179,7 @@ export class MqttConnection {
     this.#unwatch()
     await this.#epoch?.close(CLOSE_GRACE_MS)
     await this.#running
+    await Promise.all(this.#stores.map((store) => store.close()))
     this.#phase = 'closed'
     this.outbound.ended(undefined)
     this.#giveBack()
@@ -215,8 +219,7 @@ export class MqttConnection {
       this.#enter('connecting', this.#error)
       const protocolVersion = this.#protocol.version
       const address = this.#addresses.current
-      const session = this.#sessions.get(address) ?? new InboundSession()
-      this.#sessions.set(address, session)
+      const session = this.#sessionAt(address)
       const socket = { ...this.#options.socket, ...address }
       const clears = this.#clears(address)
       const epoch = new Epoch({ ...this.#options, ...clears, protocolVersion, socket }, this.#limits, session, {
@@ -265,6 +268,18 @@ export class MqttConnection {
       if (this.#isIdle) return epoch.close(CLOSE_GRACE_MS)
       await pause(this.outbound.idleInMs(publishing.idleTimeoutMs), signal)
     }
+  }
+
+  /** Nothing is kept for a session that the server forgets. */
+  #sessionAt(address: Address): InboundSession {
+    const known = this.#sessions.get(address)
+    if (known) return known
+    const { receivedIds, clean } = this.#options
+    const stored = clean ? undefined : receivedIds?.(this.#sessionName)
+    if (stored) this.#stores.push(stored)
+    const session = new InboundSession(stored)
+    this.#sessions.set(address, session)
+    return session
   }
 
   #isGivenUp(attempts: number): boolean {
@@ -350,6 +365,10 @@ export class MqttConnection {
 
   #notify(): void {
     for (const subscriber of this.#subscriptions.subscribers) subscriber.changed()
+  }
+
+  get #sessionName(): string {
+    return `${this.#broker} ${this.#options.clientId}`
   }
 
   get #broker(): string {

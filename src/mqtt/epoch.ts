@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import type { Delivery } from '../core/delivery.ts'
 import { ReceiveWindow, type WindowLimits } from '../core/receive-window.ts'
@@ -78,8 +79,11 @@ export class Epoch {
   #sessionPresent = false
   #serverSession = 0
   #connected = false
+  #closing = false
   #ended = false
   #lastError: unknown
+  /** The last answer that waits for the disk. */
+  #answering: Promise<void> | undefined
 
   constructor(options: SessionOptions, limits: WindowLimits, session: InboundSession, events: EpochEvents) {
     this.#options = options
@@ -150,9 +154,17 @@ export class Epoch {
   async close(graceMs: number): Promise<void> {
     if (this.#ended) return
     this.#window.flush()
+    if (this.#answering) await this.#lastAnswers(this.#answering, graceMs)
+    if (this.#ended) return
     this.#end()
     if (this.#connected) await this.#shim.finish(DISCONNECT, graceMs)
     this.#shim.destroy()
+  }
+
+  /** What arrives meanwhile is not handed over: it comes again. */
+  async #lastAnswers(answering: Promise<void>, graceMs: number): Promise<void> {
+    this.#closing = true
+    await Promise.race([answering, delay(graceMs, undefined, { ref: false })])
   }
 
   #end(): void {
@@ -237,7 +249,7 @@ export class Epoch {
 
   /** A repeat of what is in the flow is held as its first coming, so that its bytes are held once. */
   #arrive(arrived: InboundPublish): void {
-    if (this.#ended) return
+    if (this.#ended || this.#closing) return
     const earlier = this.#session.earlier(arrived)
     const publish = earlier?.publish ?? arrived
     const entry = this.#window.admit(publish, publish.payload.length + publish.topic.length)
@@ -266,7 +278,13 @@ export class Epoch {
     else setTimeout(() => this.#handOver(publish, settled), RETRY_RELEASED_MS)
   }
 
+  /** In their order [MQTT-4.6.0-2, MQTT-4.6.0-3], also where some have to be stored before. */
   #acknowledge(published: readonly InboundPublish[]): void {
+    const stored = this.#session.settled(published)
+    this.#inTurn(stored, () => this.#answer(published))
+  }
+
+  #answer(published: readonly InboundPublish[]): void {
     const packets = Buffer.allocUnsafe(published.length * 4)
     let length = 0
     for (const { qos, packetId } of published) {
@@ -282,7 +300,20 @@ export class Epoch {
   }
 
   #complete(packetId: number): void {
-    this.#session.release(packetId)
-    this.#shim.send(Buffer.from([PUBCOMP, 2, packetId >> 8, packetId & 0xff]))
+    const comp = Buffer.from([PUBCOMP, 2, packetId >> 8, packetId & 0xff])
+    this.#inTurn(this.#session.release(packetId), () => void this.#shim.send(comp))
+  }
+
+  /** At once where nothing has to be waited for, by this answer or an earlier one. */
+  #inTurn(stored: Promise<unknown> | undefined, answer: () => void): void {
+    if (!stored && !this.#answering) {
+      answer()
+      return
+    }
+    const turn = Promise.all([this.#answering, stored]).then(() => {
+      if (this.#answering === turn) this.#answering = undefined
+      answer()
+    })
+    this.#answering = turn
   }
 }

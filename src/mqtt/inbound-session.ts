@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { createDelivery, type Delivery, type Outcome } from '../core/delivery.ts'
 import type { InboundPublish } from './publish-decoder.ts'
+import type { ReceivedIds } from './received-ids.ts'
 
 /** A PUBLISH that was handed over. `delivery` belongs to the receiver; the session hears how it ended. */
 export interface HandedOver {
@@ -21,8 +22,15 @@ export interface HandedOver {
 export class InboundSession {
   readonly #unacknowledged = new Map<number, HandedOver>()
   /** Digests, because a server without a limit may have sent any number of messages before its first PUBREL. */
-  readonly #received = new Map<number, string>()
+  readonly #received: Map<number, string>
+  readonly #stored: ReceivedIds | undefined
   #number = 0
+
+  /** With a store the answered ids outlive this process. */
+  constructor(stored?: ReceivedIds) {
+    this.#stored = stored
+    this.#received = new Map(stored?.known)
+  }
 
   /** Which session of the server this is: they are counted. */
   get number(): number {
@@ -34,6 +42,7 @@ export class InboundSession {
     this.#number++
     this.#unacknowledged.clear()
     this.#received.clear()
+    this.#stored?.clear()
   }
 
   /**
@@ -58,13 +67,23 @@ export class InboundSession {
   add(publish: InboundPublish): HandedOver {
     const handedOver = handOver(publish)
     if (publish.qos > 0) this.#unacknowledged.set(publish.packetId, handedOver)
-    this.#received.delete(publish.packetId)
+    void this.release(publish.packetId)
     return handedOver
   }
 
   /** The connection has ended: nothing that came again over it is waited for any longer. */
   unfollow(): void {
     for (const handedOver of this.#unacknowledged.values()) handedOver.unfollow()
+  }
+
+  /**
+   * These are settled: a restart may not hand those of QoS 2 over again. Undefined where nothing has to be waited for
+   * before they are answered.
+   */
+  settled(published: readonly InboundPublish[]): Promise<unknown> | undefined {
+    const twos = this.#stored ? published.filter(({ qos }) => qos === 2) : []
+    if (twos.length === 0) return undefined
+    return Promise.all(twos.map((publish) => this.#stored!.add(publish.packetId, digestOf(publish))))
   }
 
   /** The PUBACK or PUBREC is about to leave: from here on the server may use the id again. */
@@ -80,8 +99,11 @@ export class InboundSession {
     if (this.#unacknowledged.get(publish.packetId)?.publish === publish) this.#unacknowledged.delete(publish.packetId)
   }
 
-  release(packetId: number): void {
+  /** Resolves when the server may give the id to another message. Undefined: it may now. */
+  release(packetId: number): Promise<void> | undefined {
+    const isStored = this.#stored?.known.has(packetId)
     this.#received.delete(packetId)
+    return isStored ? this.#stored!.remove(packetId) : undefined
   }
 }
 

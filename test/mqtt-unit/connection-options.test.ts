@@ -25,6 +25,10 @@ test('the port follows from TLS, the client id from the installation, and there 
       key: '',
       passphrase: '',
       rejectUnauthorized: true,
+      checkServerIdentity: true,
+      minVersion: 'TLSv1.2',
+      serverName: '',
+      alpn: [],
     },
   })
   const given = optionsOf({

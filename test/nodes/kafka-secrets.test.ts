@@ -12,6 +12,13 @@ import { flowBuilder } from './acceptance-flow.ts'
 
 const passphrase = 'key-passphrase-7391'
 const password = 'scram-password-4426'
+const keystorePassword = 'key-store-password-5518'
+const registryPassword = 'registry-password-2207'
+const registryToken = 'registry-token-9034'
+
+/** Sinks that get at Kafka, and one whose schema registry nobody answers for. */
+const names = ['scram', 'token', 'certificate', 'store']
+const all = [...names, 'registry']
 
 let broker: FakeBroker
 let tokens: TokenServer
@@ -46,16 +53,18 @@ const signingIn = (name: string, values: object, credentials: object): readonly 
 ]
 
 test('wrong credentials that are put right outside need no deploy, and no secret is to be seen anywhere', async () => {
-  const names = ['scram', 'token', 'certificate']
   for (const name of names) await createTopic(kafka.brokers, name)
   tokens.secret = 'another'
+  await makeStore('another')
   await nodeRed.deploy(await flow())
-  for (const name of ['scram', 'token']) await nodeRed.statusIs(id(name), ({ fill }) => fill === 'red', 30_000)
+  for (const name of ['scram', 'token', 'store']) await nodeRed.statusIs(id(name), ({ fill }) => fill === 'red', 30_000)
   for (let n = 0; n < 3; n++) broker.publish({ topic: 't', qos: 1, payload: JSON.stringify({ n }) })
   await nodeRed.statusIs(id('certificate'), isForwarded, 30_000)
+  await nodeRed.statusIs(id('registry'), ({ fill }) => fill === 'yellow', 30_000)
   await lookForSecrets([tokenSecret])
 
   tokens.secret = tokenSecret
+  await makeStore(keystorePassword)
   const change = ['--bootstrap-server', kafka.brokers, '--alter', '--entity-type', 'users', '--entity-name', 'alice']
   await runKafkaTool('kafka.admin.ConfigCommand', [...change, '--add-config', `SCRAM-SHA-256=[password=${password}]`])
   for (const name of names) {
@@ -70,6 +79,14 @@ test('wrong credentials that are put right outside need no deploy, and no secret
 const isForwarded = ({ fill, text = '' }: { readonly fill?: string; readonly text?: string }) =>
   fill === 'green' && text.includes('outbox 0')
 
+const store = () => join(kafka.directory, 'client.p12')
+
+async function makeStore(password: string): Promise<void> {
+  const { clientCertFile, clientKeyFile } = kafka.secure.certificates!
+  const made = ['-export', '-inkey', clientKeyFile, '-in', clientCertFile, '-out', store()]
+  await runCommand('openssl', ['pkcs12', ...made, '-passout', `pass:${password}`])
+}
+
 async function flow(): Promise<readonly FlowNode[]> {
   const { caFile, clientCertFile, clientKeyFile } = kafka.secure.certificates!
   const key = join(kafka.directory, 'encrypted.key')
@@ -79,14 +96,37 @@ async function flow(): Promise<readonly FlowNode[]> {
   const { saslTls: brokers, mutualTls } = kafka.secure
   const oauth = { saslMechanism: 'OAUTHBEARER', tokenUrl: tokens.url, tokenScope }
   return [
-    ...source(broker.port, [{ filter: 't', qos: '1' }], ['scram', 'token', 'certificate']),
-    ...signingIn('scram', { ...tls, brokers, saslMechanism: 'SCRAM-SHA-256' }, { user: 'alice', password }),
+    ...source(broker.port, [{ filter: 't', qos: '1' }], all),
+    ...signingIn(
+      'scram',
+      { ...tls, brokers, client: 'kafkajs', saslMechanism: 'SCRAM-SHA-256' },
+      { user: 'alice', password },
+    ),
     ...signingIn(
       'token',
       { ...tls, brokers, ...oauth },
       { tokenClientId: tokenClient, tokenClientSecret: tokenSecret },
     ),
     ...signingIn('certificate', { ...tls, brokers: mutualTls, cert: clientCertFile, key }, { passphrase }),
+    ...signingIn('store', { ...tls, brokers: mutualTls, keystorePath: store() }, { keystorePassword }),
+    node('kafka-cluster', 'plain', { brokers: kafka.brokers }),
+    node(
+      'kafka-sink',
+      'registry',
+      {
+        cluster: id('plain'),
+        topic: 'registry',
+        valueFormat: 'json-schema',
+        autoRegister: false,
+        schemaRegistryUrl: 'http://127.0.0.1:1',
+        credentials: {
+          schemaRegistryUser: 'u',
+          schemaRegistryPassword: registryPassword,
+          schemaRegistryToken: registryToken,
+        },
+      },
+      [[], []],
+    ),
     node('inject', 'ask', { props: [] }, [['inspect']]),
     node('probe-inspect', 'inspect', {}, [[]]),
   ]
@@ -101,17 +141,24 @@ async function lookForSecrets(others: readonly string[]): Promise<void> {
   const places: { readonly [place: string]: string } = {
     log: nodeRed.log(),
     export: await (await nodeRed.request('/flows')).text(),
-    credentials: await (await nodeRed.request(`/credentials/kafka-cluster/${id('token-cluster')}`)).text(),
-    status: JSON.stringify(['scram', 'token', 'certificate'].map((name) => nodeRed.status(id(name)))),
+    status: JSON.stringify(all.map((name) => nodeRed.status(id(name)))),
+    ...(await credentials()),
     ...Object.fromEntries(files().map((file) => [file, readFileSync(file, 'latin1')])),
   }
   assert.match(places.log!, /inspected .*SinkSnapshot|inspected \{/)
   assert.match(places.export!, /SCRAM-SHA-256/)
-  for (const secret of [password, passphrase, ...others]) {
+  for (const secret of [password, passphrase, keystorePassword, registryPassword, registryToken, ...others]) {
     for (const form of [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64').slice(0, -3)]) {
       for (const [place, text] of Object.entries(places)) assert.ok(!text.includes(form), `${form} in ${place}`)
     }
   }
+}
+
+/** What the editor gets of them. */
+async function credentials() {
+  const nodes = [...names.map((name) => `kafka-cluster/${id(`${name}-cluster`)}`), `kafka-sink/${id('registry')}`]
+  const texts = nodes.map(async (node) => [node, await (await nodeRed.request(`/credentials/${node}`)).text()] as const)
+  return Object.fromEntries(await Promise.all(texts))
 }
 
 /** Everything that Node-RED and we have written, without the packages. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs, { type Admin, type EachBatchPayload } from 'kafkajs'
 import { until } from './processes.ts'
 
-/** A record as a consumer sees it. Read with a client that no sink uses. */
+/** A record as a consumer sees it. Read with kafkajs: what that client writes is read with Java as well (kafka-codecs). */
 export interface StoredRecord {
   readonly partition: number
   readonly offset: number

@@ -115,7 +115,7 @@ process.once('exit', (code) => {
 const run = promisify(execFile)
 
 export interface CommandOptions extends StartOptions {
-  /** After which it is ended (SIGTERM) and has failed. */
+  /** After which it is killed, and has failed. */
   readonly timeoutMs?: number
 }
 
@@ -125,7 +125,13 @@ export async function runCommand(
   args: readonly string[],
   { name = command, cwd, env, timeoutMs = 0 }: CommandOptions = {},
 ): Promise<string> {
-  const settings = { env: { ...process.env, ...env }, maxBuffer: 64 << 20, timeout: timeoutMs, ...(cwd && { cwd }) }
+  const settings = {
+    env: { ...process.env, ...env },
+    maxBuffer: 64 << 20,
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL' as const,
+    ...(cwd && { cwd }),
+  }
   try {
     return (await run(command, [...args], settings)).stdout
   } catch (error) {

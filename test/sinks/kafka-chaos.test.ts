@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { entriesOf, startRunner } from '../contract/runner-contract.ts'
@@ -95,26 +93,6 @@ describe('kafka-sink in front of a network that loses answers', () => {
       const stored = (await readTopic(kafka.brokers, good)).map(({ value }) => JSON.parse(String(value)).n)
       assert.deepEqual(stored, [1, 2, 4])
       await sink.close()
-    })
-
-    it(`compresses with gzip when told to, and not otherwise (${client})`, async () => {
-      const payload = { text: 'pressure '.repeat(1000) }
-      for (const [compression, codec] of [
-        ['none', 0],
-        ['gzip', 1],
-      ] as const) {
-        const topic = `codec-${client}-${compression}`
-        await createTopic(kafka.brokers, topic)
-        const sink = create(client, { topic, compression })
-        await sink.open(forever)
-        await sink.write([sink.prepare(reading(1, { payload })).request], forever)
-        await sink.close()
-        const segment = await readFile(join(kafka.directory, 'data', `${topic}-0`, '00000000000000000000.log'))
-        // Record batch: base offset 8, length 4, leader epoch 4, magic 1, crc 4, attributes 2 (codec in the low bits).
-        assert.equal(segment.readInt16BE(21) & 7, codec)
-        assert.equal(segment.length < 1000, codec === 1)
-        assert.deepEqual(JSON.parse(String((await readTopic(kafka.brokers, topic))[0]?.value)), payload)
-      }
     })
   }
 })

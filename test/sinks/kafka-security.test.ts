@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { PipelineError } from '../../src/core/errors.ts'
@@ -133,6 +133,24 @@ describe('kafka-sink at a secured cluster', () => {
         assert.deepEqual(await stored(topic), [1, 1])
         await fails(attempt(mutual({ ...own(), key: encrypted, passphrase: 'falsch' }), topic), 'TARGET_TLS', /secure/)
         await fails(attempt(mutual({ ...own(), key: 'nowhere.key' }), topic), 'TARGET_TLS', /nowhere\.key/)
+      })
+
+      it('reads certificate and key again once they were refused: what is put right on the disk needs no deploy', async () => {
+        const topic = await topicOf('CN=client')
+        const directory = temporaryDirectory('renewed')
+        const [cert, key] = [join(directory, 'client.pem'), join(directory, 'client.key')]
+        const put = (from: Certificates) => {
+          copyFileSync(from.clientCertFile, cert)
+          copyFileSync(from.clientKeyFile, key)
+        }
+        put(strangers)
+        const sink = createKafkaSink({ cluster: mutual({ cert, key }), sink: { topic } })
+        await fails(sink.open(forever), 'TARGET_TLS', /alert/)
+        put(certificates)
+        await sink.open(forever)
+        await write(sink, 1)
+        await sink.close()
+        assert.deepEqual(await stored(topic), [1])
       })
 
       it('says so to who has none, or one of an unknown authority', async () => {

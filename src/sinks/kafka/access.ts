@@ -32,7 +32,7 @@ export async function createAccess(cluster: ClusterConfig, directory: string): P
     scope: cluster.tokenScope,
     ca: cluster.ca === '' ? undefined : await pem(cluster.ca),
     // Well within the time that a connection has: else a slow token server would be taken for a slow broker.
-    timeoutMs: cluster.connectTimeoutMs / 2,
+    timeoutMs: Math.ceil(cluster.connectTimeoutMs / 2),
   })
   const extensions = parseExtensions(cluster.tokenExtensions)
   return { tls, sasl: { mechanism, token: () => tokens.current(), extensions }, forget: () => tokens.forget() }

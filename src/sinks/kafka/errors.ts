@@ -65,6 +65,8 @@ export function classify(error: unknown, target: string): PipelineError {
 
 export const isUnknownTopic = (error: unknown) => isNamed(error, 'UNKNOWN_TOPIC_OR_PARTITION')
 export const isWithoutLeader = (error: unknown) => isNamed(error, 'LEADER_NOT_AVAILABLE')
+/** The broker does not know what it has confirmed before: repeating it in the same session is in vain. */
+export const isOutOfOrder = (error: unknown) => isNamed(error, 'OUT_OF_ORDER_SEQUENCE_NUMBER')
 export const isIllegalSaslState = (error: unknown) => isNamed(error, 'ILLEGAL_SASL_STATE')
 
 const isNamed = (error: unknown, name: string) =>
@@ -96,6 +98,10 @@ export const internalTopic = () =>
 
 /** In the words of the library. */
 export const missingTopic = (topic: string) => new Error(`Unknown topic ${topic}.`)
+
+/** Of a topic that was made again with fewer, while a write was under way. */
+export const missingPartition = ({ topic, partition }: { readonly topic: string; readonly partition: number }) =>
+  Object.assign(new Error(`It has no partition ${partition} any more`), { apiId: 'UNKNOWN_TOPIC_OR_PARTITION', topic })
 
 export const nameOfTopic = (topic: string) => `The Kafka topic ${topic}`
 

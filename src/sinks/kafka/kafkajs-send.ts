@@ -1,5 +1,5 @@
 import { backoffCeilingMs, pause } from '../../core/retry.ts'
-import { answersIn } from './errors.ts'
+import { answersIn, isOutOfOrder } from './errors.ts'
 import type { KafkajsSession } from './kafkajs-session.ts'
 import type { PartitionBatch } from './partitions.ts'
 import type { KafkaRequest } from './request.ts'
@@ -30,7 +30,8 @@ export class Send {
     let failures = await this.#toLeaders(batches)
     for (let n = 0; failures.length > 0; n++) {
       if (signal.aborted) throw gathered(failures)
-      if (!this.#keepTrying(gathered(failures))) {
+      const error = gathered(failures)
+      if (!this.#keepTrying(error) || isOutOfOrder(error)) {
         const rest = await this.#sorted(failures)
         if (rest.length === 0) return
         throw gathered(rest)

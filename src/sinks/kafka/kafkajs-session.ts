@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net'
-import type { Admin, KafkaConfig, Message, PartitionMetadata, Producer } from 'kafkajs'
+import type { Admin, KafkaConfig, Message, PartitionMetadata, Producer, RecordMetadata } from 'kafkajs'
 import type { KafkaClientOptions } from './client.ts'
 import type { Broker } from './config.ts'
-import { isIllegalSaslState, isWithoutLeader } from './errors.ts'
+import { isIllegalSaslState, isWithoutLeader, missingPartition } from './errors.ts'
 import { saslConfig } from './kafkajs-sasl.ts'
 import { Sockets } from './kafkajs-sockets.ts'
 import type { PartitionBatch } from './partitions.ts'
@@ -100,7 +100,7 @@ export class KafkajsSession {
     }))
     const { compression, requestTimeoutMs: timeout } = this.#options
     const sending = this.#producer.sendBatch({ acks: -1, timeout, compression: codecs[compression]!, topicMessages })
-    await this.#whileOpen(
+    const answers = await this.#whileOpen(
       sending.catch((error: unknown) => {
         if (!isIllegalSaslState(error)) throw error
         // What it signed in with was about to end when it did so, and a broker does not renew that at once.
@@ -108,6 +108,7 @@ export class KafkajsSession {
         throw new Error('Signing in again was refused, and is tried over a new connection')
       }),
     )
+    requireAnswers(batches, answers)
   }
 
   /** Ends what is under way with an error. */
@@ -193,6 +194,13 @@ function seedsOf(brokers: readonly Broker[]): { seeds: string[]; hosts: Readonly
     seeds: brokers.map(({ port }, i) => `${names[i]}:${port}`),
     hosts: new Map(brokers.map(({ host }, i) => [names[i]!, host])),
   }
+}
+
+/** It leaves out a partition that is not there any more, without a word. */
+function requireAnswers(batches: readonly PartitionBatch[], answers: readonly RecordMetadata[]): void {
+  const answered = new Set(answers.map(({ topicName, partition }) => `${topicName}:${partition}`))
+  const missing = batches.find(({ topic, partition }) => !answered.has(`${topic}:${partition}`))
+  if (missing) throw missingPartition(missing)
 }
 
 function message(request: KafkaRequest, partition: number): Message {

@@ -5,6 +5,7 @@ import { type KafkaClient, type KafkaClientOptions, type NewTopic, SendError, ty
 import { describeTopics } from './describe.ts'
 import { internalTopic, isTopicThere, isUnknownTopic, missingTopic, nestedErrors } from './errors.ts'
 import { followLeaders } from './follow-leaders.ts'
+import { knowPartitions, requireAnswers, type WantedPartitions, wantedPartitions } from './known-partitions.ts'
 import { Partitions } from './partitions.ts'
 import { disconnect, end, quiet, saslOptions } from './platformatic-connections.ts'
 import type { KafkaRequest } from './request.ts'
@@ -31,6 +32,7 @@ class PlatformaticClient implements KafkaClient {
   /** Connections whose session is about to end. */
   readonly #expired = new Set<Connection>()
   readonly #partitions: Partitions
+  #wanted = none
   /** Encoded once for all requests that share them. */
   readonly #headers = new WeakMap<KafkaRequest['headers'], Map<Buffer, Buffer>>()
 
@@ -81,13 +83,16 @@ class PlatformaticClient implements KafkaClient {
     let messages: MessageToProduce[] = []
     try {
       messages = await this.#messages(producer, requests)
-      await producer.send({ messages, acks: -1, compression: this.#options.compression })
+      this.#wanted = wantedPartitions(messages)
+      requireAnswers(this.#wanted, await producer.send({ messages, acks: -1, compression: this.#options.compression }))
     } catch (error) {
       const stored = storedPartitions(error)
       throw new SendError(
         this.#withParting(error),
         requests.filter((_, i) => stored.has(partitionName(messages[i]?.topic, messages[i]?.partition))),
       )
+    } finally {
+      this.#wanted = none
     }
   }
 
@@ -151,6 +156,7 @@ class PlatformaticClient implements KafkaClient {
   #start(): Producer {
     const producer = quiet(new this.#library.Producer(this.#producerOptions()))
     followLeaders(this.#library, producer)
+    knowPartitions(this.#library, producer, () => this.#wanted)
     producer.connections.on('connecting', ({ connection }) => {
       connection.reauthenticate = () => this.#expired.add(connection)
     })
@@ -195,6 +201,8 @@ class PlatformaticClient implements KafkaClient {
     }
   }
 }
+
+const none: WantedPartitions = new Map()
 
 const idHeader = Buffer.from('rowline.id')
 

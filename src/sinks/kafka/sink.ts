@@ -11,6 +11,7 @@ import { EventTimes } from './event-time.ts'
 import { keyHashes } from './partitioner.ts'
 import { createRequestBuilder, type KafkaRequest } from './request.ts'
 import { SchemaRegistry } from './schema-registry.ts'
+import { limitSessions } from './session-limit.ts'
 import { Collisions } from './topic-name.ts'
 import { Topics } from './topics.ts'
 import { SchemaIds } from './wire-format.ts'
@@ -56,8 +57,7 @@ class KafkaSink implements Sink<KafkaRequest> {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    this.#client ??= await createKafkaClient(this.#cluster.client, await this.#clientOptions())
-    const client = this.#client
+    const client = await this.#ready()
     await this.#untilAborted(signal, async () => {
       await client.connect().catch((error: unknown) => {
         throw classify(error, this.#target)
@@ -70,7 +70,10 @@ class KafkaSink implements Sink<KafkaRequest> {
 
   async write(batch: readonly KafkaRequest[], signal: AbortSignal): Promise<WriteResult> {
     const missing = batch.filter((request) => !this.#stored.has(request))
-    if (missing.length > 0) await this.#untilAborted(signal, () => this.#send(missing, signal))
+    if (missing.length > 0) {
+      const client = await this.#ready()
+      await this.#untilAborted(signal, () => this.#send(client, missing, signal))
+    }
     return { rejected: this.#topics.refusesAny ? this.#rejections(batch) : [] }
   }
 
@@ -78,7 +81,7 @@ class KafkaSink implements Sink<KafkaRequest> {
     await this.#client?.close()
   }
 
-  async #send(requests: readonly KafkaRequest[], signal: AbortSignal): Promise<void> {
+  async #send(client: KafkaClient, requests: readonly KafkaRequest[], signal: AbortSignal): Promise<void> {
     await this.#topics.ensure(requests)
     const possible = this.#topics.refusesAny
       ? requests.filter(({ topic }) => this.#topics.refusal(topic) === undefined)
@@ -88,7 +91,7 @@ class KafkaSink implements Sink<KafkaRequest> {
     await this.#schemaIds?.apply(possible, signal)
     this.#deadline = Date.now() + this.#config.deliveryTimeoutMs
     try {
-      await this.#client!.send(possible)
+      await client.send(possible)
     } catch (error) {
       this.#topics.forget()
       this.#times.forget()
@@ -128,11 +131,27 @@ class KafkaSink implements Sink<KafkaRequest> {
     try {
       await Promise.race([aborted, work()])
     } catch (error) {
-      if (error instanceof PipelineError && error.code === 'TARGET_AUTHENTICATION') this.#forgetAccess()
+      await this.#forgetRefused(error)
       throw error
     } finally {
       signal.removeEventListener('abort', abort)
     }
+  }
+
+  /** Reads the files of the cluster node when there is no client yet. */
+  async #ready(): Promise<KafkaClient> {
+    this.#client ??= limitSessions(await createKafkaClient(this.#cluster.client, await this.#clientOptions()))
+    return this.#client
+  }
+
+  /** What was refused may have been put right since: a token is asked for again, certificates are read again. */
+  async #forgetRefused(error: unknown): Promise<void> {
+    if (!(error instanceof PipelineError)) return
+    if (error.code === 'TARGET_AUTHENTICATION') this.#forgetAccess()
+    if (error.code !== 'TARGET_TLS') return
+    const client = this.#client
+    this.#client = undefined
+    await client?.close()
   }
 
   async #clientOptions(): Promise<KafkaClientOptions> {

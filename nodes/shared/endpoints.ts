@@ -1,0 +1,84 @@
+import { timingSafeEqual } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { NodeAPI } from 'node-red'
+import type { Settings } from '../../src/config/settings.ts'
+import { messageOf } from '../../src/core/errors.ts'
+import { expose } from '../../src/metrics/exposition.ts'
+import { problemsOf } from './health.ts'
+import { type Measured, metricsOf } from './metrics.ts'
+
+export const metricsPath = '/rowline/metrics'
+export const healthPath = '/rowline/health'
+
+interface Answer {
+  readonly status: number
+  readonly contentType: string
+  readonly text: string
+}
+type Endpoint = () => Answer | Promise<Answer>
+
+/**
+ * GET `/rowline/metrics` (Prometheus) and `/rowline/health` (200 or 503, JSON), on Node-RED's own server, where its
+ * `httpNodeAuth` counts for them, or on a port of their own.
+ */
+export function serveNumbers(RED: NodeAPI, settings: Settings, measure: () => Measured): void {
+  const endpoints: { readonly [path: string]: Endpoint } = {
+    [metricsPath]: () => metrics(measure()),
+    [healthPath]: () => health(measure()),
+  }
+  const handle = (path: string, request: IncomingMessage, response: ServerResponse) =>
+    void answer(endpoints[path], settings.metricsToken, request, response)
+  if (settings.metricsPort > 0) listen(RED, settings.metricsPort, handle)
+  else for (const path of Object.keys(endpoints)) RED.httpNode?.get(path, (req, res) => handle(path, req, res))
+}
+
+async function metrics(measured: Measured): Promise<Answer> {
+  const { text, contentType } = await expose(metricsOf(measured))
+  return { status: 200, contentType, text }
+}
+
+function health({ snapshot, labelsOf, maxUnconfirmedAgeMs }: Measured): Answer {
+  const problems = problemsOf(snapshot, maxUnconfirmedAgeMs, Date.now()).map(({ id, type, problem }) => ({
+    pipeline: labelsOf(id)?.pipeline ?? '',
+    node: labelsOf(id)?.node ?? id,
+    type,
+    problem,
+  }))
+  const status = problems.length === 0 ? 'ok' : 'failing'
+  const text = JSON.stringify({ status, problems })
+  return { status: problems.length === 0 ? 200 : 503, contentType: 'application/json', text }
+}
+
+type Handle = (path: string, request: IncomingMessage, response: ServerResponse) => void
+
+function listen(RED: NodeAPI, port: number, handle: Handle): Server {
+  const server = createServer((request, response) => handle(request.url?.split('?')[0] ?? '', request, response))
+  server.on('error', (error) => RED.log.error(`Rowline: settings.js: rowline.metricsPort ${port}: ${messageOf(error)}`))
+  return server.listen(port).unref()
+}
+
+async function answer(
+  endpoint: Endpoint | undefined,
+  token: string,
+  { headers: { authorization = '' } }: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { status, contentType, text } = await answerOf(endpoint, token, authorization)
+  response.writeHead(status, { 'Content-Type': contentType, 'Cache-Control': 'no-store' }).end(text)
+}
+
+async function answerOf(endpoint: Endpoint | undefined, token: string, authorization: string): Promise<Answer> {
+  const plain = (status: number, text: string) => ({ status, contentType: 'text/plain', text })
+  if (!endpoint) return plain(404, 'not found')
+  if (token !== '' && !isSame(authorization, `Bearer ${token}`)) return plain(401, 'a bearer token is needed')
+  try {
+    return await endpoint()
+  } catch (error) {
+    return plain(500, messageOf(error))
+  }
+}
+
+function isSame(given: string, expected: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(expected)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, beforeEach, test } from 'node:test'
+import { type FakeBroker, startFakeBroker } from '../services/fake-broker.ts'
+import { sharedKafka } from '../services/kafka.ts'
+import { createTopic } from '../services/kafka-topics.ts'
+import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
+import { freePort, until } from '../services/processes.ts'
+import { flowBuilder, type Values, waitForDeadLetters } from './acceptance-flow.ts'
+
+let broker: FakeBroker
+let kafka: Awaited<ReturnType<typeof sharedKafka>>
+let nodeRed: NodeRed
+let builder: ReturnType<typeof flowBuilder>
+
+before(async () => {
+  kafka = await sharedKafka()
+  broker = await startFakeBroker({ window: 100 })
+  nodeRed = await startNodeRed({ settings: { rowline: { maxUnconfirmedAgeMs: '3 s' } } })
+})
+after(async () => {
+  await nodeRed.kill9()
+  await broker.close()
+  await kafka.stop()
+})
+beforeEach(() => {
+  builder = flowBuilder()
+})
+
+interface Sample {
+  readonly name: string
+  readonly labels: { readonly [name: string]: string }
+  readonly value: number
+}
+
+const scrape = async () => (await nodeRed.request('/rowline/metrics')).text()
+
+/** The samples of an exposition whose name and labels are these, and perhaps others. */
+function samples(text: string, name: string, labels: Sample['labels'] = {}): Sample[] {
+  const lines = [...text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)].map(([, found, inner = '', value]) => ({
+    name: found!,
+    labels: Object.fromEntries([...inner.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, text]) => [key!, text!])),
+    value: Number(value),
+  }))
+  const fits = (sample: Sample) => Object.entries(labels).every(([key, text]) => sample.labels[key] === text)
+  return lines.filter((sample) => sample.name === name && fits(sample))
+}
+
+const amount = (text: string, name: string, labels?: Sample['labels']) => samples(text, name, labels)[0]?.value
+
+function flow(sink: Values): readonly FlowNode[] {
+  const { id, node, source } = builder
+  const rows = [
+    { filter: 'plant/+', qos: '1', route: 'plant' },
+    { filter: 'rest/#', qos: '1', route: 'rest' },
+  ]
+  return [
+    ...source(broker.port, rows, ['decoder']),
+    node('row-schema', 'schema', { schema: 'n BIGINT' }),
+    node('row-decoder', 'decoder', { schema: id('schema') }, [['kafka'], []]),
+    node('kafka-cluster', 'cluster', { brokers: kafka.brokers }),
+    node('kafka-sink', 'kafka', { cluster: id('cluster'), retryBackoffMs: '100 ms', ...sink }, [[], []]),
+  ]
+}
+
+async function deploy(nodes: readonly FlowNode[]): Promise<void> {
+  await nodeRed.deploy(nodes)
+  await nodeRed.statusIs(builder.id('in'), ({ fill }) => fill === 'green')
+}
+
+/** The name of the tab. */
+const pipeline = () => builder.id('kafka').split('-')[0]!
+
+const canary = 'canary-8f2e'
+
+for (const delivery of ['outbox', 'confirm'] as const)
+  test(`D9, ${delivery}: ten good records, two invalid ones and a failure of the sink are counted, by node and route`, async () => {
+    const topic = `metrics-${randomUUID()}`
+    await deploy(flow({ delivery, topic, autoCreateTopics: false }))
+    const kafkaNode = { node: builder.id('kafka') }
+    await until(async () => amount(await scrape(), 'rowline_retries_total', kafkaNode)! >= 1, { what: 'a retry' })
+    for (let n = 0; n < 10; n++) broker.publish({ topic: 'plant/a', qos: 1, payload: JSON.stringify({ n }) })
+    for (let n = 0; n < 2; n++) broker.publish({ topic: 'rest/b', qos: 1, payload: JSON.stringify({ n: canary }) })
+    await waitForDeadLetters(nodeRed, builder.id('decoder'), 2)
+    await createTopic(kafka.brokers, topic, 1)
+    await until(async () => amount(await scrape(), 'rowline_records_confirmed_total', kafkaNode) === 10, {
+      what: 'ten confirmed records',
+      timeoutMs: 60_000,
+    })
+    const text = await scrape()
+    const received = (route: string) =>
+      amount(text, 'rowline_records_received_total', { node: builder.id('in'), route })
+    assert.deepEqual([received('plant'), received('rest')], [10, 2])
+    const refused = { node: builder.id('decoder'), type: 'row-decoder', reason: 'type', route: 'rest' }
+    assert.equal(amount(text, 'rowline_records_rejected_total', refused), 2)
+    const labels = { ...kafkaNode, type: 'kafka-sink', route: 'plant', pipeline: pipeline() }
+    assert.equal(amount(text, 'rowline_record_duration_seconds_count', labels), 10)
+    assert.equal(amount(text, 'rowline_record_duration_seconds_bucket', { ...labels, le: '+Inf' }), 10)
+    const buckets = samples(text, 'rowline_record_duration_seconds_bucket', labels).map(({ value }) => value)
+    assert.deepEqual(
+      buckets,
+      buckets.toSorted((a, b) => a - b),
+    )
+    assert.ok(amount(text, 'rowline_record_duration_seconds_sum', labels)! > 0)
+    assert.equal(amount(text, 'rowline_source_connected', { node: builder.id('in') }), 1)
+    assert.equal(amount(text, 'rowline_outbox_entries', kafkaNode), delivery === 'outbox' ? 0 : undefined)
+    await until(async () => amount(await scrape(), 'rowline_health') === 1, { what: 'health' })
+    assert.ok(!text.includes(canary))
+    const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8')
+    const names = [...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name!)
+    assert.deepEqual(
+      names.filter((name) => !readme.includes(`\`${name}\``)),
+      [],
+    )
+    await nodeRed.deploy([])
+    assert.equal(
+      amount(await scrape(), 'rowline_records_confirmed_total', kafkaNode),
+      10,
+      'counters outlive their node',
+    )
+  })
+
+test('health is 0 while a record waits too long or writes fail, names the node, and is 1 after the next confirmation', async () => {
+  const topic = `metrics-${randomUUID()}`
+  await deploy(flow({ topic, autoCreateTopics: false }))
+  broker.publish({ topic: 'plant/a', qos: 1, payload: '{"n":1}' })
+  const problems = async () => {
+    const response = await fetch(`${nodeRed.url}/rowline/health`)
+    const { status, problems } = (await response.json()) as Health
+    assert.deepEqual([response.status, status], problems.length > 0 ? [503, 'failing'] : [200, 'ok'])
+    return problems
+  }
+  const found = async () => {
+    const now = await problems()
+    return now.length === 2 ? now : undefined
+  }
+  const [waits, fails] = (await until(found, { what: 'both problems', timeoutMs: 30_000 }))!
+  assert.deepEqual([waits!.node, waits!.pipeline, waits!.type], [builder.id('kafka'), pipeline(), 'kafka-sink'])
+  assert.match(waits!.problem, /^a reading has waited for \d+ s$/)
+  assert.match(fails!.problem, /^\d+ writes failed in a row$/)
+  assert.equal(amount(await scrape(), 'rowline_health'), 0)
+  await createTopic(kafka.brokers, topic, 1)
+  await until(async () => (await problems()).length === 0, { what: 'health', timeoutMs: 60_000 })
+  assert.equal(amount(await scrape(), 'rowline_health'), 1)
+  await nodeRed.deploy([])
+})
+
+interface Health {
+  readonly status: string
+  readonly problems: readonly {
+    readonly pipeline: string
+    readonly node: string
+    readonly type: string
+    readonly problem: string
+  }[]
+}
+
+test('with a port and a token of their own the numbers are there, for those who send the token, and nowhere else', async () => {
+  const metricsPort = await freePort()
+  await using own = await startNodeRed({ settings: { rowline: { metricsPort, metricsToken: 'open sesame' } } })
+  const ask = (path: string, token?: string) =>
+    fetch(`http://127.0.0.1:${metricsPort}${path}`, token === undefined ? {} : { headers: { Authorization: token } })
+  assert.equal((await ask('/rowline/metrics')).status, 401)
+  assert.equal((await ask('/rowline/metrics', 'Bearer wrong')).status, 401)
+  const response = await ask('/rowline/metrics', 'Bearer open sesame')
+  assert.equal(response.status, 200)
+  assert.match(response.headers.get('content-type')!, /^text\/plain; version=0\.0\.4/)
+  assert.equal(amount(await response.text(), 'rowline_health'), 1)
+  assert.equal((await ask('/rowline/health', 'Bearer open sesame')).status, 200)
+  assert.equal((await ask('/elsewhere', 'Bearer open sesame')).status, 404)
+  assert.equal((await fetch(`${own.url}/rowline/metrics`)).status, 404)
+})
