@@ -13,6 +13,7 @@ import { decodeMessagePack } from '../src/rows/formats/messagepack.ts'
 import { parseRowSchema } from '../src/rows/parse-ddl.ts'
 import type { DecoderOptions } from '../src/rows/row-schema.ts'
 import { createUnpack } from '../src/rows/unpack.ts'
+import { sparkplugGroups } from './sparkplug.ts'
 
 type Run = (bytes: Uint8Array) => unknown
 
@@ -148,10 +149,12 @@ function measure(run: Run, payloads: readonly Uint8Array[], times: number): numb
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
 
-for (const [name, text, runs, pack = Buffer.from] of groups) {
-  const payloads = Array.from({ length: 50 }, (_, i) =>
-    pack(text.replace('"measurement":24', `"measurement":${10 + i}`)),
-  )
+type Pack = (text: string) => Uint8Array
+const packed = (text: string, pack: Pack = Buffer.from) =>
+  Array.from({ length: 50 }, (_, i) => pack(text.replace('"measurement":24', `"measurement":${10 + i}`)))
+
+const all = [...groups.map(([name, text, runs, pack]) => [name, packed(text, pack), runs] as const), ...sparkplugGroups]
+for (const [name, payloads, runs] of all) {
   const entries = Object.entries(runs)
   const times = entries.map(([, run]) => Math.ceil((roundMs * 1000) / measure(run, payloads, 5000)))
   const taken = entries.map((): number[] => [])

@@ -4,6 +4,7 @@ import { PipelineError } from '../src/core/errors.ts'
 import { type Record, toJson } from '../src/core/record.ts'
 import { createDecoder } from '../src/rows/decode-record.ts'
 import { parseRowSchema } from '../src/rows/parse-ddl.ts'
+import { SparkplugDecoder } from '../src/rows/sparkplug/decoder.ts'
 import { choiceKey, type Texts } from './catalogue.ts'
 import type { Language } from './help.ts'
 
@@ -13,6 +14,8 @@ type Option = string | boolean | readonly { readonly [column: string]: string }[
 export interface Example {
   readonly options: { readonly [field: string]: Option }
   readonly topic?: string
+  /** What the decoder had before. */
+  readonly after?: { readonly topic: string; readonly payload: string }
   /** Text, or bytes as `hex …` or `base64 …`. */
   readonly payload: string
 }
@@ -21,6 +24,11 @@ const reading = 'ts BIGINT, measurement DOUBLE'
 const instant = { schema: 'at TIMESTAMP_LTZ(3)', timestampFormat: 'RFC-3339' }
 const cbor = 'hex a2 61 74 f9 4d 60 62 69 64 1b 00 20 00 00 00 00 00 01'
 const site = { format: 'json', topicPattern: 'plant/{site}' }
+
+const press = {
+  birth: { topic: 'spBv1.0/Plant/NBIRTH/Press', payload: 'base64 CMSJiYPTMBIMCgRGbG93EAEgA1AAGAA=' },
+  data: { topic: 'spBv1.0/Plant/NDATA/Press', payload: 'base64 CKiMiYPTMBIIEAFQ9v///w8YAQ==' },
+}
 
 /** What the help of the row decoder shows; each way through it at least once. */
 export const decoderExamples: readonly Example[] = [
@@ -70,14 +78,25 @@ export const decoderExamples: readonly Example[] = [
     topic: 'plant/SAF',
     payload: '{"timestamp":1,"meta":{"raw":2,"unit":"m"}}',
   },
+  { options: { format: 'sparkplug-b' }, ...press.birth },
+  { options: { format: 'sparkplug-b', resolveAliases: true }, after: press.birth, ...press.data },
+  { options: { format: 'sparkplug-b', resolveAliases: true }, ...press.data },
+  { options: { format: 'sparkplug-b', resolveAliases: false }, ...press.data },
+  { options: { format: 'sparkplug-b', requestRebirth: true }, ...press.data },
+  {
+    options: { format: 'sparkplug-b' },
+    topic: 'spBv1.0/STATE/scada_1',
+    payload: '{"online":true,"timestamp":1668114759262}',
+  },
+  { options: { format: 'sparkplug-b' }, topic: press.data.topic, payload: 'hex 08 c8 89 89' },
   { options: { format: 'json', onEmpty: 'auto' }, payload: '' },
   { options: { ...site, onEmpty: 'skip' }, topic: 'plant/SAF', payload: '' },
   { options: { format: 'json', onEmpty: 'reject' }, payload: '' },
 ]
 
 const words = {
-  'en-US': { on: 'on', off: 'off', nothing: 'nothing', skipped: 'skipped' },
-  de: { on: 'an', off: 'aus', nothing: 'nichts', skipped: 'übersprungen' },
+  'en-US': { on: 'on', off: 'off', nothing: 'nothing', skipped: 'skipped', after: 'after', output: 'output' },
+  de: { on: 'an', off: 'aus', nothing: 'nichts', skipped: 'übersprungen', after: 'nach', output: 'Ausgang' },
 }
 
 /** One line of Markdown each: what is set, the payload, and what the decoder makes of it now. */
@@ -96,24 +115,42 @@ export function exampleLines(language: Language, catalogue: Texts): string {
     )
     const settings = example.topic === undefined ? options : [...options, `Topic = ${example.topic}`]
     const payload = example.payload === '' ? word.nothing : code(example.payload)
-    const result = outcome(example)
-    return `- ${settings.map(code).join(', ')}: ${payload} → ${result === undefined ? word.skipped : code(result)}`
+    const before = example.after ? ` (${word.after} ${code(example.after.topic)} ${code(example.after.payload)})` : ''
+    const { result, command } = outcome(example)
+    const requested = command === undefined ? '' : `, ${word.output} 3: ${code(command)}`
+    const left = result === undefined ? word.skipped : code(result)
+    return `- ${settings.map(code).join(', ')}: ${payload}${before} → ${left}${requested}`
   })
   return lines.join('\n')
 }
 
 const code = (text: string) => `\`${text}\``
 
-/** The payload as JSON, the reason and the message, or undefined where it is skipped. */
-function outcome({ options, topic = 't', payload }: Example): string | undefined {
-  const { config } = parseFields(declaration.fields, { ...options })
-  const decode = createDecoder(config!, parseRowSchema)
+interface Outcome {
+  /** The payload as JSON, the reason and the message, or undefined where it is skipped. */
+  readonly result: string | undefined
+  /** The topic of the request that leaves output 3. */
+  readonly command?: string
+}
+
+function outcome({ options, topic = 't', payload, after }: Example): Outcome {
+  const config = parseFields(declaration.fields, { ...options }).config!
+  const commands: string[] = []
+  const onTrouble = ({ commandTopic }: { readonly commandTopic: string }) => {
+    if (config.requestRebirth) commands.push(commandTopic)
+  }
+  const sparkplug = new SparkplugDecoder(config.resolveAliases, { onTrouble })
+  const decoder = createDecoder(config, parseRowSchema, undefined, sparkplug)
+  const decode = (one: { readonly topic: string; readonly payload: string }) =>
+    decoder({ ...one, payload: bytesOf(one.payload), qos: 1, retain: false, dup: false, receivedAt: 0 })
+  if (after) decode(after)
   try {
-    const decoded = decode({ topic, payload: bytesOf(payload), qos: 1, retain: false, dup: false, receivedAt: 0 })
-    return decoded && shownPayload(decoded)
+    const decoded = decode({ topic, payload })
+    const [command] = commands
+    return { result: decoded && shownPayload(decoded), ...(command === undefined ? {} : { command }) }
   } catch (error) {
     if (!(error instanceof PipelineError)) throw error
-    return `${error.reason}: ${error.message}`
+    return { result: `${error.reason}: ${error.message}` }
   }
 }
 

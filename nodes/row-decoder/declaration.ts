@@ -8,7 +8,7 @@ export const declaration = declareNode({
   summary: 'Makes typed rows of payloads; what does not fit leaves at output 2 with the reason.',
   color: '#C7E9C0',
   icon: 'font-awesome/fa-table',
-  outputs: ['rows', 'rejected'],
+  outputs: ['rows', 'rejected', 'requests'],
   fields: rowDecoderFields,
   check: checkRowDecoder,
 })

@@ -12,6 +12,7 @@ import { Rejections } from '../shared/rejections.ts'
 import { nodeSnapshot } from '../shared/snapshot.ts'
 import { count, FailureLog, failing, StatusLine } from '../shared/status.ts'
 import { declaration } from './declaration.ts'
+import { createSparkplug } from './sparkplug.ts'
 
 export default function (RED: NodeAPI): void {
   registerNode(RED, declaration, (node, config, rowline) => {
@@ -21,15 +22,20 @@ export default function (RED: NodeAPI): void {
       counts.warned++
       warnings.note(message)
     }
-    const decode = createDecoder(config, (id) => schemaOf(configOf<RowSchemaConfig>(RED, id)), warn)
+    const sparkplug = createSparkplug(node, config, rowline)
+    const births = sparkplug?.files
+    const schema = (id: string) => schemaOf(configOf<RowSchemaConfig>(RED, id))
+    const decode = createDecoder(config, schema, warn, sparkplug?.decoder)
     const rejections = new Rejections(node, rowline)
-    const unwatch = rowline.watch(() => ({ ...nodeSnapshot(node, rejections), kind: 'decoder', ...counts }))
+    const counted = () => ({ ...counts, gaps: sparkplug?.decoder.gaps ?? 0, unnamed: sparkplug?.decoder.unnamed ?? 0 })
+    const unwatch = rowline.watch(() => ({ ...nodeSnapshot(node, rejections), kind: 'decoder', ...counted() }))
     const failures = new FailureLog(node)
     const status = new StatusLine(node, (rate) => {
-      failures.note(rejections.error, 'Storing rejected readings again')
-      if (rejections.error) return failing(rejections.error)
-      const { decoded, skipped, warned } = counts
-      const parts = Object.entries({ rejected: rejections.count, skipped, warned }).filter(([, n]) => n > 0)
+      const error = rejections.error ?? births?.error
+      failures.note(error, 'Storing again')
+      if (error) return failing(error)
+      const { decoded, ...rest } = counted()
+      const parts = Object.entries({ rejected: rejections.count, ...rest }).filter(([, n]) => n > 0)
       const text = [`${count(rate(decoded))}/s`, ...parts.map(([what, n]) => `${count(n)} ${what}`)].join(' · ')
       return { fill: 'green', shape: 'dot', text }
     })
@@ -38,13 +44,19 @@ export default function (RED: NodeAPI): void {
       counts.decoded += result.decoded
       counts.skipped += result.skipped
       const sendAny = send as (messages: unknown) => void
-      if (result.message) sendAny(result.message)
-      rejections.reject(result.rejected, message as FlowMessage, sendAny, done)
+      const pass = () => {
+        if (result.message) sendAny(result.message)
+        rejections.reject(result.rejected, message as FlowMessage, sendAny, done)
+      }
+      if (births) births.afterSaved(pass)
+      else pass()
     })
-    onClose(node, () => {
+    onClose(node, async () => {
       unwatch()
       status.close()
-      return rejections.close()
+      await births?.close()
+      await rejections.close()
+      node.stuck = true
     })
   })
 }

@@ -101,10 +101,12 @@ function ofSource({ connection }: SourceSnapshot): Numbers {
   ]
 }
 
-const ofDecoder = ({ decoded, skipped, warned }: DecoderSnapshot): Numbers => [
+const ofDecoder = ({ decoded, skipped, warned, gaps, unnamed }: DecoderSnapshot): Numbers => [
   ['counter', 'rowline_records_decoded_total', 'Records that left output 1 of a decoder.', decoded],
   ['counter', 'rowline_records_skipped_total', 'Records that gave nothing to pass on.', skipped],
   ['counter', 'rowline_records_warned_total', 'Records passed on with a warning.', warned],
+  ['counter', 'rowline_sparkplug_gaps_total', 'Sparkplug B messages before which others are missing.', gaps],
+  ['counter', 'rowline_sparkplug_unnamed_total', 'Sparkplug B metrics whose alias no BIRTH names.', unnamed],
 ]
 
 function ofSink({ delivery, oldestUnconfirmedAt: oldest }: SinkSnapshot): Numbers {

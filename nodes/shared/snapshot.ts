@@ -31,6 +31,9 @@ export interface DecoderSnapshot extends NodeSnapshot {
   readonly decoded: number
   readonly skipped: number
   readonly warned: number
+  /** Sparkplug B: messages before which others are missing, and metrics that have no name. */
+  readonly gaps: number
+  readonly unnamed: number
 }
 
 /**

@@ -27,6 +27,11 @@ export const errorTable = {
   UNKNOWN: { disposition: 'retry', message: '{problem}' },
 
   JSON_INVALID: { disposition: 'reject', reason: 'json', message: 'The payload is not valid JSON: {problem}' },
+  SPARKPLUG_INVALID: {
+    disposition: 'reject',
+    reason: 'sparkplug',
+    message: 'The payload is not valid Sparkplug B: {problem}',
+  },
   ROW_TYPE: {
     disposition: 'reject',
     reason: 'type',

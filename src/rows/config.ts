@@ -14,6 +14,7 @@ import {
 import { type ParsedSchema, parseRowSchema, readItemText, readRowSchema } from './parse-ddl.ts'
 import { payloadFields } from './payload-fields.ts'
 import { type Item, timestampFormats } from './row-schema.ts'
+import { sparkplug, sparkplugFields } from './sparkplug/fields.ts'
 import { topicFields } from './topic-fields.ts'
 
 const typeText = text({
@@ -98,8 +99,8 @@ const rows = { field: 'format', values: ['json-row', 'cbor', 'messagepack'] } as
 export const rowDecoderFields = {
   format: choice({
     label: 'Format',
-    note: 'json-row makes rows with the columns of a schema; json takes any JSON as it is; cbor and messagepack do either, by whether there is a schema; text is UTF-8, raw any bytes.',
-    values: ['json-row', 'json', 'cbor', 'messagepack', 'text', 'raw'],
+    note: 'json-row makes rows with the columns of a schema; json takes any JSON as it is; cbor and messagepack do either, by whether there is a schema; text is UTF-8, raw any bytes; sparkplug-b makes a row of each Sparkplug B message.',
+    values: ['json-row', 'json', 'cbor', 'messagepack', 'text', 'raw', sparkplug],
     default: 'json-row',
   }),
   schema: node({
@@ -119,6 +120,7 @@ export const rowDecoderFields = {
     when: rows,
   }),
   ...payloadFields,
+  ...sparkplugFields,
   ...topicFields,
   onEmpty: choice({
     label: 'Empty payload',

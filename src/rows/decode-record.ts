@@ -10,6 +10,8 @@ import { decodeMessagePack } from './formats/messagepack.ts'
 import { decodeText, wrapBytes } from './formats/plain.ts'
 import { createIgnore } from './ignored-attributes.ts'
 import type { ParsedSchema } from './parse-ddl.ts'
+import { SparkplugDecoder } from './sparkplug/decoder.ts'
+import { sparkplug } from './sparkplug/fields.ts'
 import { type AddCaptures, createAddCaptures, withoutDemand } from './topic-columns.ts'
 import { compileTopicPattern } from './topic-pattern.ts'
 import { createUnpack } from './unpack.ts'
@@ -21,7 +23,7 @@ import { createUnpack } from './unpack.ts'
  */
 export type DecodeRecord = (record: Record) => Record | undefined
 
-type DecodeBytes = (bytes: Uint8Array) => Payload | undefined
+type DecodeBytes = (bytes: Uint8Array, record: Record) => Payload | undefined
 
 /** What becomes of a route's payloads, and how the topic's captures get into it. */
 interface Way {
@@ -32,13 +34,15 @@ interface Way {
 /**
  * What a `row-decoder` does. Every schema is compiled here, by the id that `schemaOf` knows. Throws CONFIG_INVALID where
  * a schema says of its JSON what contradicts the decoder. `warn` hears of errors that are not to reject a record.
+ * `sparkplugDecoder` keeps what it learns beyond this decoder.
  */
 export function createDecoder(
   config: RowDecoderConfig,
   schemaOf: (id: string) => ParsedSchema,
   warn: (error: PipelineError) => void = () => {},
+  sparkplugDecoder?: SparkplugDecoder,
 ): DecodeRecord {
-  const wayOf = chooseWay(config, schemaOf, warn)
+  const wayOf = chooseWay(config, schemaOf, warn, sparkplugDecoder)
   const unpack = createUnpack(config)
   const capture = config.topicPattern === '' ? undefined : remember(compileTopicPattern(config.topicPattern))
   const ignore = createIgnore(config.ignoredAttributes)
@@ -48,7 +52,7 @@ export function createDecoder(
     const captures = capture?.(record.topic)
     const received = bytesOf(record.payload)
     const bytes = received.length === 0 ? received : unpack(received)
-    const payload = bytes.length === 0 ? empty(config) : way.decode(bytes)
+    const payload = bytes.length === 0 ? empty(config) : way.decode(bytes, record)
     if (payload === undefined) return undefined
     if (captures !== undefined) way.addCaptures(payload, captures)
     ignore?.(payload, record.topic)
@@ -64,6 +68,7 @@ function chooseWay(
   config: RowDecoderConfig,
   schemaOf: (id: string) => ParsedSchema,
   warn: (error: PipelineError) => void,
+  sparkplugDecoder = new SparkplugDecoder(config.resolveAliases),
 ): (route: string | undefined) => Way | undefined {
   const { format, routes } = config
   const plain = (decode: DecodeBytes) => ({ decode, addCaptures: createAddCaptures(config, undefined, warn) })
@@ -71,6 +76,7 @@ function chooseWay(
   if (format === 'text') return always(plain(decodeText))
   if (format === 'raw') return always(plain(config.binaryEncoding === 'wrap' ? wrapBytes : (bytes) => bytes))
   if (format === 'json') return always(plain(decodeJson))
+  if (format === sparkplug) return always(plain((bytes, record) => sparkplugDecoder.decode(bytes, record)))
   const compile = (id: string) => compileWay(config, schemaOf(id), warn)
   if (routes.length > 0) {
     const ways = new Map(routes.map(({ route, schema }) => [route, compile(schema)]))

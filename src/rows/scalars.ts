@@ -152,23 +152,32 @@ function ifDouble(value: ExactJson, make: (double: number) => number): number | 
 }
 
 /** What JSON has no number for is text, as Flink's own JSON output has it: "NaN", "Infinity", "-Infinity". */
-const orText = (double: number): number | string => (Number.isFinite(double) ? double : String(double))
+export const orText = (double: number): number | string => (Number.isFinite(double) ? double : String(double))
 
 const smallestNormalFloat = 2 ** -126
 /** Up to here every whole number is a 32-bit value. */
 const wholeFloats = 2 ** 24
 
 /** The shortest number that means the same 32-bit value: 33.333, not 33.33300018310547. */
-function shortestFloat(double: number): number {
+export function shortestFloat(double: number): number {
   if (Number.isInteger(double) && Math.abs(double) <= wholeFloats) return double
   const float = Math.fround(double)
   if (!Number.isFinite(float)) return float
+  const rounded = Math.abs(float) < 1_000_000 ? roundToSix(float) : Number.NaN
+  if (Math.fround(rounded) === float) return rounded
   const fewest = Math.abs(float) < smallestNormalFloat ? 1 : 6
   for (let digits = fewest; digits < 9; digits++) {
     const short = Number(float.toPrecision(digits))
     if (Math.fround(short) === float) return short
   }
   return Number(float.toPrecision(9))
+}
+
+/** Below a million: with at most six digits, which no two 32-bit values share. The way by text finds the same number. */
+function roundToSix(float: number): number {
+  const size = Math.abs(float)
+  const scale = size < 100 ? 10_000 : size < 10_000 ? 100 : 1
+  return Math.round(float * scale) / scale
 }
 
 /** Numbers keep their text; objects and arrays become JSON without white space. */

@@ -7,6 +7,7 @@ import type { Browser, Page } from 'playwright-core'
 import { parseFields } from '../../src/config/fields.ts'
 import { rowDecoderFields } from '../../src/rows/config.ts'
 import { factoryTable } from '../rows/readings.ts'
+import { encode, nodeBirth, nodeBirthRow } from '../rows/sparkplug-payloads.ts'
 import { modes } from '../rows/vectors.ts'
 import { launchBrowser } from './editor-page.ts'
 
@@ -17,7 +18,7 @@ let page: Page
 
 /** All of src/rows and the judge of the vectors as one script; esbuild refuses what only Node.js has. */
 async function bundle(): Promise<string> {
-  const files = [...globSync('src/rows/*.ts', { cwd: root }), 'src/core/record.ts', 'test/rows/vectors.ts']
+  const files = [...globSync('src/rows/**/*.ts', { cwd: root }), 'src/core/record.ts', 'test/rows/vectors.ts']
   const contents = files.map((file) => `export * from './${file}'`).join('\n')
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: root },
@@ -49,6 +50,40 @@ for (const name of ['flink-json-conformance.jsonl', 'flink-json-measured.jsonl']
     }
   })
 }
+
+test('in Chromium the Sparkplug B of the acceptance scenarios is read, bytes and text of any alphabet too', async () => {
+  const birth = encode({
+    metrics: [
+      { name: 'Größe', alias: 1, datatype: 4 },
+      { name: 'b', alias: 2, datatype: 17 },
+      { name: 'ints', alias: 3, datatype: 24 },
+    ],
+  })
+  const data = encode({
+    metrics: [
+      { alias: 1, longValue: '18446744073709551606' },
+      { alias: 2, bytesValue: Buffer.from([0, 255]) },
+      { alias: 3, bytesValue: Buffer.from('15cd5b07', 'hex') },
+    ],
+  })
+  const messages = [
+    ['NBIRTH', nodeBirth],
+    ['NBIRTH', birth],
+    ['NDATA', data],
+  ] as const
+  const sent = messages.map(([type, bytes]) => [`spBv1.0/G/${type}/E`, [...bytes]])
+  const shown = await page.evaluate(`(() => {
+    const config = ${JSON.stringify(parseFields(rowDecoderFields, { format: 'sparkplug-b' }).config)}
+    const decode = rows.createDecoder(config, () => undefined)
+    return ${JSON.stringify(sent)}.map(([topic, bytes]) =>
+      rows.toJson(decode({ topic, payload: Uint8Array.from(bytes) }).payload))
+  })()`)
+  const [first, , third] = shown as readonly string[]
+  assert.equal(first, nodeBirthRow)
+  const values =
+    '{"name":"Größe","alias":1,"datatype":4,"value":-10},{"name":"b","alias":2,"datatype":17,"value":"AP8="}'
+  assert.equal(third, `{"metrics":[${values},{"name":"ints","alias":3,"datatype":24,"value":[123456789]}]}`)
+})
 
 test('in Chromium a record is decoded, bytes and numbers of any size are shown, and a table is imported', async () => {
   const shown = await page.evaluate(`(() => {

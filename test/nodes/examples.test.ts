@@ -30,6 +30,7 @@ const names = [
   '01 First rows',
   '02 MQTT to Kafka',
   '03 Dead letters and replay',
+  '06 Sparkplug B',
   '09 Bridge two brokers',
   '10 Three plants',
   '11 Scale out',

@@ -223,7 +223,7 @@ describe('kafka-sink at a secured cluster', () => {
         it(`tells ${answer.status} ${answer.body} of the token server apart`, async () => {
           tokens.answer = answer
           try {
-            await fails(attempt({ ...byToken(), connectTimeoutMs: '2 s' }, 'x'), code, message)
+            await fails(attempt({ ...byToken(), connectTimeoutMs: '2001 ms' }, 'x'), code, message)
           } finally {
             tokens.answer = undefined
           }
