@@ -237,6 +237,7 @@ export class MqttConnection {
           void this.#closeIdle(epoch)
         },
         message: (publish, delivery) => this.#dispatch(publish, delivery),
+        answered: (answer) => this.outbound.answered(answer),
       })
       this.#epoch = epoch
       this.outbound.follow(epoch)
@@ -265,7 +266,10 @@ export class MqttConnection {
     if (!publishing || publishing.idleTimeoutMs === 0) return
     const { signal } = this.#abort
     while (epoch.connected && !signal.aborted) {
-      if (this.#isIdle) return epoch.close(CLOSE_GRACE_MS)
+      if (this.#isIdle) {
+        this.outbound.ended(undefined)
+        return epoch.close(CLOSE_GRACE_MS)
+      }
       await pause(this.outbound.idleInMs(publishing.idleTimeoutMs), signal)
     }
   }

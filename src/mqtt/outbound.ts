@@ -1,16 +1,14 @@
 import { messageOf, PipelineError } from '../core/errors.ts'
 import { type OutboundMessage, PublishRefused, Unconfirmed } from '../core/publisher.ts'
+import type { Answer } from './answer.ts'
 import type { Epoch } from './epoch.ts'
 import { encodePublish, encodePubrel } from './publish-encoder.ts'
 
-/** What MQTT.js shows of the packets that concern what we publish. */
-interface Received {
+/** What MQTT.js shows of a CONNACK. */
+interface Connack {
   readonly cmd: string
-  readonly messageId?: number
-  readonly reasonCode?: number
   readonly sessionPresent?: boolean
   readonly properties?: {
-    readonly reasonString?: string
     readonly receiveMaximum?: number
     readonly maximumPacketSize?: number
     readonly maximumQoS?: number
@@ -60,7 +58,7 @@ export class Outbound {
   readonly #queue: Sent[] = []
   #open = 0
   #epoch: Epoch | undefined
-  #connack: Received | undefined
+  #connack: Connack | undefined
   #connected = false
   #over: PipelineError | undefined
   #wake = () => {}
@@ -76,7 +74,7 @@ export class Outbound {
     this.#epoch = epoch
     this.#connack = undefined
     epoch.client.on('packetreceive', (packet) => {
-      if (this.#epoch === epoch) this.#receive(packet as Received)
+      if (this.#epoch === epoch && packet.cmd === 'connack') this.#connack = packet as Connack
     })
   }
 
@@ -133,6 +131,25 @@ export class Outbound {
     this.#check(message)
     await (message.qos === 0 ? this.#publishUnconfirmed(message) : this.#publishConfirmed(message))
     this.#use()
+  }
+
+  /** Takes the answer on the present connection, if it is to something of ours. */
+  answered(answer: Answer): boolean {
+    const sent = this.#sent.get(answer.packetId)
+    if (sent?.waiter) this.#answer(sent, answer)
+    return sent !== undefined
+  }
+
+  #answer(sent: Sent, { kind, reasonCode, reasonString }: Answer): void {
+    const refusal = reasonCode < REFUSED ? undefined : new PublishRefused(reasonCode, reasonString)
+    if (kind === 'puback' && sent.message.qos === 1) this.#settle(sent, refusal)
+    else if (kind === 'pubrec' && sent.message.qos === 2) {
+      if (refusal) this.#settle(sent, refusal)
+      else this.#release(sent)
+    } else if (kind === 'pubcomp' && sent.state === 'released') {
+      // A server that does not know the id any longer has completed it before.
+      this.#settle(sent, undefined)
+    }
   }
 
   /** Whether nothing was published for so long, and nothing is under way. 0: never. */
@@ -263,25 +280,6 @@ export class Outbound {
     if (packet.length <= limit) return packet
     const target = `the MQTT broker ${this.#broker}`
     throw new PipelineError('RECORD_TOO_LARGE', { bytes: packet.length, limit, target })
-  }
-
-  #receive(packet: Received): void {
-    if (packet.cmd === 'connack') this.#connack = packet
-    const sent = packet.messageId === undefined ? undefined : this.#sent.get(packet.messageId)
-    if (sent?.waiter) this.#answer(sent, packet)
-  }
-
-  #answer(sent: Sent, { cmd, reasonCode = 0, properties }: Received): void {
-    const { qos } = sent.message
-    const refusal = reasonCode < REFUSED ? undefined : new PublishRefused(reasonCode, properties?.reasonString)
-    if (cmd === 'puback' && qos === 1) this.#settle(sent, refusal)
-    else if (cmd === 'pubrec' && qos === 2) {
-      if (refusal) this.#settle(sent, refusal)
-      else this.#release(sent)
-    } else if (cmd === 'pubcomp' && sent.state === 'released') {
-      // A server that does not know the id any longer has completed it before.
-      this.#settle(sent, undefined)
-    }
   }
 
   #release(sent: Sent): void {

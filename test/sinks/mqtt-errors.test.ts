@@ -10,6 +10,7 @@ const table = [
   [0x87, 'TARGET_AUTHORIZATION', 'config'],
   [0x90, 'RECORD_INVALID', 'reject'],
   [0x91, 'UNKNOWN', 'retry'],
+  [0x95, 'RECORD_REFUSED_SIZE', 'reject'],
   [0x97, 'TARGET_THROTTLED', 'retry'],
   [0x99, 'RECORD_INVALID', 'reject'],
   [0xff, 'UNKNOWN', 'retry'],

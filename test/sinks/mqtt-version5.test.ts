@@ -112,6 +112,25 @@ test('MQTT 5: who may not publish turns red and holds; nothing is lost when the 
   await runner.close(1000)
 })
 
+test('MQTT 5: mosquitto refuses a payload over its limit, and that record alone is rejected', async () => {
+  await using mosquitto = await startMosquitto({ conf: ['message_size_limit 1000'] })
+  await using listener = await listen(mosquitto.port, 't/#')
+  for (const qos of ['1', '2']) {
+    const sink = await opened({ topic: 't/x', qos }, mosquitto.port)
+    const records = [reading(1), reading(2, { payload: 'x'.repeat(2000) }), reading(3)]
+    const batch = records.map((record) => sink.prepare(record).request)
+    // mosquitto 2.0.11 ends the connection as well.
+    const { rejected } = await sink.write(batch, forever).catch(() => sink.write(batch, forever))
+    assert.deepEqual(
+      rejected.map(({ index, error }) => [index, error.code, error.reason]),
+      [[1, 'RECORD_REFUSED_SIZE', 'too-large']],
+    )
+    await sink.close()
+  }
+  const texts = (await listener.heard()).map(({ payload }) => String(payload))
+  assert.deepEqual([...new Set(texts)], ['{"n":1}', '{"n":3}'])
+})
+
 test('MQTT 5: a quota that is exceeded is waited for', async () => {
   const server = await startScripted({}, (nth) => (nth <= 2 ? 0x97 : 0))
   const sink = await opened({ maxInflight: 1 }, server.port)
@@ -136,7 +155,7 @@ test('MQTT 5: publish attempts end a refusal that does not pass; the other messa
   await sink.close()
 })
 
-for (const reasonCode of [0x90, 0x99])
+for (const reasonCode of [0x90, 0x95, 0x99])
   test(`MQTT 5: a record refused with 0x${reasonCode.toString(16)} is rejected, the others are written`, async () => {
     const server = await startScripted({}, (nth) => (nth === 2 ? reasonCode : 0x10))
     const sink = await opened({}, server.port)
