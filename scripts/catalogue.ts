@@ -35,6 +35,7 @@ export function englishCatalogue(declaration: NodeDeclaration): Texts {
     ),
     form: formTexts,
     ...(declaration.importer ? { import: importTexts(declaration.importer) } : {}),
+    ...(declaration.editorPart ? { part: declaration.editorPart.texts } : {}),
     problem: { ...problemTexts, ...editorProblems },
     field: Object.fromEntries(Object.entries(declaration.fields).map(([name, field]) => [name, fieldTexts(field)])),
   }

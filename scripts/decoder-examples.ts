@@ -3,6 +3,7 @@ import { parseFields } from '../src/config/fields.ts'
 import { PipelineError } from '../src/core/errors.ts'
 import { type Record, toJson } from '../src/core/record.ts'
 import { createDecoder } from '../src/rows/decode-record.ts'
+import { parseJsonSchema } from '../src/rows/json-schema/fields.ts'
 import { parseRowSchema } from '../src/rows/parse-ddl.ts'
 import { SparkplugDecoder } from '../src/rows/sparkplug/decoder.ts'
 import { choiceKey, type Texts } from './catalogue.ts'
@@ -10,7 +11,7 @@ import type { Language } from './help.ts'
 
 type Option = string | boolean | readonly { readonly [column: string]: string }[]
 
-/** A payload and the options of the row decoder that it meets. A schema stands there as its SQL. */
+/** A payload and the options of the row decoder that it meets. A schema stands there as its text. */
 export interface Example {
   readonly options: { readonly [field: string]: Option }
   readonly topic?: string
@@ -22,6 +23,7 @@ export interface Example {
 
 const reading = 'ts BIGINT, measurement DOUBLE'
 const instant = { schema: 'at TIMESTAMP_LTZ(3)', timestampFormat: 'RFC-3339' }
+const sensor = '{"required":["id"],"properties":{"id":{"type":"integer"},"at":{"type":"string","format":"date-time"}}}'
 const cbor = 'hex a2 61 74 f9 4d 60 62 69 64 1b 00 20 00 00 00 00 00 01'
 const site = { format: 'json', topicPattern: 'plant/{site}' }
 
@@ -50,6 +52,10 @@ export const decoderExamples: readonly Example[] = [
   { options: instant, payload: '{"at":"2024-10-19T06:35:51.5+02:00"}' },
   { options: instant, payload: '{"at":1729312551000}' },
   { options: instant, payload: '{"at":1729312551}' },
+  { options: { format: 'json-schema', schema: sensor }, payload: '{"id":9007199254740993,"x":1}' },
+  { options: { format: 'json-schema', schema: sensor }, payload: '{"at":"noon"}' },
+  { options: { format: 'json-row', schema: sensor }, payload: '{"id":9007199254740993,"x":1}' },
+  { options: { format: 'json-schema', schema: '{"type":"string","pattern":"^[A-Z]+$"}' }, payload: 'RUN' },
   { options: { format: 'json' }, payload: '[9007199254740993,{"x":null}]' },
   { options: { format: 'cbor' }, payload: cbor },
   { options: { format: 'cbor', schema: 't STRING, unit STRING' }, payload: cbor },
@@ -126,6 +132,8 @@ export function exampleLines(language: Language, catalogue: Texts): string {
 
 const code = (text: string) => `\`${text}\``
 
+const schemaOfText = (text: string) => (text.startsWith('{') ? parseJsonSchema(text) : parseRowSchema(text))
+
 interface Outcome {
   /** The payload as JSON, the reason and the message, or undefined where it is skipped. */
   readonly result: string | undefined
@@ -140,7 +148,7 @@ function outcome({ options, topic = 't', payload, after }: Example): Outcome {
     if (config.requestRebirth) commands.push(commandTopic)
   }
   const sparkplug = new SparkplugDecoder(config.resolveAliases, { onTrouble })
-  const decoder = createDecoder(config, parseRowSchema, undefined, sparkplug)
+  const decoder = createDecoder(config, schemaOfText, undefined, sparkplug)
   const decode = (one: { readonly topic: string; readonly payload: string }) =>
     decoder({ ...one, payload: bytesOf(one.payload), qos: 1, retain: false, dup: false, receivedAt: 0 })
   if (after) decode(after)

@@ -39,7 +39,7 @@ function isInTable(type: string, all: readonly NodeDeclaration[]): boolean {
 }
 
 function entry(packageName: string, declaration: NodeDeclaration, inTable: boolean): string {
-  const { type, kind, color, icon, outputs } = declaration
+  const { type, kind, color, icon, outputs, editorPart } = declaration
   const fields = Object.entries(declaration.fields)
   const defaults = fields
     .filter(([, field]) => field.kind !== 'secret')
@@ -67,9 +67,12 @@ function entry(packageName: string, declaration: NodeDeclaration, inTable: boole
       'oneditdelete',
     ].map((name) => `${name}: editor.${name}`),
   ]
+  const part = editorPart === undefined ? '' : ', part'
+  const partImport =
+    editorPart === undefined ? '' : `import { part } from './nodes/shared/editor/${editorPart.module}.ts'\n`
   return `import { declaration } from './nodes/${type}/declaration.ts'
 import { nodeEditor } from './nodes/shared/editor/node-editor.ts'
-const editor = nodeEditor(declaration, ${key(`${packageName}/${type}`)})
+${partImport}const editor = nodeEditor(declaration, ${key(`${packageName}/${type}`)}${part})
 RED.nodes.registerType(${key(type)}, { ${definition.join(', ')} })
 `
 }

@@ -21,6 +21,7 @@ export function formTemplate(declaration: NodeDeclaration): string {
     html.push(`<details class="rowline-folded rowline-advanced">${summary}`, ...folded, '</details>')
   }
   if (declaration.importer) html.push(importSection(form))
+  if (declaration.editorPart) html.push('<div class="rowline-part"></div>')
   html.push('</div>')
   return `<script type="text/html" data-template-name="${declaration.type}">\n${html.join('\n')}\n</script>\n`
 }

@@ -1,5 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { checkRowSchema, rowSchemaFields } from '../../src/rows/config.ts'
+import { editorPart } from './editor-part.ts'
 
 export const declaration = declareNode({
   type: 'row-schema',
@@ -9,4 +10,5 @@ export const declaration = declareNode({
   outputs: [],
   fields: rowSchemaFields,
   check: checkRowSchema,
+  editorPart,
 })

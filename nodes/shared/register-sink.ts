@@ -7,7 +7,7 @@ import type { Rejection } from '../../src/core/sink.ts'
 import { type RecordRunner, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
 import type { SourceConfig } from '../../src/mqtt/config.ts'
 import { type RowSchemaConfig, schemaOf } from '../../src/rows/config.ts'
-import { toJsonSchema } from '../../src/rows/to-json-schema.ts'
+import { jsonSchemaOf } from '../../src/rows/to-json-schema.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
 import type { Rejected } from './dead-letters.ts'
 import { type DeliveryConfig, type DeliverySnapshot, inDeliveryMode, noteRest } from './delivery-mode.ts'
@@ -37,7 +37,7 @@ export function registerSink<F extends Fields, Request>(
       name: rowline.clientId(node),
       connection: <C>(field: string) => configOf<C>(RED, reference(field)),
       jsonSchema: (field: string) =>
-        reference(field) === '' ? undefined : toJsonSchema(schemaOf(configOf<RowSchemaConfig>(RED, reference(field)))),
+        reference(field) === '' ? undefined : jsonSchemaOf(schemaOf(configOf<RowSchemaConfig>(RED, reference(field)))),
       publisher: (field: string) => {
         const source = RED.nodes.getNode(reference(field)) as Node
         return createPublisher(rowline, source, configOf<SourceConfig>(RED, source.id))

@@ -1,3 +1,4 @@
+import type { EditorPart } from './editor-part.ts'
 import type { ConfigOf, FieldProblem, Fields } from './fields.ts'
 import type { Importer } from './imported.ts'
 
@@ -20,6 +21,7 @@ export interface NodeDeclaration<F extends Fields = Fields> {
   check?(config: ConfigOf<F>): readonly FieldProblem[]
   /** The form offers to fill it from the configuration of another program. */
   readonly importer?: Importer
+  readonly editorPart?: EditorPart
   /** The field whose value is shown as the node's label when it has no name. */
   readonly labelField?: keyof F & string
 }

@@ -71,6 +71,8 @@ export interface Field<T> {
   readonly values?: readonly string[]
   /** table: its columns. */
   readonly columns?: Fields
+  /** code: of its text; SQL where nothing is said. */
+  readonly language?: 'json'
   /** node: the type of the config node referred to. */
   readonly nodeType?: string
   /** Shown in the form only while another field has one of these values. */
@@ -130,7 +132,10 @@ function textual(kind: 'text' | 'code' | 'secret', options: TextOptions): Field<
 
 export const text = (options: TextOptions): Field<string> => textual('text', options)
 /** Several lines, shown in a code editor. */
-export const code = (options: TextOptions): Field<string> => textual('code', options)
+export const code = (options: TextOptions & { readonly language?: 'json' }): Field<string> => ({
+  ...textual('code', options),
+  ...(options.language === undefined ? {} : { language: options.language }),
+})
 /** Kept in Node-RED's encrypted credentials, never in the flow. `masked: false` for what may be read, as a user name. */
 export const secret = (options: Common & { readonly masked?: boolean }): Field<string> => ({
   ...textual('secret', { ...options, default: '' }),

@@ -37,6 +37,11 @@ export const errorTable = {
     reason: 'type',
     message: 'At {pointer}: expected {expected}, found {found}',
   },
+  SCHEMA_MISMATCH: {
+    disposition: 'reject',
+    reason: 'schema',
+    message: 'The payload does not fit the JSON Schema: {problem}',
+  },
   ROW_MISSING: { disposition: 'reject', reason: 'missing', message: 'At {pointer}: the field is {state}' },
   TIMESTAMP_INVALID: {
     disposition: 'reject',

@@ -72,17 +72,32 @@ function overlappingFilters(filters: readonly string[]): string[] {
   return plain.filter((one) => plain.some((other) => other !== one && filtersOverlap(one, other)))
 }
 
-/** Tells the copy of a message that counts from those that the server sends for other filters that match too. */
+/**
+ * Tells the copy of a message that counts from those that the server sends for other filters that match too. Only the
+ * last identifier of a filter is known: what came with it was published when every filter before had been granted.
+ */
 export class Copies {
-  /** By identifier, in the order in which the server has granted them. */
-  readonly #granted = new Map<number, (topic: string) => boolean>()
+  readonly #filters = new Map<number, string>()
+  /** In the order of their last grants. */
+  readonly #granted = new Map<string, { readonly id: number; readonly matches: (topic: string) => boolean }>()
 
   granted({ filter, id }: Wish): void {
-    if (id === undefined || this.#granted.has(id)) return
-    this.#granted.set(id, createTopicMatcher(filter))
+    if (this.#granted.get(filter)?.id === id) return
+    this.forget(filter)
+    if (id === undefined) return
+    this.#filters.set(id, filter)
+    this.#granted.set(filter, { id, matches: createTopicMatcher(filter) })
+  }
+
+  /** It is about to be unsubscribed: no copy will come for it. */
+  forget(filter: string): void {
+    const known = this.#granted.get(filter)
+    if (known) this.#filters.delete(known.id)
+    this.#granted.delete(filter)
   }
 
   clear(): void {
+    this.#filters.clear()
     this.#granted.clear()
   }
 
@@ -91,8 +106,8 @@ export class Copies {
    * too. An unknown identifier, or none, is taken: twice is better than never.
    */
   isExtra({ topic, subscriptionIds }: InboundPublish): boolean {
-    if (!subscriptionIds || subscriptionIds.some((id) => !this.#granted.has(id))) return false
-    for (const [id, matches] of this.#granted) if (matches(topic)) return !subscriptionIds.includes(id)
+    if (!subscriptionIds?.length || subscriptionIds.some((id) => !this.#filters.has(id))) return false
+    for (const { id, matches } of this.#granted.values()) if (matches(topic)) return !subscriptionIds.includes(id)
     return false
   }
 }

@@ -138,7 +138,10 @@ export class Subscriptions {
     const wanted = this.#wanted()
     const unwanted = [...this.#granted.keys()].filter((filter) => !wanted.has(filter))
     if (!this.#client || unwanted.length === 0) return
-    for (const filter of unwanted) this.#granted.delete(filter)
+    for (const filter of unwanted) {
+      this.#granted.delete(filter)
+      this.#copies.forget(filter)
+    }
     this.#client.unsubscribe(unwanted)
   }
 

@@ -11,6 +11,7 @@ import {
   table,
   text,
 } from '../config/fields.ts'
+import { checkJsonSchema, jsonSchemaFields, parseJsonSchema } from './json-schema/fields.ts'
 import { type ParsedSchema, parseRowSchema, readItemText, readRowSchema } from './parse-ddl.ts'
 import { payloadFields } from './payload-fields.ts'
 import { type Item, timestampFormats } from './row-schema.ts'
@@ -36,8 +37,8 @@ const columnType: Field<Item> = {
 export const rowSchemaFields = {
   writtenAs: choice({
     label: 'Written as',
-    note: '"sql" is for those who have a table definition already, "columns" for a list of names and types.',
-    values: ['sql', 'columns'],
+    note: '"sql" is for those who have a table definition already, "columns" for a list of names and types, "json-schema" checks every payload by a JSON Schema.',
+    values: ['sql', 'columns', 'json-schema'],
     default: 'sql',
   }),
   schema: code({
@@ -65,11 +66,13 @@ export const rowSchemaFields = {
     },
     when: { field: 'writtenAs', values: ['columns'] },
   }),
+  ...jsonSchemaFields,
 }
 export type RowSchemaConfig = ConfigOf<typeof rowSchemaFields>
 
 /** The text is read here and not by its field: while another way of writing is chosen, it may be anything. */
-export function checkRowSchema({ writtenAs, schema, columns }: RowSchemaConfig): readonly FieldProblem[] {
+export function checkRowSchema({ writtenAs, schema, columns, jsonSchema }: RowSchemaConfig): readonly FieldProblem[] {
+  if (writtenAs === 'json-schema') return checkJsonSchema(jsonSchema)
   if (writtenAs === 'sql') {
     const read = schema === '' ? new Problem(problemTexts.required) : readRowSchema(schema)
     return read instanceof Problem ? [{ field: 'schema', text: read.text }] : []
@@ -83,7 +86,8 @@ export function checkRowSchema({ writtenAs, schema, columns }: RowSchemaConfig):
 }
 
 /** The schema of a configuration that `checkRowSchema` has nothing to say about. */
-export function schemaOf({ writtenAs, schema, columns }: RowSchemaConfig): ParsedSchema {
+export function schemaOf({ writtenAs, schema, columns, jsonSchema }: RowSchemaConfig): ParsedSchema {
+  if (writtenAs === 'json-schema') return parseJsonSchema(jsonSchema)
   if (writtenAs === 'sql') return parseRowSchema(schema)
   const listed = columns.map(({ name, type, required }) => ({
     name,
@@ -94,13 +98,14 @@ export function schemaOf({ writtenAs, schema, columns }: RowSchemaConfig): Parse
 }
 
 const rows = { field: 'format', values: ['json-row', 'cbor', 'messagepack'] } as const
+const schemas = { field: 'format', values: [...rows.values, 'json-schema'] } as const
 
 /** `row-decoder`: what becomes of a payload. */
 export const rowDecoderFields = {
   format: choice({
     label: 'Format',
-    note: 'json-row makes rows with the columns of a schema; json takes any JSON as it is; cbor and messagepack do either, by whether there is a schema; text is UTF-8, raw any bytes; sparkplug-b makes a row of each Sparkplug B message.',
-    values: ['json-row', 'json', 'cbor', 'messagepack', 'text', 'raw', sparkplug],
+    note: 'json-row makes rows with the columns of a schema; json-schema checks JSON by a JSON Schema and passes it on as it is; json takes any JSON as it is; cbor and messagepack do either, by whether there is a schema; text is UTF-8, raw any bytes; sparkplug-b makes a row of each Sparkplug B message.',
+    values: ['json-row', 'json-schema', 'json', 'cbor', 'messagepack', 'text', 'raw', sparkplug],
     default: 'json-row',
   }),
   schema: node({
@@ -108,7 +113,7 @@ export const rowDecoderFields = {
     note: 'The columns of every row. Left empty where the routes below name their own, and for CBOR and MessagePack that are to stay as they are.',
     nodeType: 'row-schema',
     optional: true,
-    when: rows,
+    when: schemas,
   }),
   routes: table({
     label: 'Routes',
@@ -117,14 +122,14 @@ export const rowDecoderFields = {
       route: text({ label: 'Route', note: 'The route that the topics of the source give.' }),
       schema: node({ label: 'Schema', note: 'The columns of its rows.', nodeType: 'row-schema' }),
     },
-    when: rows,
+    when: schemas,
   }),
   ...payloadFields,
   ...sparkplugFields,
   ...topicFields,
   onEmpty: choice({
     label: 'Empty payload',
-    note: 'skip: no row, and the reading counts as done. reject: it goes to output 2. auto: reject where there is a topic pattern, else skip.',
+    note: 'skip: no row, and the reading counts as done. reject: it goes to output 2. auto: reject where there is a topic pattern or a JSON Schema, else skip.',
     values: ['auto', 'skip', 'reject'],
     default: 'auto',
     advanced: true,
@@ -170,11 +175,11 @@ export type RowDecoderConfig = ConfigOf<typeof rowDecoderFields>
 
 export function checkRowDecoder(config: RowDecoderConfig): readonly FieldProblem[] {
   const { format, schema, routes, failOnMissingField, ignoreParseErrors } = config
-  if (!rows.values.some((value) => value === format)) return []
+  if (!schemas.values.some((value) => value === format)) return []
   const names = routes.map(({ route }) => route)
   const twice = names.find((route, i) => names.indexOf(route) < i)
   return [
-    ...(format === 'json-row' && schema === '' && routes.length === 0
+    ...((format === 'json-row' || format === 'json-schema') && schema === '' && routes.length === 0
       ? [{ field: 'schema', text: 'is required' }]
       : []),
     ...(schema !== '' && routes.length > 0
@@ -186,7 +191,7 @@ export function checkRowDecoder(config: RowDecoderConfig): readonly FieldProblem
         ]
       : []),
     ...(twice === undefined ? [] : [{ field: 'routes', text: `name the route ${twice} twice` }]),
-    ...(failOnMissingField && ignoreParseErrors
+    ...(format !== 'json-schema' && failOnMissingField && ignoreParseErrors
       ? [{ field: 'ignoreParseErrors', text: 'cannot be on together with failOnMissingField' }]
       : []),
   ]

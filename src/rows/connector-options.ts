@@ -64,16 +64,16 @@ const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['client.id', text('source', 'clientId')],
   ['username', text('source', 'user')],
   ['password', text('source', 'password')],
-  ['automatic-reconnect', readReconnect],
+  ['automatic-reconnect', flag('source', 'autoReconnect')],
   ['clean-session', readCleanSession],
   ['ssl', flag('source', 'useTls')],
-  ...['truststore.path', 'truststore.password', 'keystore.path', 'keystore.password'].map((name): [string, Read] => [
-    `ssl.${name}`,
-    notice(`'ssl.${name}' is not applied: mqtt v3 source takes certificates as PEM`),
-  ]),
-  ['ssl.key.password', text('source', 'passphrase')],
-  ['ssl.protocol.version', notice("'ssl.protocol.version' is not applied: TLS 1.2 or newer is used")],
-  ['ssl.cipher.suites', notice("'ssl.cipher.suites' is not applied: the ciphers of Node.js are offered")],
+  ['ssl.truststore.path', text('source', 'truststorePath')],
+  ['ssl.truststore.password', text('source', 'truststorePassword')],
+  ['ssl.keystore.path', text('source', 'keystorePath')],
+  ['ssl.keystore.password', text('source', 'keystorePassword')],
+  ['ssl.key.password', text('source', 'keyPassword')],
+  ['ssl.protocol.version', readTlsVersion],
+  ['ssl.cipher.suites', text('source', 'ciphers')],
   ['connection.timeout', seconds('connectTimeoutMs', 600)],
   ['keep.alive.interval', amount('source', 'keepalive', 0, 65_535)],
   ['max.reconnect.delay', seconds('maxReconnectDelayMs', 3600)],
@@ -123,8 +123,13 @@ function notice(sentence: string): Read {
   }
 }
 
-function readReconnect(option: TableOption, { notices }: Found): void {
-  if (!readFlag(option)) notices.push("'automatic-reconnect' is not applied: the connection always comes back")
+/** Java's name of a context, which is the oldest version that it speaks. */
+function readTlsVersion(option: TableOption, { source, notices }: Found): void {
+  const { value } = option
+  if (!/^TLS(v1(\.[123])?)?$/.test(value)) throw wrongValue(option, 'TLS, TLSv1.2 or TLSv1.3')
+  if (value === 'TLSv1' || value === 'TLSv1.1')
+    notices.push(`'ssl.protocol.version' = '${value}' is broken and not applied: TLS 1.2 or newer is used`)
+  source.tlsMinVersion = value === 'TLSv1.3' ? value : 'TLSv1.2'
 }
 
 function readConnector(option: TableOption): void {

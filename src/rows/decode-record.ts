@@ -9,6 +9,7 @@ import { decodeCbor } from './formats/cbor.ts'
 import { decodeMessagePack } from './formats/messagepack.ts'
 import { decodeText, wrapBytes } from './formats/plain.ts'
 import { createIgnore } from './ignored-attributes.ts'
+import { checkedRows, decodeByJsonSchema, demandJsonSchema } from './json-schema/decode-by-json-schema.ts'
 import type { ParsedSchema } from './parse-ddl.ts'
 import { SparkplugDecoder } from './sparkplug/decoder.ts'
 import { sparkplug } from './sparkplug/fields.ts'
@@ -29,6 +30,8 @@ type DecodeBytes = (bytes: Uint8Array, record: Record) => Payload | undefined
 interface Way {
   readonly decode: DecodeBytes
   readonly addCaptures: AddCaptures
+  /** An empty payload is rejected unless the configuration says otherwise. */
+  readonly demandsPayload?: boolean
 }
 
 /**
@@ -52,7 +55,7 @@ export function createDecoder(
     const captures = capture?.(record.topic)
     const received = bytesOf(record.payload)
     const bytes = received.length === 0 ? received : unpack(received)
-    const payload = bytes.length === 0 ? empty(config) : way.decode(bytes, record)
+    const payload = bytes.length === 0 ? empty(config, way) : way.decode(bytes, record)
     if (payload === undefined) return undefined
     if (captures !== undefined) way.addCaptures(payload, captures)
     ignore?.(payload, record.topic)
@@ -82,26 +85,37 @@ function chooseWay(
     const ways = new Map(routes.map(({ route, schema }) => [route, compile(schema)]))
     return (route) => (route === undefined ? undefined : ways.get(route))
   }
-  if (config.schema !== '' || format === 'json-row') return always(compile(config.schema))
+  if (config.schema !== '' || format === 'json-row' || format === 'json-schema') return always(compile(config.schema))
   return always(plain(config.ignoreParseErrors ? skipErrors(values[format]) : values[format]))
 }
 
 function compileWay(config: RowDecoderConfig, schema: ParsedSchema, warn: (error: PipelineError) => void): Way {
+  const demandsPayload = schema.jsonSchema !== undefined
+  if (config.format === 'json-schema') {
+    const decode = decodeByJsonSchema(demandJsonSchema(schema))
+    return { decode, addCaptures: createAddCaptures(config, undefined, warn), demandsPayload }
+  }
   const options = { ...config, ...schema.decoding }
   if (options.failOnMissingField && options.ignoreParseErrors) {
     const problem = 'cannot be on together with failOnMissingField; one of them is set in the WITH clause of the schema'
     throw new PipelineError('CONFIG_INVALID', { field: 'ignoreParseErrors', problem })
   }
-  const decodeRow = compileDecoder(withoutDemand(schema, config.topicPattern), options)
+  const decodeRow = checkedRows(schema, compileDecoder(withoutDemand(schema, config.topicPattern), options))
   const { format } = config
-  const viaJson = (bytes: Uint8Array) => decodeRow(fromText(toJson(values[format as keyof typeof values](bytes))))
-  const decode = format === 'json-row' ? decodeRow : options.ignoreParseErrors ? skipErrors(viaJson) : viaJson
-  return { decode, addCaptures: createAddCaptures(options, schema, warn) }
+  const read = options.ignoreParseErrors
+    ? skipErrors(values[format as keyof typeof values])
+    : values[format as keyof typeof values]
+  const viaJson = (bytes: Uint8Array) => {
+    const value = read(bytes)
+    return value === undefined ? undefined : decodeRow(fromText(toJson(value)))
+  }
+  const decode = format === 'json-row' ? decodeRow : viaJson
+  return { decode, addCaptures: createAddCaptures(options, schema, warn), demandsPayload }
 }
 
-function empty({ format, onEmpty, topicPattern }: RowDecoderConfig): undefined {
-  if (onEmpty === 'skip' || (onEmpty === 'auto' && topicPattern === '')) return undefined
-  const isJson = format === 'json' || format === 'json-row'
+function empty({ format, onEmpty, topicPattern }: RowDecoderConfig, { demandsPayload }: Way): undefined {
+  if (onEmpty === 'skip' || (onEmpty === 'auto' && topicPattern === '' && !demandsPayload)) return undefined
+  const isJson = format === 'json' || format === 'json-row' || format === 'json-schema'
   throw isJson ? new PipelineError('JSON_INVALID', { problem: 'it is empty' }) : new PipelineError('PAYLOAD_EMPTY')
 }
 

@@ -3,6 +3,7 @@ import { PipelineError } from '../core/errors.ts'
 import { isMqttTable, readConnectorOptions } from './connector-options.ts'
 import { DdlReader } from './ddl-reader.ts'
 import { SchemaProblem } from './ddl-tokens.ts'
+import type { JsonSchemaText } from './json-schema/read-json-schema.ts'
 import { noColumns, readColumn, readColumns, readItem, readRow, takeComment } from './parse-types.ts'
 import type { Column, DecoderOptions, Item, RowSchema } from './row-schema.ts'
 import { readJsonOptions, readWith, type TableOption } from './with-clause.ts'
@@ -21,6 +22,8 @@ export interface ParsedSchema extends RowSchema {
   readonly ignored: readonly string[]
   /** What the table itself says about its JSON: it counts more than what the decoder is set to. */
   readonly decoding: Partial<DecoderOptions>
+  /** Every payload is checked by it. */
+  readonly jsonSchema?: JsonSchemaText
 }
 
 /**

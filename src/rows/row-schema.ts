@@ -13,7 +13,8 @@ export type PlainKind =
 
 /** A type of Flink SQL. `length` is a wish: what is longer or shorter passes, as with Flink's JSON format. */
 export type ScalarType =
-  | { readonly kind: PlainKind }
+  /** `format`: what the text of a STRING is; decoding does not look at it. */
+  | { readonly kind: PlainKind; readonly format?: 'date-time' }
   | { readonly kind: 'CHAR' | 'VARCHAR' | 'BINARY' | 'VARBINARY'; readonly length: number }
   | { readonly kind: 'DECIMAL'; readonly precision: number; readonly scale: number }
   | { readonly kind: 'TIME' | 'TIMESTAMP' | 'TIMESTAMP_LTZ'; readonly precision: number }

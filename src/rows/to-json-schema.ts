@@ -1,3 +1,6 @@
+import { NumberText } from '../core/number-text.ts'
+import { parseJson } from './json-text.ts'
+import type { ParsedSchema } from './parse-ddl.ts'
 import type { Column, ColumnType, Item, RowSchema } from './row-schema.ts'
 
 /** What a value of the kind is in JSON. Times are text in the decoder's format, which no JSON Schema format is. */
@@ -49,5 +52,12 @@ function typeSchema(type: ColumnType): object {
   if (type.kind === 'ROW') return objectSchema(type.columns)
   if (type.kind === 'ARRAY') return { type: 'array', items: itemSchema(type.element) }
   if (type.kind === 'MAP') return { type: 'object', additionalProperties: itemSchema(type.value) }
-  return scalars[type.kind]
+  return 'format' in type ? { ...scalars[type.kind], format: type.format } : scalars[type.kind]
+}
+
+/** The JSON Schema that a schema is written as, or that of its rows. JSON.stringify writes every digit of its numbers. */
+export function jsonSchemaOf(schema: ParsedSchema): object {
+  if (schema.jsonSchema === undefined) return toJsonSchema(schema)
+  const rules = { lenient: false, number: (text: string) => new NumberText(text) }
+  return Object(parseJson(schema.jsonSchema.source, rules))
 }

@@ -105,3 +105,32 @@ test('in Chromium a record is decoded, bytes and numbers of any size are shown, 
   assert.equal(name, 'hive_catalog.mqtt.factory_iot_101')
   assert.equal(await page.evaluate('typeof Buffer + typeof process'), 'undefinedundefined')
 })
+
+test('in Chromium a JSON Schema checks a document, exactly and in time, and becomes columns', async () => {
+  const found = await page.evaluate(`(() => {
+    const problem = (schema, text) => {
+      try {
+        rows.compileJsonSchema(rows.readJsonSchema(schema))(rows.decodeJson(new TextEncoder().encode(text)))
+      } catch (error) {
+        return error.message
+      }
+    }
+    const columns = rows.columnsOfJsonSchema({ properties: { v: { type: 'number' } }, required: ['v'] }).columns
+    return [
+      problem('{"maximum":9007199254740992}', '9007199254740993'),
+      problem('{"pattern":"^(a+)+$"}', '"' + 'a'.repeat(1000) + '!"').slice(0, 80),
+      problem('{"format":"date-time"}', '"2024-01-09T20:30:00Z"'),
+      rows.formatColumns(columns),
+      rows.toBigQuerySchema(columns).fields,
+      rows.formatColumns(rows.inferColumns(['{"a":1}']).columns),
+    ]
+  })()`)
+  assert.deepEqual(found, [
+    'The payload does not fit the JSON Schema: at the top level: must keep the maximum 9007199254740992, found 9007199254740993',
+    'The payload does not fit the JSON Schema: at the top level: must match the pattern ^(a+)+$'.slice(0, 80),
+    undefined,
+    '`v` DOUBLE NOT NULL',
+    [{ name: 'v', type: 'FLOAT', mode: 'REQUIRED' }],
+    '`a` BIGINT',
+  ])
+})

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { connectAsync } from 'mqtt'
 import type { IConnectPacket, IPublishPacket, ISubscribePacket } from 'mqtt-packet'
 import type { ConnectionOptions } from '../../src/mqtt/connection.ts'
+import { Copies } from '../../src/mqtt/subscription-plan.ts'
 import { startFakeBroker } from '../services/fake-broker.ts'
 import { startMosquitto } from '../services/mosquitto.ts'
 import { until } from '../services/processes.ts'
@@ -184,6 +185,62 @@ test('D1: a copy counts only when the filter that it yields to had been granted 
   link.send(publish(1, 's/a', idOf(subscribes(link)[1]!)))
   await collector.count(1)
   assert.match((await failure(own)).message, /refuses the subscription s\/# \("not for you"\)/)
+})
+
+test('D1: with another table of topics every message still arrives, whichever identifiers its copies have', async () => {
+  await using broker = await startScriptedBroker(5)
+  const collector = new Collector(['s/#', 's/a'], { settles: true })
+  await using own = connect(mine(broker), collector)
+  const link = await broker.connection(1)
+  const ids = () => {
+    const latest = new Map<string, number>()
+    for (const { subscriptions, properties } of subscribes(link))
+      for (const { topic } of subscriptions) latest.set(topic, properties?.subscriptionIdentifier as number)
+    return latest
+  }
+  await until(() => ids().size === 2, { what: 'the first table' })
+  const [oldAll, oldA] = [ids().get('s/#')!, ids().get('s/a')!]
+  const more = new Collector(['s/+'], { settles: true })
+  own.connection.subscribe(more)
+  await until(() => ids().get('s/a') !== oldA && ids().get('s/#') !== oldAll && ids().has('s/+'), {
+    what: 'the second',
+  })
+  const [all, a, plus] = ['s/#', 's/a', 's/+'].map((filter) => ids().get(filter)!) as [number, number, number]
+  await connected(own.connection)
+  await until(() => link.received.filter(({ cmd }) => cmd === 'subscribe').length === 5, { what: 'five questions' })
+  link.send(publish(1, 's/b', oldAll))
+  await collector.count(1)
+  link.send(publish(2, 's/a', all), publish(3, 's/a', a), publish(4, 's/a', plus))
+  link.send(publish(5, 's/b', plus), publish(6, 's/b', all))
+  await until(() => link.answers().length === 6, { what: 'all acknowledgements' })
+  assert.equal(collector.texts.length, 3, `one of each: ${collector.texts}`)
+  assert.equal(new Set(collector.taken.map(({ publish: { topic } }) => topic)).size, 2)
+})
+
+test('copies: what is granted anew, or is about to go, no longer decides over others', () => {
+  const wish = (filter: string, id: number) =>
+    ({ filter, id, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }) as const
+  const copy = (...subscriptionIds: number[]) =>
+    ({
+      topic: 's/a',
+      payload: Buffer.alloc(0),
+      qos: 1,
+      packetId: 1,
+      retain: false,
+      dup: false,
+      subscriptionIds,
+    }) as const
+  const copies = new Copies()
+  const extra = (...ids: number[]) => copies.isExtra(copy(...ids))
+  copies.granted(wish('s/#', 1))
+  copies.granted(wish('s/a', 2))
+  assert.deepEqual([extra(1), extra(2), extra(1, 2), extra(9), extra()], [false, true, false, false, false])
+  copies.granted(wish('s/#', 3))
+  assert.deepEqual([extra(1), extra(2), extra(3)], [false, false, true], 's/a has been granted for longer now')
+  copies.granted(wish('s/a', 4))
+  assert.deepEqual([extra(2), extra(3), extra(4)], [false, false, true])
+  copies.forget('s/#')
+  assert.deepEqual([extra(3), extra(4)], [false, false], 'nothing else comes for it')
 })
 
 test('D1: mosquitto with overlapping filters delivers each message once on every version', async () => {

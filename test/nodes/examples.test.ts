@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
 import { parseFields } from '../../src/config/fields.ts'
 import { readings } from '../rows/readings.ts'
+import { sensorReading } from '../rows/sensor-schema.ts'
 import { readTopic } from '../services/kafka-topics.ts'
 import { type FlowNode, startNodeRed } from '../services/node-red.ts'
 import { projectDirectory, readPackage } from '../services/package.ts'
@@ -16,6 +17,7 @@ import {
   connectionsIn,
   deploySubscribed,
   importExample,
+  linesOf,
   nodeOf,
   publishAll,
   startLoggingMosquitto,
@@ -30,6 +32,8 @@ const names = [
   '01 First rows',
   '02 MQTT to Kafka',
   '03 Dead letters and replay',
+  '04 Flink table',
+  '05 JSON Schema with dead letters',
   '06 Sparkplug B',
   '09 Bridge two brokers',
   '10 Three plants',
@@ -158,6 +162,108 @@ test('A2: example 02, with broker and Kafka set, writes the rows of the table in
   )
   assert.match(decoder.text!, /1 skipped/)
   assert.ok(!decoder.text!.includes('rejected'))
+})
+
+test('example 04, with broker and Kafka set, writes what Flink would have read from the table', async () => {
+  const flow = adjust(await importExample(nodeRed, names[3]!), {
+    'mqtt-v3-source': address(),
+    'kafka-cluster': { brokers: kafka.brokers },
+  })
+  await deploySubscribed(nodeRed, broker, flow)
+  const before = acknowledgementsIn(broker)
+  const earlier = await readTopic(kafka.brokers, 'factory_iot_north_101')
+  const topic = 'factory_iot/north/101'
+  await publishAll(broker.port, [...readings.map(({ payload }) => [topic, payload] as const), [topic, '{"ts":"noon"}']])
+  await acknowledged(broker, before + readings.length + 1)
+  const records = await readTopic(kafka.brokers, 'factory_iot_north_101', { count: earlier.length + readings.length })
+  assert.deepEqual(
+    records.slice(earlier.length).map(({ key, value }) => [key, value?.toString()]),
+    readings.map(({ row }) => [topic, row]),
+  )
+  const [deadLetter] = await waitForDeadLetters(nodeRed, nodeOf(flow, 'row-decoder').id, 1)
+  assert.equal(deadLetter!.error.message, 'At /ts: expected BIGINT, found "noon"')
+})
+
+test('D6: example 05 keeps what fits its route, and refuses the rest with every path that fails', async () => {
+  const flow = adjust(await importExample(nodeRed, names[4]!), { 'mqtt-v3-source': address() })
+  await deploySubscribed(nodeRed, broker, flow)
+  const before = acknowledgementsIn(broker)
+  const device = '{"device_id":"d1","battery_level":12.5,"firmware_version":"1.2.3","serial":9007199254740993}'
+  const fitting = [
+    ['sensors/temp/zone1', JSON.stringify(sensorReading), JSON.stringify(sensorReading)],
+    ['devices/d1/telemetry', device, device],
+    ['debug/test', 'any text, 21 °C', '"any text, 21 °C"'],
+    ['other/x', 'anything', undefined],
+  ] as const
+  const sensorTypes = '"temperature", "humidity", "pressure", "light", "motion"'
+  const refused = [
+    [
+      'sensors/temp/zone1',
+      '{"value":23.5}',
+      'at /device_id: is missing; at /sensor_type: is missing; at /timestamp: is missing',
+    ],
+    [
+      'sensors/temp/zone1',
+      JSON.stringify({ ...sensorReading, sensor_type: 'INVALID_TYPE' }),
+      `at /sensor_type: must be one of ${sensorTypes}, found "INVALID_TYPE"`,
+    ],
+    [
+      'sensors/temp/zone1',
+      JSON.stringify({ ...sensorReading, colour: 1, timestamp: 'now' }),
+      'at /colour: is not allowed; at /timestamp: must be of the format date-time, found "now"',
+    ],
+    [
+      'devices/d1/telemetry',
+      '{"device_id":"d1","battery_level":"not-a-number"}',
+      'at /battery_level: must be number, found "not-a-number"',
+    ],
+    [
+      'devices/d1/telemetry',
+      '{"device_id":"d1","battery_level":1,"firmware_version":"1.2"}',
+      'at /firmware_version: must match the pattern ^\\d+\\.\\d+\\.\\d+$, found "1.2"',
+    ],
+  ] as const
+  await publishAll(
+    broker.port,
+    [...fitting, ...refused].map(([topic, payload]) => [topic, payload]),
+  )
+  await publishAll(broker.port, [
+    ['sensors/temp/zone1', ''],
+    ['sensors/temp/zone1', '{'],
+  ])
+  await acknowledged(broker, before + fitting.length + refused.length + 2)
+  const checked = (await waitForLines(nodeRed, 'rowline/checked.ndjson', fitting.length)).map((line) =>
+    JSON.parse(line),
+  )
+  assert.deepEqual(
+    checked.map(({ topic }) => topic),
+    fitting.map(([topic]) => topic),
+  )
+  const lines = linesOf(nodeRed, 'rowline/checked.ndjson')
+  for (const [i, [, , payload]] of fitting.entries())
+    if (payload !== undefined) assert.ok(lines[i]!.includes(payload), lines[i])
+  const letters = (await waitForLines(nodeRed, 'rowline/refused.ndjson', refused.length + 2)).map((line) =>
+    JSON.parse(line),
+  )
+  assert.deepEqual(
+    letters
+      .slice(0, refused.length)
+      .map(({ topic, payload, reason, error }) => [topic, payload, reason, error.code, error.message]),
+    refused.map(([topic, payload, problem]) => [
+      topic,
+      payload,
+      'schema',
+      'SCHEMA_MISMATCH',
+      `The payload does not fit the JSON Schema: ${problem}`,
+    ]),
+  )
+  assert.deepEqual(
+    letters.slice(refused.length).map(({ payload, reason }) => [payload, reason]),
+    [
+      ['', 'json'],
+      ['{', 'json'],
+    ],
+  )
 })
 
 test('two Node-RED instances that import the same example keep different client ids', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startFakeBroker } from '../services/fake-broker.ts'
@@ -28,6 +28,10 @@ test('a topic taken from the flow file while Node-RED is down is unsubscribed at
     },
   ])
   await until(() => session.subscriptions.size === 2, { what: 'both subscriptions' })
+  const memory = join(nodeRed.userDir, 'rowline/sessions/broker')
+  await until(() => existsSync(memory) && readFileSync(memory, 'utf8').includes('old/#'), {
+    what: 'the answer of the broker to be known',
+  })
   await nodeRed.kill9()
   const flowFile = join(nodeRed.userDir, 'flows.json')
   writeFileSync(flowFile, readFileSync(flowFile, 'utf8').replace('old/#', 'new/#'))

@@ -51,8 +51,10 @@ export function loadDefinition(dist: string, type: string, nodes: { readonly [id
       registerType: (name: string, definition: Definition) => registered.set(name, definition),
       node: (id: string) => nodes[id] ?? null,
     },
+    actions: { add: () => {}, remove: () => {} },
+    menu: { addItem: () => {}, removeItem: () => {} },
   }
-  runInContext(scriptOf(readHtml(dist, type)), createContext({ RED, TextEncoder }))
+  runInContext(scriptOf(readHtml(dist, type)), createContext({ RED, TextEncoder, TextDecoder }))
   const definition = registered.get(type)
   if (definition === undefined) throw new Error(`${type} did not register itself`)
   return definition

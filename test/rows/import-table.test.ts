@@ -52,6 +52,7 @@ test('the table of the factory fills broker, topic, schema and decoder, and says
     host: 'localhost',
     port: 1883,
     clientId: 'flink_iot_consumer',
+    autoReconnect: true,
     clean: true,
     useTls: false,
     connectTimeoutMs: 30_000,
@@ -79,7 +80,30 @@ test('every option of the connector changes a property or is named', () => {
     ["'username' = 'u', 'password' = 'it''s'", 'mqtt-v3-source', { user: 'u', password: "it's" }],
     ["'username' = 'u', 'password' = ''", 'mqtt-v3-source', { user: 'u' }],
     ["'clean-session' = 'FALSE'", 'mqtt-v3-source', { clean: false }],
-    ["'ssl' = 'true', 'ssl.key.password' = 'k'", 'mqtt-v3-source', { useTls: true, passphrase: 'k' }],
+    ["'ssl' = 'true', 'ssl.key.password' = 'k'", 'mqtt-v3-source', { useTls: true, keyPassword: 'k' }],
+    [
+      "'ssl' = 'true', 'ssl.truststore.path' = '/t.jks', 'ssl.truststore.password' = 's', 'ssl.keystore.path' = '/k.p12', 'ssl.keystore.password' = 'p'",
+      'mqtt-v3-source',
+      {
+        useTls: true,
+        truststorePath: '/t.jks',
+        truststorePassword: 's',
+        keystorePath: '/k.p12',
+        keystorePassword: 'p',
+      },
+    ],
+    [
+      "'ssl' = 'true', 'ssl.protocol.version' = 'TLSv1.3'",
+      'mqtt-v3-source',
+      { useTls: true, tlsMinVersion: 'TLSv1.3' },
+    ],
+    ["'ssl' = 'true', 'ssl.protocol.version' = 'TLS'", 'mqtt-v3-source', { useTls: true, tlsMinVersion: 'TLSv1.2' }],
+    [
+      "'ssl' = 'true', 'ssl.cipher.suites' = 'SSL_RSA_WITH_AES_128_CBC_SHA'",
+      'mqtt-v3-source',
+      { useTls: true, ciphers: 'SSL_RSA_WITH_AES_128_CBC_SHA' },
+    ],
+    ["'automatic-reconnect' = 'false'", 'mqtt-v3-source', { autoReconnect: false }],
     ["'connection.timeout' = '5'", 'mqtt-v3-source', { connectTimeoutMs: 5000 }],
     ["'keep.alive.interval' = '0'", 'mqtt-v3-source', { keepalive: 0 }],
     ["'max.reconnect.delay' = '4'", 'mqtt-v3-source', { maxReconnectDelayMs: 4000 }],
@@ -100,18 +124,11 @@ test('every option of the connector changes a property or is named', () => {
     assert.deepEqual(imported.notices, [], options)
   }
   assert.deepEqual(withOptions(", 'qos' = '2'").nodes['mqtt-v3-in'].subscriptions, [{ filter: 'a/#', qos: '2' }])
-  assert.deepEqual(withOptions(", 'automatic-reconnect' = 'false'").notices, [
-    "'automatic-reconnect' is not applied: the connection always comes back",
+  const old = withOptions(", 'ssl' = 'true', 'ssl.protocol.version' = 'TLSv1.1'")
+  assert.deepEqual(old.notices, [
+    "'ssl.protocol.version' = 'TLSv1.1' is broken and not applied: TLS 1.2 or newer is used",
   ])
   const named = [
-    ...[
-      'truststore.path',
-      'truststore.password',
-      'keystore.path',
-      'keystore.password',
-      'protocol.version',
-      'cipher.suites',
-    ].map((name) => `ssl.${name}`),
     'json.map-null-key.mode',
     'json.map-null-key.literal',
     'json.encode.decimal-as-plain-number',
@@ -137,6 +154,10 @@ test('an option that is missing, unknown, wrong or contradicts another one is an
     ],
     [", 'clean-session' = 'no'", "the option 'clean-session' must be true or false, not 'no'"],
     [", 'ssl.truststore.path' = '/x.jks'", "the option 'ssl.truststore.path' needs 'ssl' = 'true'"],
+    [
+      ", 'ssl' = 'true', 'ssl.protocol.version' = 'SSLv3'",
+      "the option 'ssl.protocol.version' must be TLS, TLSv1.2 or TLSv1.3, not 'SSLv3'",
+    ],
     [", 'ssl' = 'false', 'ssl.key.password' = 'x'", "the option 'ssl.key.password' needs 'ssl' = 'true'"],
     [", 'last.will.message' = 'x'", "the option 'last.will.message' needs 'last.will.topic'"],
     [", 'password' = 'x'", "the option 'password' needs 'username'"],

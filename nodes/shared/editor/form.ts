@@ -2,6 +2,7 @@ import type { NodeDeclaration } from '../../../src/config/declaration.ts'
 import { hasReference } from '../../../src/config/environment.ts'
 import type { Field, Fields } from '../../../src/config/fields.ts'
 import { openCode } from './code-control.ts'
+import type { DialogPart } from './dialog-part.ts'
 import { editorDefault } from './editor-default.ts'
 import { switchToEnvironment } from './environment-switch.ts'
 import { openImport } from './import-section.ts'
@@ -35,8 +36,9 @@ export class Form {
   readonly #around: Surroundings
   readonly #root: JQuery
   readonly #controls: { readonly [field: string]: Control }
+  readonly #part: ReturnType<DialogPart['open']> | undefined
 
-  constructor(declaration: NodeDeclaration, node: EditedNode, around: Surroundings) {
+  constructor(declaration: NodeDeclaration, node: EditedNode, around: Surroundings, part?: DialogPart) {
     addStyle()
     this.#declaration = declaration
     this.#around = around
@@ -51,6 +53,15 @@ export class Form {
     if (importer) {
       openImport(this.#root.find('.rowline-import'), importer, around.texts, (name, value) => this.#write(name, value))
     }
+    this.#part = part?.open(
+      this.#root.find('.rowline-part'),
+      {
+        id: node.id as string | undefined,
+        values: () => this.values(),
+        write: (name, value) => this.#write(name, value),
+      },
+      (key) => around.texts(`part.${key}`),
+    )
     this.#root.find('details').on('toggle', () => this.#each((control) => control.shown?.()))
     this.#update()
     this.#root.find('.rowline-advanced').prop('open', this.#root.find('.rowline-advanced .rowline-wrong').length > 0)
@@ -74,7 +85,7 @@ export class Form {
     const row = this.#row(name)
     if (field.kind === 'table') return openTable(name, field, row, node, this.#around.texts('form.addRow'), changed)
     const value = node[name] ?? editorDefault(field)
-    if (field.kind === 'code') return openCode(row, changed)
+    if (field.kind === 'code') return openCode(row, field.language, changed)
     if (field.kind === 'choice' || field.kind === 'flag') {
       return switchToEnvironment(row, value, this.#around.texts, changed)
     }
@@ -107,6 +118,7 @@ export class Form {
       this.#showProblem(name, field, values[name], across[name])
       this.#row(name).toggle(isWanted(field, this.#declaration.fields, values))
     }
+    this.#part?.changed()
   }
 
   #showProblem(name: string, field: Field<unknown>, value: unknown, across: string | undefined): void {

@@ -1,5 +1,6 @@
 import type { NodeDeclaration } from '../../../src/config/declaration.ts'
 import type { Field } from '../../../src/config/fields.ts'
+import type { DialogPart } from './dialog-part.ts'
 import { editorDefault } from './editor-default.ts'
 import { type EditedNode, Form } from './form.ts'
 import { crossProblems, describe, problemsOf, type Surroundings, type Values } from './problems.ts'
@@ -14,9 +15,10 @@ interface Property {
 }
 
 /** The parts of a definition for `RED.nodes.registerType`. `namespace` is the id of the node set. */
-export function nodeEditor(declaration: NodeDeclaration, namespace: string) {
+export function nodeEditor(declaration: NodeDeclaration, namespace: string, part?: DialogPart) {
   const around = createSurroundings(`${namespace}:${declaration.type}.`)
   const { texts } = around
+  part?.register?.((key) => texts(`part.${key}`))
   const fields = Object.entries(declaration.fields)
   const isSecret = ([, field]: [string, Field<unknown>]) => field.kind === 'secret'
   const forms = new WeakMap<EditedNode, Form>()
@@ -42,7 +44,7 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string) {
     paletteLabel: () => texts('label'),
     outputLabels: (index: number) => texts(`output.${index}`),
     oneditprepare(this: EditedNode) {
-      forms.set(this, new Form(declaration, this, around))
+      forms.set(this, new Form(declaration, this, around, part))
     },
     oneditsave(this: EditedNode) {
       forms.get(this)?.save()

@@ -3,6 +3,7 @@ import type { EditorRED } from 'node-red'
 /** The code editor widget, Monaco or Ace, as far as both offer it. */
 export interface CodeEditor {
   getValue(): string
+  setValue(value: string): void
   resize(): void
   destroy(): void
   on(event: 'change', handler: () => void): void
@@ -16,4 +17,8 @@ interface EditorGaps {
 
 declare global {
   const RED: EditorRED & EditorGaps
+  interface JQuery {
+    /** Of jQuery UI. */
+    dialog(options: object | 'close' | 'destroy'): JQuery
+  }
 }

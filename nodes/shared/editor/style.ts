@@ -29,6 +29,11 @@ const css = `
 .rowline-import .rowline-wrong { color: var(--red-ui-text-color-error); }
 .rowline-example { margin-top: 4px; font: 12px/1.35 var(--red-ui-monospace-font, monospace); color: var(--red-ui-secondary-text-color); overflow-wrap: anywhere; }
 .rowline-row .node-text-editor { height: 220px; }
+.rowline-shown { max-height: 220px; overflow: auto; margin: 8px 0 0; padding: 6px 8px; font: 12px/1.4 var(--red-ui-monospace-font, monospace); white-space: pre; }
+.rowline-view { display: flex; gap: 6px; align-items: center; margin-top: 14px; flex-wrap: wrap; }
+.rowline-view > select { width: auto; margin: 0; }
+.rowline-notices, .rowline-reasons { margin: 6px 0 0; list-style: none; font-size: 12px; line-height: 1.5; overflow-wrap: anywhere; color: var(--red-ui-secondary-text-color); }
+.rowline-payloads textarea { width: 100%; box-sizing: border-box; margin: 6px 0; font: 12px/1.35 var(--red-ui-monospace-font, monospace); }
 .rowline-columns, .rowline-rows [data-cells] { display: grid; grid-template-columns: repeat(12, minmax(0, 1fr)); gap: 4px; align-items: center; }
 .rowline-form .rowline-columns { padding: 2px 40px 2px 24px; row-gap: 0; font-size: 12px; color: var(--red-ui-secondary-text-color); }
 .rowline-columns > div { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }

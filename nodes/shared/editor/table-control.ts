@@ -52,6 +52,10 @@ export function openTable(
       .map((line) => readRow($(line), columns))
   return {
     read,
+    write: (value) => {
+      list.editableList('empty')
+      list.editableList('addItems', value as Row[])
+    },
     save: () => {
       node[name] = read()
     },

@@ -1,0 +1,30 @@
+import type { EditorPart } from '../../src/config/editor-part.ts'
+
+/** What the dialog shows and does beside its fields, and the menu action *Import table…*. */
+export const editorPart: EditorPart = {
+  module: 'schema-part',
+  texts: {
+    show: 'Show as',
+    columns: 'Columns',
+    sql: 'SQL',
+    'json-schema': 'JSON Schema',
+    'big-query': 'BigQuery schema',
+    use: 'Write it so',
+    none: 'There are no columns yet.',
+    inferTitle: 'Columns from payloads',
+    inferNote: 'One JSON payload per line. What ten payloads or more all have becomes required.',
+    infer: 'Make columns',
+    import: 'Import table…',
+    importNote:
+      'A Flink CREATE TABLE with its WITH clause fills mqtt v3 source, mqtt v3 in, row schema and row decoder. User and password go to the credentials.',
+    importing: 'Import a Flink table',
+    into: 'Into',
+    intoNew: 'New nodes',
+    intoChain: 'Update {input} → {decoder}',
+    apply: 'Import',
+    close: 'Close',
+    created: 'New: {node}',
+    updated: 'Updated: {node}',
+    locked: 'This flow is locked.',
+  },
+}

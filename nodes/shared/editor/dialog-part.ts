@@ -1,0 +1,19 @@
+import type { Values } from './problems.ts'
+
+type Texts = (key: string) => string
+
+/** What a part of a dialog may do with the fields of the open form. */
+export interface OpenPart {
+  /** Of the node that is edited. */
+  readonly id: string | undefined
+  values(): Values
+  write(field: string, value: unknown): void
+}
+
+/** A part of a dialog that no field describes. `texts` are those of its declaration, in the user's language. */
+export interface DialogPart {
+  /** Once, when the editor has loaded the node type. */
+  register?(texts: Texts): void
+  /** Fills its section of the open form. `changed` is called whenever a field has changed. */
+  open(section: JQuery, form: OpenPart, texts: Texts): { changed(): void }
+}

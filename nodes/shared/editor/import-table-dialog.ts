@@ -1,0 +1,155 @@
+import { fillText } from '../../../src/config/fields.ts'
+import { messageOf } from '../../../src/core/errors.ts'
+import { parseTableImport, type TableImport } from '../../../src/rows/import-table.ts'
+import { applyToFlow, type FlowNode, flowEditor } from './editor-flow.ts'
+import { addStyle } from './style.ts'
+import { type Chain, planImport } from './table-plan.ts'
+
+type Texts = (key: string) => string
+
+const action = 'rowline:import-table'
+const menuItem = 'menu-item-rowline-import-table'
+
+/** *Import table…* in the main menu and the list of actions. A package that is disabled and enabled again is loaded twice. */
+export function registerImportTable(texts: Texts): void {
+  const { actions, menu } = flowEditor()
+  const label = texts('import')
+  actions.remove(action)
+  actions.add(action, () => openImportDialog(texts), { label })
+  menu.removeItem(menuItem)
+  menu.addItem('red-ui-header-button-sidemenu', { id: menuItem, label, onselect: action })
+}
+
+/** Dialogs that are open are left first, as by Cancel. `schemaId`: the schema whose nodes are offered first. */
+export function openImportDialog(texts: Texts, schemaId?: string): void {
+  cancelTrays(() => new ImportDialog(texts, schemaId))
+}
+
+/** Trays slide away one after the other, each with the one below it in its place, and only the last one says so. */
+function cancelTrays(then: () => void): void {
+  const [top] = $('.red-ui-tray').last().get()
+  if (top === undefined) {
+    then()
+    return
+  }
+  $(top).find('#node-config-dialog-cancel, #node-dialog-cancel').trigger('click')
+  const wait = setInterval(() => {
+    if (top.isConnected) return
+    clearInterval(wait)
+    cancelTrays(then)
+  }, 50)
+}
+
+class ImportDialog {
+  readonly #texts: Texts
+  readonly #chains: readonly Chain[]
+  readonly #schemaId: string | undefined
+  readonly #text = $<HTMLTextAreaElement>('<textarea rows="14" spellcheck="false" autocomplete="off">')
+  readonly #into = $<HTMLSelectElement>('<select>')
+  readonly #list = $('<ul role="status">')
+  readonly #root = $('<div class="rowline-table-dialog rowline-import">')
+  #isChosen = false
+
+  constructor(texts: Texts, schemaId: string | undefined) {
+    addStyle()
+    this.#texts = texts
+    this.#schemaId = schemaId
+    this.#chains = chainsOnFlow()
+    this.#offerTargets()
+    const into = $('<label>').append($('<span>').text(texts('into')), ' ', this.#into)
+    this.#root.append($('<div class="rowline-note">').text(texts('importNote')), this.#text, into, this.#list)
+    this.#text.on('input', () => this.#suggest())
+    this.#into.on('change', () => {
+      this.#isChosen = true
+    })
+    this.#root.dialog({
+      title: texts('importing'),
+      modal: true,
+      width: 640,
+      buttons: [
+        { text: texts('close'), click: () => this.#root.dialog('close') },
+        { text: texts('apply'), class: 'primary rowline-apply', click: () => this.#import() },
+      ],
+      close: () => this.#root.dialog('destroy').remove(),
+    })
+  }
+
+  #offerTargets(): void {
+    const name = (node: FlowNode) => flowEditor().utils.getNodeLabel(node, node.id)
+    const option = (value: string, text: string) => $('<option>').val(value).text(text).appendTo(this.#into)
+    option('', this.#texts('intoNew'))
+    for (const [i, { input, decoder }] of this.#chains.entries())
+      option(String(i), fillText(this.#texts('intoChain'), { input: name(input), decoder: name(decoder) }))
+    this.#suggest()
+  }
+
+  /** The nodes of the same table, or of the schema that the user comes from. */
+  #suggest(): void {
+    if (this.#isChosen) return
+    const table = this.#read()
+    const named = (schema: FlowNode) => !(table instanceof Error) && schema.name === table.name
+    const found = this.#chains.findIndex(
+      ({ schema }) => schema !== undefined && (schema.id === this.#schemaId || named(schema)),
+    )
+    this.#into.val(found < 0 ? '' : String(found))
+  }
+
+  #read(): TableImport | Error {
+    try {
+      return parseTableImport(String(this.#text.val() ?? ''))
+    } catch (error) {
+      return error instanceof Error ? error : new Error(messageOf(error))
+    }
+  }
+
+  #import(): void {
+    this.#list.empty()
+    const table = this.#read()
+    const { workspaces } = flowEditor()
+    if (table instanceof Error) this.#say(table.message, true)
+    else if (workspaces.isLocked?.()) this.#say(this.#texts('locked'), true)
+    else this.#apply(table)
+  }
+
+  #apply(table: TableImport): void {
+    const { nodes, workspaces, utils } = flowEditor()
+    const flow = workspaces.active()
+    const chosen = String(this.#into.val() ?? '')
+    const chain = chosen === '' ? undefined : this.#chains[Number(chosen)]
+    const plan = planImport(table, chain, { flow, y: freeLine(flow), newId: () => nodes.id() })
+    applyToFlow(plan.added, plan.changes)
+    const name = (node: FlowNode) => `${node.type} ${utils.getNodeLabel(node, '')}`.trim()
+    for (const { id } of plan.added) this.#say(fillText(this.#texts('created'), { node: name(nodes.node(id)!) }))
+    for (const { node } of plan.changes) this.#say(fillText(this.#texts('updated'), { node: name(node) }))
+    for (const notice of table.notices) this.#say(notice, true)
+    this.#root.parent().find('.rowline-apply').prop('disabled', true)
+  }
+
+  #say(text: string, wrong = false): void {
+    $('<li>').text(text).toggleClass('rowline-wrong', wrong).appendTo(this.#list)
+  }
+}
+
+/** An `mqtt v3 in` on the open flow that a row decoder reads directly. */
+function chainsOnFlow(): readonly Chain[] {
+  const { nodes, workspaces } = flowEditor()
+  const chains: Chain[] = []
+  const nodeAt = (id: unknown) => (typeof id === 'string' ? (nodes.node(id) ?? undefined) : undefined)
+  nodes.eachLink(({ source: input, sourcePort, target: decoder }) => {
+    const isChain = input.type === 'mqtt-v3-in' && decoder.type === 'row-decoder' && sourcePort === 0
+    if (isChain && input.z === workspaces.active())
+      chains.push({ input, decoder, source: nodeAt(input.source), schema: nodeAt(decoder.schema) })
+    return true
+  })
+  return chains
+}
+
+/** Below everything on the flow. */
+function freeLine(flow: string): number {
+  let lowest = 20
+  flowEditor().nodes.eachNode(({ z, y }) => {
+    if (z === flow) lowest = Math.max(lowest, y ?? 0)
+    return true
+  })
+  return Math.ceil(lowest / 20) * 20 + 80
+}

@@ -1,0 +1,92 @@
+import { type FieldProblem, Problem, parseFields } from '../../../src/config/fields.ts'
+import { checkRowSchema, rowSchemaFields, schemaOf } from '../../../src/rows/config.ts'
+import { type SchemaView, schemaViews, showSchema, writeSchema } from '../../../src/rows/convert/schema-views.ts'
+import { inferColumns } from '../../../src/rows/infer.ts'
+import type { ParsedSchema } from '../../../src/rows/parse-ddl.ts'
+import type { DialogPart, OpenPart } from './dialog-part.ts'
+import { openImportDialog, registerImportTable } from './import-table-dialog.ts'
+import type { Values } from './problems.ts'
+
+/** Below the fields of a row schema: its columns, conversions, inference, and the import of a whole table. */
+export const part: DialogPart = {
+  register: registerImportTable,
+  open(section, form, texts) {
+    const parts = markup(section, texts)
+    let schema: ParsedSchema | undefined
+    const show = () => {
+      schema = schemaIn(form.values())
+      const view = parts.view.val() as SchemaView
+      const { text, notices } = schema?.columns.length ? showSchema(schema, view) : { text: texts('none'), notices: [] }
+      parts.text.text(text)
+      fill(parts.notices, [...(schema?.ignored ?? []), ...notices])
+      parts.use.prop('disabled', schema === undefined || writeSchema(schema, view) === undefined)
+    }
+    const write = (source: ParsedSchema, view: SchemaView) => {
+      for (const [field, value] of Object.entries(writeSchema(source, view) ?? {})) form.write(field, value)
+      show()
+    }
+    parts.view.on('change', show)
+    parts.use.on('click', () => schema && write(schema, parts.view.val() as SchemaView))
+    parts.infer.on('click', () => infer(String(parts.payloads.val() ?? ''), parts.reasons, form, write))
+    parts.table.on('click', () => openImportDialog(texts, form.id))
+    show()
+    return { changed: show }
+  },
+}
+
+function infer(
+  text: string,
+  list: JQuery,
+  form: OpenPart,
+  write: (schema: ParsedSchema, view: SchemaView) => void,
+): void {
+  const inferred = inferColumns(text.split('\n').filter((line) => line.trim() !== ''))
+  if (inferred instanceof Problem) {
+    fill(list, [inferred.text])
+    return
+  }
+  const written = String(form.values().writtenAs) as SchemaView
+  write({ columns: inferred.columns, ignored: [], decoding: {} }, schemaViews.includes(written) ? written : 'sql')
+  fill(
+    list,
+    inferred.reasons.map(({ path, type, why }) => `${path}: ${type} (${why})`),
+  )
+}
+
+/** Undefined while something is wrong with it. */
+function schemaIn(values: Values): ParsedSchema | undefined {
+  const { config } = parseFields(rowSchemaFields, values)
+  const problems: readonly FieldProblem[] = config === undefined ? [] : checkRowSchema(config)
+  return config === undefined || problems.length > 0 ? undefined : schemaOf(config)
+}
+
+function fill(list: JQuery, lines: readonly string[]): void {
+  list.empty().append(lines.map((line) => $('<li>').text(line)))
+}
+
+function markup(section: JQuery, texts: (key: string) => string) {
+  const button = (key: string) => $('<button type="button" class="red-ui-button">').text(texts(key))
+  const view = $<HTMLSelectElement>('<select>').append(
+    schemaViews.map((each) => $('<option>').val(each).text(texts(each))),
+  )
+  const parts = {
+    view,
+    use: button('use').addClass('rowline-use'),
+    text: $('<pre class="rowline-shown">'),
+    notices: $('<ul class="rowline-notices">'),
+    payloads: $<HTMLTextAreaElement>('<textarea rows="6" spellcheck="false">'),
+    infer: button('infer').addClass('rowline-infer'),
+    reasons: $('<ul class="rowline-reasons" role="status">'),
+    table: button('import').addClass('rowline-import-table'),
+  }
+  const folded = $('<details class="rowline-folded rowline-payloads">').append(
+    $('<summary>').text(texts('inferTitle')),
+    $('<div class="rowline-note">').text(texts('inferNote')),
+    parts.payloads,
+    parts.infer,
+    parts.reasons,
+  )
+  const line = $('<div class="rowline-view">').append($('<span>').text(texts('show')), view, parts.use, parts.table)
+  section.empty().append(line, parts.text, parts.notices, folded)
+  return parts
+}

@@ -1,0 +1,210 @@
+import { Problem } from '../config/fields.ts'
+import { messageOf } from '../core/errors.ts'
+import { NumberText } from '../core/number-text.ts'
+
+import { type JsonObject, parseJson } from './json-text.ts'
+import { readRfc3339 } from './rfc3339.ts'
+import { type Column, type ColumnType, formatType, type Item } from './row-schema.ts'
+import type { ExactJson } from './scalars.ts'
+import { readDate } from './times.ts'
+
+export interface Inferred {
+  readonly columns: readonly Column[]
+  /** Why each column has its type, in the order of the columns; nested ones behind the one they belong to. */
+  readonly reasons: readonly Reason[]
+}
+
+export interface Reason {
+  /** Names joined by dots; `[]` are the items of a list, `{}` the values of a map. */
+  readonly path: string
+  /** As in SQL, without what is in a ROW. */
+  readonly type: string
+  readonly why: string
+}
+
+/** So many payloads have to agree before a column is NOT NULL. */
+export const enoughForNotNull = 10
+/** An object with more keys than this over all payloads has data for keys. */
+const mostNames = 100
+const mostLevels = 20
+const mostSamples = 1000
+const longestDecimal = 38
+
+/** Columns that take all of these payloads, each the text of a JSON object. */
+export function inferColumns(payloads: readonly string[]): Inferred | Problem {
+  if (payloads.length === 0) return new Problem('needs at least one payload')
+  const seen = new Seen()
+  for (const [i, payload] of payloads.slice(0, mostSamples).entries()) {
+    const value = read(payload)
+    if (value instanceof Problem) return new Problem(`payload ${i + 1}: ${value.text}`)
+    seen.add(value, 0)
+  }
+  const reasons: Reason[] = []
+  const type = seen.rowType('', reasons)
+  return type === undefined ? new Problem('has no fields to make columns of') : { columns: type.columns, reasons }
+}
+
+function read(payload: string): JsonObject<NumberText> | Problem {
+  try {
+    const value = parseJson(payload, { lenient: false, number: (text) => new NumberText(text) })
+    return isObject(value) ? value : new Problem('is no JSON object')
+  } catch (error) {
+    return new Problem(messageOf(error))
+  }
+}
+
+type RowType = ColumnType & { readonly kind: 'ROW' }
+type Kind = 'number' | 'text' | 'true or false' | 'an object' | 'a list' | 'something nested too deep'
+
+/** What stood at one place of the payloads. */
+class Seen {
+  /** How often something stood there, null too. */
+  #count = 0
+  #nulls = 0
+  readonly #kinds = new Map<Kind, number>()
+  readonly #names = new Map<string, Seen>()
+  #items: Seen | undefined
+  #fractions = 0
+  #largest = 0n
+  #dates = 0
+  #times = 0
+
+  add(value: ExactJson, level: number): void {
+    this.#count++
+    if (value === null) this.#nulls++
+    else if (typeof value === 'string') this.#text(value)
+    else if (typeof value === 'boolean') this.#kind('true or false')
+    else if (typeof value === 'number' || value instanceof NumberText) this.#number(String(value))
+    else if (level > mostLevels) this.#kind('something nested too deep')
+    else if (Array.isArray(value)) this.#list(value, level)
+    else this.#object(value as JsonObject<NumberText>, level)
+  }
+
+  /** Undefined where there was no object, or none with a field. */
+  rowType(path: string, reasons: Reason[]): RowType | undefined {
+    if (this.#names.size === 0) return undefined
+    const objects = this.#kinds.get('an object') ?? 0
+    const columns = [...this.#names].map(([name, seen]) => ({
+      name,
+      ...seen.#item(path === '' ? name : `${path}.${name}`, objects, reasons),
+    }))
+    return { kind: 'ROW', columns }
+  }
+
+  #item(path: string, outOf: number, reasons: Reason[]): Item {
+    const notNull = this.#nulls === 0 && this.#count === outOf && outOf >= enoughForNotNull
+    const inner: Reason[] = []
+    const type = this.#type(path, inner)
+    const shown = type.kind === 'ROW' ? 'ROW' : formatType(type)
+    reasons.push({ path, type: `${shown}${notNull ? ' NOT NULL' : ''}`, why: this.#why(outOf) }, ...inner)
+    return { type, notNull }
+  }
+
+  #type(path: string, reasons: Reason[]): ColumnType {
+    const [kind, another] = this.#kinds.keys()
+    if (kind === undefined || another !== undefined || kind === 'something nested too deep') return { kind: 'STRING' }
+    if (kind === 'number') return this.#numberType()
+    if (kind === 'true or false') return { kind: 'BOOLEAN' }
+    if (kind === 'text') return this.#textType()
+    if (kind === 'a list') return { kind: 'ARRAY', element: this.#inside(this.#items, `${path}[]`, reasons) }
+    if (this.#names.size <= mostNames) return this.rowType(path, reasons) ?? this.#map(path, reasons)
+    return this.#map(path, reasons)
+  }
+
+  #map(path: string, reasons: Reason[]): ColumnType {
+    const values = new Seen()
+    for (const seen of this.#names.values()) values.#merge(seen)
+    return { kind: 'MAP', value: this.#inside(values, `${path}{}`, reasons) }
+  }
+
+  #inside(seen: Seen | undefined, path: string, reasons: Reason[]): Item {
+    if (seen === undefined || seen.#count === 0) return { type: { kind: 'STRING' }, notNull: false }
+    return { ...seen.#item(path, seen.#count, reasons), notNull: false }
+  }
+
+  #numberType(): ColumnType {
+    if (this.#fractions > 0) return { kind: 'DOUBLE' }
+    if (this.#largest < 2n ** 63n) return { kind: 'BIGINT' }
+    return String(this.#largest).length <= longestDecimal
+      ? { kind: 'DECIMAL', precision: longestDecimal, scale: 0 }
+      : { kind: 'STRING' }
+  }
+
+  #textType(): ColumnType {
+    const texts = this.#kinds.get('text')
+    if (this.#dates === texts) return { kind: 'DATE' }
+    return this.#times === texts ? { kind: 'STRING', format: 'date-time' } : { kind: 'STRING' }
+  }
+
+  #why(outOf: number): string {
+    const kinds = [...this.#kinds].map(([kind, times]) => `${kind} in ${times} of ${outOf}`)
+    const details = [
+      ...(this.#fractions > 0 ? [`${this.#fractions} with a fraction`] : []),
+      ...(this.#fractions === 0 && this.#largest >= 2n ** 63n ? ['larger than 64 bits'] : []),
+      ...(this.#dates > 0 && this.#dates === this.#kinds.get('text') ? ['all dates'] : []),
+      ...(this.#times > 0 && this.#times === this.#kinds.get('text') ? ['all RFC 3339 times'] : []),
+      ...(this.#names.size > mostNames ? [`${this.#names.size} different keys`] : []),
+      ...(this.#nulls > 0 ? [`null in ${this.#nulls}`] : []),
+      ...(this.#count < outOf ? [`missing in ${outOf - this.#count}`] : []),
+    ]
+    return [...(kinds.length === 0 ? ['never anything but null'] : kinds), ...details].join(', ')
+  }
+
+  #kind(kind: Kind, times = 1): void {
+    this.#kinds.set(kind, (this.#kinds.get(kind) ?? 0) + times)
+  }
+
+  #number(text: string): void {
+    this.#kind('number')
+    if (!/^-?[0-9]+$/.test(text)) this.#fractions++
+    else this.#atLeast(BigInt(text))
+  }
+
+  #atLeast(integer: bigint): void {
+    const size = integer < 0n ? -integer - 1n : integer
+    if (size > this.#largest) this.#largest = size
+  }
+
+  #text(text: string): void {
+    this.#kind('text')
+    if (readDate(text) !== undefined && text.length === 10) this.#dates++
+    if (readRfc3339(text) !== undefined) this.#times++
+  }
+
+  #list(list: readonly ExactJson[], level: number): void {
+    this.#kind('a list')
+    this.#items ??= new Seen()
+    for (const item of list) this.#items.add(item, level + 1)
+  }
+
+  #object(object: JsonObject<NumberText>, level: number): void {
+    this.#kind('an object')
+    for (const [name, value] of Object.entries(object)) {
+      const seen = this.#names.get(name) ?? new Seen()
+      this.#names.set(name, seen)
+      seen.add(value, level + 1)
+    }
+  }
+
+  #merge(other: Seen): void {
+    this.#count += other.#count
+    this.#nulls += other.#nulls
+    this.#fractions += other.#fractions
+    this.#dates += other.#dates
+    this.#times += other.#times
+    this.#atLeast(other.#largest)
+    for (const [kind, times] of other.#kinds) this.#kind(kind, times)
+    if (other.#items !== undefined) {
+      this.#items ??= new Seen()
+      this.#items.#merge(other.#items)
+    }
+    for (const [name, seen] of other.#names) {
+      const own = this.#names.get(name) ?? new Seen()
+      this.#names.set(name, own)
+      own.#merge(seen)
+    }
+  }
+}
+
+const isObject = (value: ExactJson): value is JsonObject<NumberText> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberText)
