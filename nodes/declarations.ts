@@ -1,10 +1,13 @@
 import type { NodeDeclaration } from '../src/config/declaration.ts'
+import { declaration as bigquerySink } from './bigquery-sink/declaration.ts'
 import { declaration as fileSink } from './file-sink/declaration.ts'
+import { declaration as googleCloud } from './google-cloud/declaration.ts'
 import { declaration as kafkaCluster } from './kafka-cluster/declaration.ts'
 import { declaration as kafkaSink } from './kafka-sink/declaration.ts'
 import { declaration as mqttV3In } from './mqtt-v3-in/declaration.ts'
 import { declaration as mqttV3Out } from './mqtt-v3-out/declaration.ts'
 import { declaration as mqttV3Source } from './mqtt-v3-source/declaration.ts'
+import { declaration as pubsubSink } from './pubsub-sink/declaration.ts'
 import { declaration as rowDecoder } from './row-decoder/declaration.ts'
 import { declaration as rowSchema } from './row-schema/declaration.ts'
 
@@ -17,5 +20,8 @@ export const declarations: readonly NodeDeclaration[] = [
   kafkaCluster,
   kafkaSink,
   mqttV3Out,
+  googleCloud,
+  pubsubSink,
+  bigquerySink,
   fileSink,
 ]

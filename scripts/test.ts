@@ -20,6 +20,8 @@ const programs = {
   java: 'default-jre-headless',
   mvn: 'maven',
   chromium: 'chromium',
+  go: 'golang-go',
+  python3: 'python3-venv',
 } as const
 
 const project = join(import.meta.dirname, '..')

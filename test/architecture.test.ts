@@ -50,9 +50,10 @@ const allowed: readonly (readonly [folder: RegExp, targets: RegExp])[] = [
   [/^src\/mqtt\//, /^src\/(mqtt|config|core)\//],
   [/^src\/rows\//, /^src\/(rows|config|core)\//],
   [/^src\/outbox\//, /^src\/(outbox|config|core)\//],
+  [/^src\/google\//, /^src\/(google|config|core)\//],
   [/^src\/metrics\//, /^src\/(metrics|config|core)\//],
   [/^src\/sinks\/index\.ts$/, /^src\/sinks\//],
-  [/^src\/sinks\//, /^src\/(sinks\/[^/]+\.ts$|config\/|core\/)/],
+  [/^src\/sinks\//, /^src\/(sinks\/[^/]+\.ts$|google\/|config\/|core\/)/],
   [/^nodes\//, /^(nodes|src)\//],
 ]
 
@@ -63,12 +64,13 @@ function violations({ file, text, imports }: Source): string[] {
     imports.filter(which).map(({ target }) => `${file} imports ${target}: ${why}`)
   const inSrc = file.startsWith('src/')
   const isSink = /^src\/sinks\/[^/]+\//.test(file)
+  const isLazy = isSink || file.startsWith('src/google/')
   return [
     ...wrong((one) => isOurs(one) && !targets.test(one.target) && !one.target.startsWith(own), 'wrong direction'),
     ...wrong((one) => inSrc && isNodeRed(one), 'only nodes/ may know Node-RED'),
     ...wrong((one) => isClient(one) && !inSrc, 'client libraries belong to a folder below src/'),
     ...wrong((one) => isClient(one) && /^src\/(core|config)\//.test(file), 'no packages here'),
-    ...wrong((one) => isClient(one) && isSink && !one.lazy && !one.typeOnly, 'a sink loads its client lazily'),
+    ...wrong((one) => isClient(one) && isLazy && !one.lazy && !one.typeOnly, 'a sink loads its client lazily'),
     ...wrong((one) => /^src\/config\//.test(file) && one.target.startsWith('node:'), 'this also runs in the browser'),
     ...(isSink && /\bset(Timeout|Interval)\b/.test(text) ? [`${file} has a timer: waiting belongs to src/core`] : []),
     ...(isSink && /\b(for|while)\b[^\n]*\b(attempt|retr)/i.test(text)
@@ -92,7 +94,7 @@ const sources = globSync('{src,nodes}/**/*.ts', { cwd: root }).map((file) =>
   readSource(file, readFileSync(path.join(root, file), 'utf8')),
 )
 
-test('every import follows the direction nodes -> src/{mqtt,rows,outbox,sinks} -> src/config -> src/core', () => {
+test('every import follows the direction nodes -> src/{mqtt,rows,outbox,sinks} -> src/google -> src/config -> src/core', () => {
   assert.ok(sources.length > 30, 'the sources were found')
   assert.deepEqual(sources.flatMap(violations), [])
 })
@@ -113,6 +115,8 @@ test('each broken rule is named', () => {
     ['src/rows/a.ts', "import type { Node } from 'node-red'", 'only nodes/ may know Node-RED'],
     ['nodes/kafka-sink/a.ts', "import { Producer } from '@platformatic/kafka'", 'client libraries'],
     ['src/sinks/kafka/a.ts', "import { Producer } from '@platformatic/kafka'", 'lazily'],
+    ['src/google/a.ts', "import { GoogleAuth } from 'google-auth-library'", 'lazily'],
+    ['src/google/a.ts', "import { x } from '../sinks/pubsub/sink.ts'", 'wrong direction'],
     ['src/core/a.ts', "import mqtt from 'mqtt'", 'no packages here'],
     ['src/config/a.ts', "import { readFileSync } from 'node:fs'", 'browser'],
     ['src/sinks/kafka/a.ts', 'await new Promise((resolve) => setTimeout(resolve, 5))', 'timer'],
@@ -133,6 +137,7 @@ test('what the rules allow is not reported', () => {
     ],
     ['src/sinks/kafka/a.ts', "const { Producer } = await import('@platformatic/kafka')"],
     ['src/sinks/index.ts', "import { kafkaSink } from './kafka/sink.ts'"],
+    ['src/sinks/pubsub/a.ts', "import { x } from '../../google/config.ts'"],
     ['src/mqtt/a.ts', "// import x from '../rows/x.ts'\nimport { x } from '../core/window.ts'"],
     ['nodes/kafka-sink/a.ts', "import type { NodeAPI } from 'node-red'\nimport { x } from '../../src/core/x.ts'"],
   ] as const

@@ -69,6 +69,7 @@ export class DeadLetters {
       name: this.#source,
       warn: this.#warn,
       jsonSchema: () => undefined,
+      rowSchema: () => undefined,
       connection: () => {
         throw new Error('a file has no connection')
       },

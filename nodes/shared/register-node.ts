@@ -55,13 +55,34 @@ function readConfig<F extends Fields>(
 ): { readonly config?: ConfigOf<F>; readonly problems: readonly string[] } {
   const raw = { ...definition, ...(node.credentials as Raw | undefined) }
   const declared = Object.fromEntries(Object.keys(fields).map((name) => [name, raw[name]]))
-  const { values, problems: unset } = expandEnvironment(declared, (name) => environment(RED, node, name))
+  const { values, problems } = expandEnvironment(declared, (name) => environment(RED, node, name))
+  const unset = [...problems, ...emptied(RED, node, fields, values)]
   const parsed = parseFields(fields, values)
-  const problems = [...unset, ...parsed.problems.filter(({ field }) => unset.every((known) => known.field !== field))]
-  if (parsed.config && problems.length === 0) problems.push(...(check?.(parsed.config) ?? []))
-  const texts = problems.map((problem) => describe(fields, problem))
+  const all = [...unset, ...parsed.problems.filter(({ field }) => unset.every((known) => known.field !== field))]
+  if (parsed.config && all.length === 0) all.push(...(check?.(parsed.config) ?? []))
+  const texts = all.map((problem) => describe(fields, problem))
   if (parsed.config) texts.push(...brokenReferences(RED, fields, parsed.config as Raw))
   return parsed.config && texts.length === 0 ? { config: parsed.config, problems: [] } : { problems: texts }
+}
+
+/** What was to come from a variable that is set to nothing. */
+function emptied(RED: NodeAPI, node: Node, fields: Fields, values: Raw): FieldProblem[] {
+  const suspects = Object.keys(fields).filter((name) => fields[name]!.filled && (values[name] ?? '') === '')
+  if (suspects.length === 0) return []
+  const stored = storedDefinition(RED, node)
+  const text = 'comes from a variable that is set to nothing'
+  return suspects.filter((name) => (stored[name] ?? '') !== '').map((field) => ({ field, text }))
+}
+
+/** As the editor has it: Node-RED gives a node the values of variables only. */
+function storedDefinition(RED: NodeAPI, node: Node): Raw {
+  // The node of the subflow that this one is an instance of.
+  const { _alias = node.id } = node as { readonly _alias?: string }
+  let stored: Raw = {}
+  RED.nodes.eachNode((definition) => {
+    if (definition.id === _alias) stored = definition as unknown as Raw
+  })
+  return stored
 }
 
 function environment(RED: NodeAPI, node: Node, name: string): string | undefined {

@@ -1,7 +1,8 @@
 import type { Node, NodeAPI } from 'node-red'
 import type { NodeDeclaration } from '../../src/config/declaration.ts'
+import { environmentGate } from '../../src/config/environment-gate.ts'
 import type { ConfigOf, Fields } from '../../src/config/fields.ts'
-import { toPipelineError } from '../../src/core/errors.ts'
+import { PipelineError, toPipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
 import type { Rejection } from '../../src/core/sink.ts'
 import { type RecordRunner, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
@@ -11,6 +12,7 @@ import { jsonSchemaOf } from '../../src/rows/to-json-schema.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
 import type { Rejected } from './dead-letters.ts'
 import { type DeliveryConfig, type DeliverySnapshot, inDeliveryMode, noteRest } from './delivery-mode.ts'
+import { DryRun } from './dry-run.ts'
 import type { FlowMessage } from './handle.ts'
 import { isBatch, recordsOf, unreadable } from './messages.ts'
 import { createPublisher } from './mqtt-connections.ts'
@@ -32,12 +34,17 @@ export function registerSink<F extends Fields, Request>(
 ): void {
   registerNode(RED, declaration, (node, config, rowline) => {
     const reference = (field: string) => (config as { readonly [field: string]: unknown })[field] as string
+    const rowSchema = (field: string) =>
+      reference(field) === '' ? undefined : schemaOf(configOf<RowSchemaConfig>(RED, reference(field)))
     const context = {
       directory: rowline.directory,
       name: rowline.clientId(node),
       connection: <C>(field: string) => configOf<C>(RED, reference(field)),
-      jsonSchema: (field: string) =>
-        reference(field) === '' ? undefined : jsonSchemaOf(schemaOf(configOf<RowSchemaConfig>(RED, reference(field)))),
+      jsonSchema: (field: string) => {
+        const schema = rowSchema(field)
+        return schema && jsonSchemaOf(schema)
+      },
+      rowSchema,
       publisher: (field: string) => {
         const source = RED.nodes.getNode(reference(field)) as Node
         return createPublisher(rowline, source, configOf<SourceConfig>(RED, source.id))
@@ -45,13 +52,31 @@ export function registerSink<F extends Fields, Request>(
       warn: (message: string) => node.warn(message),
     }
     const settings = config as ConfigOf<F> & DeliveryConfig
+    const isDryRun = readGate(settings) === 'dry-run'
     const rejections = new Rejections(node, rowline)
-    const runner = new SinkRunner(sink.create(config, context), settings, rowline.memory, rowline.tallyOf(node))
-    attach(node, rowline, inDeliveryMode(runner, settings, { node, rowline, rejections }), rejections)
+    const target = sink.create(config, context)
+    const write = () => {
+      const runner = new SinkRunner(target, settings, rowline.memory, rowline.tallyOf(node))
+      return inDeliveryMode(runner, settings, { node, rowline, rejections })
+    }
+    const runner = isDryRun ? new DryRun(target, (line) => node.log(line)) : write()
+    attach(node, rowline, runner, { rejections, dryRunIn: isDryRun ? settings.environment : undefined })
   })
 }
 
-function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, rejections: Rejections): void {
+function readGate(settings: DeliveryConfig): 'write' | 'dry-run' {
+  const gate = environmentGate(settings)
+  if (typeof gate === 'string') return gate
+  throw new PipelineError('CONFIG_INVALID', { field: 'Environment', problem: gate.problem })
+}
+
+interface Attached {
+  readonly rejections: Rejections
+  /** The environment in which nothing is written. */
+  readonly dryRunIn: string | undefined
+}
+
+function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, { rejections, dryRunIn }: Attached): void {
   rowline.tracker.acquire()
   const stop = rowline.onRunning(() => runner.start())
   const failures = new FailureLog(node)
@@ -60,7 +85,7 @@ function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, rejec
   const snapshot = (): SinkSnapshot => {
     const delivery: DeliverySnapshot = runner.snapshot()
     const oldest = oldestUnconfirmedAt(delivery)
-    return { ...nodeSnapshot(node, rejections), kind: 'sink', delivery, oldestUnconfirmedAt: oldest }
+    return { ...nodeSnapshot(node, rejections), kind: 'sink', delivery, dryRunIn, oldestUnconfirmedAt: oldest }
   }
   const unwatch = rowline.watch(snapshot)
   const status = new StatusLine(node, (rate) => {

@@ -13,6 +13,7 @@ const OLD_MS = 5000
 export function describeSink(snapshot: SinkSnapshot, ratePerSecond: number): NodeStatus {
   const { delivery, rejections } = snapshot
   const { phase, failingSince, retries } = delivery
+  if (snapshot.dryRunIn !== undefined) return dryRun(snapshot, snapshot.dryRunIn)
   const error = delivery.error ?? rejections.error
   const rejected = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
   const counted = Object.entries(delivery.counters).map(([what, n]) => (n > 0 ? ` · ${count(n)} ${what}` : ''))
@@ -25,6 +26,15 @@ export function describeSink(snapshot: SinkSnapshot, ratePerSecond: number): Nod
   }
   if (phase === 'opening') return { fill: 'yellow', shape: 'ring', text: `connecting${rest}` }
   return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${rest}${slowDisk(delivery)}` }
+}
+
+function dryRun({ delivery, rejections }: SinkSnapshot, environment: string): NodeStatus {
+  const rejected = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
+  return {
+    fill: 'grey',
+    shape: 'ring',
+    text: `dry-run (${environment}) · ${count(delivery.confirmed)} logged${rejected}`,
+  }
 }
 
 const tries = (n: number) => (n === 1 ? '1 try' : `${count(n)} tries`)

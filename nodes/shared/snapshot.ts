@@ -21,6 +21,8 @@ export interface SourceSnapshot extends NodeSnapshot {
 export interface SinkSnapshot extends NodeSnapshot {
   readonly kind: 'sink'
   readonly delivery: DeliverySnapshot
+  /** The environment in which this node only logs; undefined while it writes. */
+  readonly dryRunIn: string | undefined
   /** Wall-clock ms when the oldest record without confirmation came in; undefined when there is none. */
   readonly oldestUnconfirmedAt: number | undefined
 }

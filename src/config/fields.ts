@@ -63,6 +63,8 @@ export interface Field<T> {
   readonly placeholder?: string
   /** An empty text is a value of its own, not the default. */
   readonly blank?: boolean
+  /** A variable in it that is set to nothing is a mistake, not an empty value. */
+  readonly filled?: boolean
   /** secret: hidden while it is typed. */
   readonly masked?: boolean
   readonly min?: number
@@ -101,6 +103,8 @@ interface TextOptions extends Common {
   readonly default?: string
   /** Lets an empty text stand for itself where the default is another one. */
   readonly blank?: boolean
+  /** A variable in it that is set to nothing is a mistake, not an empty value. */
+  readonly filled?: boolean
   /** A sentence without subject when the text is wrong. */
   readonly check?: (value: string) => string | undefined
 }
@@ -122,6 +126,7 @@ function textual(kind: 'text' | 'code' | 'secret', options: TextOptions): Field<
     default: options.default,
     required: options.default === undefined,
     ...(options.blank === undefined ? {} : { blank: options.blank }),
+    ...(options.filled === undefined ? {} : { filled: options.filled }),
     parse: (raw) => {
       if (typeof raw !== 'string' && typeof raw !== 'number') return problem('text')
       const wrong = options.check?.(String(raw))

@@ -1,3 +1,4 @@
+import { namesProblem } from './environment-gate.ts'
 import { bytes, choice, duration, integer, text } from './fields.ts'
 
 interface Defaults {
@@ -114,6 +115,29 @@ export function runnerFields(defaults: Defaults) {
       min: 1,
       max: 3_600_000,
       advanced: true,
+    }),
+    environment: text({
+      label: 'Environment',
+      note: 'Where this Node-RED runs, for example ${APP_ENV}: decides whether anything is written. A variable that is not set, and a name that stands in neither list below, turn the node red: nothing is written or acknowledged. Left empty: always written.',
+      default: '',
+      filled: true,
+      placeholder: '${APP_ENV}',
+      advanced: true,
+    }),
+    enabledIn: text({
+      label: 'Write in',
+      note: 'The environments in which readings are written, separated by commas.',
+      default: 'DEV,PPRD,PRD',
+      advanced: true,
+      check: namesProblem,
+    }),
+    dryRunIn: text({
+      label: 'Only log in',
+      note: 'The environments in which each reading is logged and acknowledged, and nothing is written.',
+      default: 'LOCAL',
+      blank: true,
+      advanced: true,
+      check: namesProblem,
     }),
   }
 }

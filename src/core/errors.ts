@@ -102,6 +102,11 @@ export const errorTable = {
     reason: 'invalid-topic',
     message: '"{topic}" cannot be published to: {problem}',
   },
+  INVALID_PUBSUB_TOPIC: {
+    disposition: 'reject',
+    reason: 'invalid-pubsub-topic',
+    message: '"{topic}" cannot be a Pub/Sub topic: {problem}',
+  },
   RECORD_TOO_LARGE: {
     disposition: 'reject',
     reason: 'too-large',
@@ -135,6 +140,7 @@ export const errorTable = {
   },
   DELIVERY_RELEASED: { disposition: 'retry', message: 'The flow was stopped before it had finished with the message' },
 
+  TARGET_FAILED: { disposition: 'retry', message: '{target} failed: {problem}', status: 'failed: {problem}' },
   TARGET_UNREACHABLE: {
     disposition: 'retry',
     message: '{target} cannot be reached: {problem}',
@@ -165,6 +171,17 @@ export const errorTable = {
     message: '{target} refuses the user name or password: {problem}. Correct the credentials.',
     status: 'user name or password refused: {problem}',
   },
+  CREDENTIALS_UNUSABLE: {
+    disposition: 'config',
+    message:
+      'Google gives no access: {problem}. Check "Sign in with" in the google cloud node, and that the account and its key still exist.',
+    status: 'no access: {problem}',
+  },
+  CREDENTIALS_REFUSED: {
+    disposition: 'config',
+    message: '{target} does not accept who we are: {problem}. Check "Sign in with" in the google cloud node.',
+    status: 'credentials not accepted: {problem}',
+  },
   TARGET_AUTHORIZATION: {
     disposition: 'config',
     message: '{target} does not allow this: {problem}. Ask for the right to write there.',
@@ -172,7 +189,12 @@ export const errorTable = {
   },
   TARGET_MISSING: {
     disposition: 'config',
-    message: '{target} does not exist. Create it, or switch on its creation in the sink.',
+    message: '{target} does not exist. Create it, or switch on its creation where the sink offers that.',
+  },
+  TABLE_MISMATCH: {
+    disposition: 'config',
+    message: '{problem}: {target} does not suit the sink. Change the table; the readings wait until it suits.',
+    status: '{problem}',
   },
   TARGET_UNSUPPORTED: { disposition: 'config', message: '{target} does not support this: {problem}' },
   SCHEMA_REFUSED: {

@@ -1,6 +1,7 @@
 import { Batcher, type BatchLimits } from './batcher.ts'
 import { type ByteBudget, unlimited } from './byte-budget.ts'
 import { PipelineError, toPipelineError } from './errors.ts'
+import { type Held, HeldLanes, writeOnce } from './held-lanes.ts'
 import type { Record } from './record.ts'
 import { pause, retryDelayMs } from './retry.ts'
 import type { Rejection, Sink, WriteResult } from './sink.ts'
@@ -66,13 +67,15 @@ interface Pending<Request> {
   readonly request: Request
   readonly index: number
   readonly bytes: number
+  readonly lane: string | undefined
   readonly submission: Submission
   readonly route: string | undefined
   readonly receivedAt: number
 }
 
 /**
- * Batches, writes, retries and settles for every sink, in the order of submission, one write at a time.
+ * Batches, writes, retries and settles for every sink, one write at a time, in the order of submission; where a target
+ * takes a part of a batch only, in that order per lane.
  * A submission is settled when the target has confirmed or refused each of its records.
  */
 export class SinkRunner<Request> implements RecordRunner {
@@ -81,6 +84,7 @@ export class SinkRunner<Request> implements RecordRunner {
   readonly #budget: ByteBudget
   readonly #tally: Tally
   readonly #batcher: Batcher<Pending<Request>>
+  readonly #held: HeldLanes<Pending<Request>>
   readonly #abort = new AbortController()
   readonly #submissions = new Set<Submission>()
   #wake: (() => void) | undefined
@@ -102,6 +106,9 @@ export class SinkRunner<Request> implements RecordRunner {
     this.#budget = budget
     this.#tally = tally
     this.#batcher = new Batcher(options, () => this.#wake?.())
+    this.#held = new HeldLanes({ baseMs: options.retryBackoffMs, maxMs: options.maxRetryBackoffMs }, () =>
+      this.#wake?.(),
+    )
   }
 
   /** Opens the sink in the background, for as long as it takes. */
@@ -120,10 +127,10 @@ export class SinkRunner<Request> implements RecordRunner {
     this.#pendingRecords += records.length
     for (const [index, record] of records.entries()) {
       try {
-        const { request, bytes } = this.#sink.prepare(record)
+        const { request, bytes, lane } = this.#sink.prepare(record)
         this.#hold(bytes)
         const { route, receivedAt } = record
-        this.#batcher.add({ request, index, bytes, submission, route, receivedAt }, bytes)
+        this.#batcher.add({ request, index, bytes, lane, submission, route, receivedAt }, bytes)
       } catch (error) {
         const { route, receivedAt } = record
         this.#finish({ submission, index, bytes: 0, route, receivedAt }, toPipelineError(error))
@@ -132,7 +139,8 @@ export class SinkRunner<Request> implements RecordRunner {
   }
 
   snapshot(): RunnerSnapshot {
-    const { phase, error = this.#sink.trouble, failingSince } = this.#state
+    const held = this.#held.trouble
+    const { phase, error = held?.error ?? this.#sink.trouble, failingSince = held?.since } = this.#state
     return {
       phase,
       error,
@@ -142,7 +150,7 @@ export class SinkRunner<Request> implements RecordRunner {
       confirmed: this.#confirmed,
       rejected: this.#rejected,
       retries: this.#retries,
-      failures: this.#failures,
+      failures: Math.max(this.#failures, this.#held.failures),
       lastFailure: this.#lastFailure,
       counters: this.#sink.counters ?? {},
     }
@@ -152,6 +160,7 @@ export class SinkRunner<Request> implements RecordRunner {
   async close(graceMs: number): Promise<void> {
     this.#closing = true
     this.#batcher.close()
+    this.#held.close()
     this.#wake?.()
     const deadline = setTimeout(() => this.#abort.abort(), graceMs)
     if (this.#state.phase !== 'ready') this.#abort.abort()
@@ -170,7 +179,8 @@ export class SinkRunner<Request> implements RecordRunner {
     const { signal } = this.#abort
     await this.#untilDone(() => this.#open())
     while (!signal.aborted && (!this.#closing || this.#batcher.records > 0)) {
-      if (this.#batcher.ready) await this.#write(this.#batcher.take().items)
+      if (this.#held.due) await this.#replay()
+      else if (this.#batcher.ready) await this.#write(this.#batcher.take().items)
       else await this.#nextBatch()
     }
   }
@@ -196,18 +206,64 @@ export class SinkRunner<Request> implements RecordRunner {
     })
   }
 
-  /** Confirms or rejects every record of the batch; leaves records open only when the runner is closed. */
-  async #write(batch: readonly Pending<Request>[]): Promise<void> {
-    const { signal } = this.#abort
-    const requests = batch.map(({ request }) => request)
+  /** Confirms, rejects or holds every record of the batch; leaves records open only when the runner is closed. */
+  async #write(items: readonly Pending<Request>[]): Promise<void> {
+    const batch = this.#held.pass(items)
+    if (batch.length === 0) return
     const result = await this.#untilDone(async () => {
       await this.#open()
-      return checked(await this.#sink.write(requests, signal), batch.length)
+      return this.#attempt(batch)
     })
     if (result === undefined) return
     if (result instanceof PipelineError) return this.#isolate(batch, result)
-    const rejected = new Map(result.rejected.map(({ index, error }) => [index, error]))
-    for (const [i, pending] of batch.entries()) this.#finish(pending, rejected.get(i))
+    const held = this.#settle(batch, result)
+    if (held) this.#put(held)
+  }
+
+  /** The oldest of what is held, once: it must not keep the rest waiting. */
+  async #replay(): Promise<void> {
+    const { batchRecords, batchBytes } = this.#options
+    const held = await writeOnce(this.#held.take(batchRecords, batchBytes), {
+      write: async (batch) => {
+        const result = await this.#attempt(batch)
+        return this.#abort.signal.aborted ? undefined : this.#settle(batch, result)
+      },
+      reject: (item, error) => this.#abort.signal.aborted || this.#finish(item, error),
+    })
+    if (this.#abort.signal.aborted) return
+    if (held) this.#put(held)
+    else this.#held.settle()
+  }
+
+  async #attempt(batch: readonly Pending<Request>[]): Promise<WriteResult> {
+    const requests = batch.map(({ request }) => request)
+    const result = checked(await this.#sink.write(requests, this.#abort.signal), batch.length)
+    const [first] = result.held ?? []
+    if (first && this.#options.onError === 'stop') throw first.error
+    return result
+  }
+
+  /** Finishes what is confirmed or rejected and gives the rest. */
+  #settle(
+    batch: readonly Pending<Request>[],
+    { rejected, held = [] }: WriteResult,
+  ): Held<Pending<Request>> | undefined {
+    const rejections = new Map(rejected.map(({ index, error }) => [index, error]))
+    const waiting = new Set(held.map(({ index }) => index))
+    for (const [i, pending] of batch.entries()) if (!waiting.has(i)) this.#finish(pending, rejections.get(i))
+    const [first] = held
+    return first && { items: batch.filter((_, i) => waiting.has(i)), error: first.error }
+  }
+
+  #put(held: Held<Pending<Request>>): void {
+    const { items, error } = held
+    const { failures } = this.#held
+    this.#retries++
+    this.#lastFailure = { error, at: Date.now() }
+    if (this.#isExhausted(error, failures)) {
+      for (const item of items) this.#finish(item, exhausted(error, failures))
+      this.#held.settle()
+    } else this.#held.put(held)
   }
 
   /** The target refuses the batch as a whole: halve it until the record at fault is alone. */
@@ -241,8 +297,7 @@ export class SinkRunner<Request> implements RecordRunner {
           return error
         }
         this.#fail(error)
-        if (this.#isExhausted(error, failures))
-          return new PipelineError('RETRIES_EXHAUSTED', { attempts: failures + 1, problem: error.message }, error)
+        if (this.#isExhausted(error, failures)) return exhausted(error, failures)
         await this.#waitAfter(error, failures)
       }
     }
@@ -273,7 +328,7 @@ export class SinkRunner<Request> implements RecordRunner {
     await pause(retryDelayMs(failures, { baseMs: retryBackoffMs, maxMs: maxRetryBackoffMs }), signal)
   }
 
-  #finish(pending: Omit<Pending<Request>, 'request'>, error: PipelineError | undefined): void {
+  #finish(pending: Omit<Pending<Request>, 'request' | 'lane'>, error: PipelineError | undefined): void {
     const { submission, index, bytes, route, receivedAt } = pending
     this.#hold(-bytes)
     if (error) {
@@ -290,10 +345,14 @@ export class SinkRunner<Request> implements RecordRunner {
   }
 }
 
-/** accepted + rejected = batch, always: a sink that names other records would have some confirmed that are not. */
+const exhausted = (error: PipelineError, failures: number) =>
+  new PipelineError('RETRIES_EXHAUSTED', { attempts: failures + 1, problem: error.message }, error)
+
+/** accepted + rejected + held = batch, always: a sink that names others would have some confirmed that are not. */
 function checked(result: WriteResult, records: number): WriteResult {
-  const named = new Set(result.rejected.map(({ index }) => index))
-  if (named.size !== result.rejected.length || [...named].some((i) => !Number.isInteger(i) || i < 0 || i >= records))
+  const list = [...result.rejected, ...(result.held ?? [])].map(({ index }) => index)
+  const named = new Set(list)
+  if (named.size !== list.length || list.some((i) => !Number.isInteger(i) || i < 0 || i >= records))
     throw new Error(`the sink rejected records that are not in its batch of ${records}`)
   return result
 }

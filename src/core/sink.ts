@@ -9,12 +9,19 @@ export interface Rejection {
 
 export interface WriteResult {
   readonly rejected: readonly Rejection[]
+  /**
+   * Not stored, while the rest is: the caller writes them again later, the oldest first, and until then nothing else of
+   * their lanes.
+   */
+  readonly held?: readonly Rejection[]
 }
 
 /** A record made ready for its target. It shares nothing mutable with the flow that the record came from. */
 export interface Prepared<Request> {
   readonly request: Request
   readonly bytes: number
+  /** Records of one lane stay in order when the target takes one part of a batch and not the other. */
+  readonly lane?: string | undefined
 }
 
 /**
@@ -31,7 +38,7 @@ export interface Sink<Request = unknown> {
   /** Pure and synchronous. Throws a PipelineError with disposition `reject` when the record itself cannot be written. */
   prepare(record: Record): Prepared<Request>
   /**
-   * Resolves only when the target has confirmed every record not listed as rejected.
+   * Resolves only when the target has confirmed every record not listed as rejected or held.
    * Throws when nothing in the batch is known to be stored; the caller will write the same batch again.
    */
   write(batch: readonly Request[], signal: AbortSignal): Promise<WriteResult>

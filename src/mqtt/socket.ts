@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
-import { createWebSocketStream, WebSocket } from 'ws'
 import { isPem } from '../config/tls-fields.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
 import { readStore, type StoreOptions } from './keystores.ts'
@@ -65,6 +65,12 @@ export function openSocket(options: SocketOptions): Duplex {
   }
 }
 
+/** The WebSocket library that MQTT.js brings: one dependency less for the palette, which counts them. */
+function webSockets(): typeof import('ws') {
+  const mqtt = createRequire(import.meta.url).resolve('mqtt')
+  return createRequire(mqtt)('ws') as typeof import('ws')
+}
+
 /** Subprotocol `mqtt` [MQTT-6.0.0-3]; what comes has to be binary [MQTT-6.0.0-1]. */
 function openWebSocket(
   { host, port, tls: secure }: SocketOptions,
@@ -72,6 +78,7 @@ function openWebSocket(
   secrets: tls.ConnectionOptions = {},
 ): Duplex {
   const url = `${secure ? 'wss' : 'ws'}://${net.isIPv6(host) ? `[${host}]` : host}:${port}${path}`
+  const { createWebSocketStream, WebSocket } = webSockets()
   const socket = new WebSocket(url, 'mqtt', { ...secrets, headers: { ...headers }, perMessageDeflate: false })
   const stream = createWebSocketStream(socket)
   socket.prependListener('message', (_data, isBinary) => {

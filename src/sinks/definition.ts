@@ -1,5 +1,6 @@
 import type { ConfigOf, Fields } from '../config/fields.ts'
 import type { Publisher } from '../core/publisher.ts'
+import type { RowSchema } from '../core/row-schema.ts'
 import type { Sink } from '../core/sink.ts'
 
 /** What a sink may know about the place it runs in. */
@@ -8,6 +9,8 @@ export interface SinkContext {
   connection<C>(field: string): C
   /** The JSON Schema of the `row-schema` node that the field of this name refers to; undefined where it refers to none. */
   jsonSchema(field: string): object | undefined
+  /** The columns of that `row-schema` node. */
+  rowSchema(field: string): RowSchema | undefined
   /** Publishes at the MQTT broker of the `mqtt-v3-source` node that the field of this name refers to. Where there is MQTT. */
   publisher?(field: string): Publisher
   /** Directory that relative paths are relative to (Node-RED's user directory). */

@@ -22,6 +22,7 @@ export class MemorySink implements Sink<number> {
   openFailures: Error[] = []
   trouble: PipelineError | undefined
   behaviour: Behaviour = () => allWritten
+  laneOf: (n: number) => string | undefined = () => undefined
   #writing = false
 
   async open(): Promise<void> {
@@ -33,7 +34,7 @@ export class MemorySink implements Sink<number> {
 
   prepare({ payload }: Record): Prepared<number> {
     if (typeof payload !== 'number') throw new PipelineError('PAYLOAD_UNSUPPORTED', { problem: 'no number' })
-    return { request: payload, bytes: 10 }
+    return { request: payload, bytes: 10, lane: this.laneOf(payload) }
   }
 
   async write(batch: readonly number[], signal: AbortSignal): Promise<WriteResult> {
@@ -46,8 +47,8 @@ export class MemorySink implements Sink<number> {
     try {
       await turn()
       const result = await this.behaviour(batch, signal)
-      const rejected = new Set(result.rejected.map(({ index }) => index))
-      this.stored.push(...batch.filter((_, i) => !rejected.has(i)))
+      const others = new Set([...result.rejected, ...(result.held ?? [])].map(({ index }) => index))
+      this.stored.push(...batch.filter((_, i) => !others.has(i)))
       return result
     } finally {
       this.#writing = false

@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readTopic } from '../services/kafka-topics.ts'
 import type { Numbered } from '../services/publisher.ts'
+import type { Pubsub } from '../services/pubsub.ts'
 
 interface NumberedRow {
   readonly n: number
@@ -14,6 +15,14 @@ export async function readKafka(brokers: string, topic: string): Promise<readonl
   return records.map(({ value, headers }) => {
     const row = JSON.parse(String(value)) as NumberedRow
     return { number: row.n, topic: row.topic ?? headers['mqtt.topic'] ?? '' }
+  })
+}
+
+/** The same in the messages of a Pub/Sub topic, in the order in which it has taken them. */
+export function readPubsub(pubsub: Pubsub, topic: string): readonly Numbered[] {
+  return pubsub.stored(topic).map(({ data, attributes }) => {
+    const row = JSON.parse(String(data)) as NumberedRow
+    return { number: row.n, topic: row.topic ?? attributes['mqtt.topic'] ?? '' }
   })
 }
 

@@ -47,6 +47,7 @@ const sink = fileSink.create(sinkConfig, {
   warn: tell,
   connection: () => refuse('no node'),
   jsonSchema: () => undefined,
+  rowSchema: () => undefined,
 })
 const runner = new OutboxRunner(
   new SinkRunner(sink, sinkConfig),

@@ -2,18 +2,22 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Balance, balance, balanceLine, settled } from '../ledger/ledger.ts'
-import { readDeadLetters, readKafka, readMessage } from '../ledger/read.ts'
+import { readDeadLetters, readKafka, readMessage, readPubsub } from '../ledger/read.ts'
 import { createTopic } from '../services/kafka-topics.ts'
 import { type Mosquitto, type MosquittoOptions, startMosquitto } from '../services/mosquitto.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { until } from '../services/processes.ts'
+
 import { drainSession, type Numbered, type PublishOptions, publishNumbered } from '../services/publisher.ts'
+import { type Pubsub, project } from '../services/pubsub.ts'
 import { inFlight, packets } from '../services/wire-assertions.ts'
 import { startWireProxy, type WireProxy, type WireProxyOptions } from '../services/wire-proxy.ts'
 
 export interface PlantOptions {
-  /** Where the flow finds Kafka. */
+  /** Where the flow finds Kafka; not used where there is a Pub/Sub. */
   readonly brokers: string
+  /** The target in the place of Kafka; messages of one MQTT topic have one ordering key. */
+  readonly pubsub?: Pubsub
   readonly output: 'reading' | 'batches'
   /** `confirm` if absent. */
   readonly delivery?: 'outbox' | 'confirm'
@@ -74,6 +78,7 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
     ...(options.intercept ? { intercept: options.intercept } : {}),
   })
   const kafkaTopic = `loss-${randomUUID()}`
+  await options.pubsub?.createTopic(kafkaTopic)
   const nodeRed = await startNodeRed({
     ...(options.patch ? { patch: options.patch } : {}),
     ...(options.env ? { env: options.env } : {}),
@@ -105,7 +110,7 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
       published,
       acknowledged: acknowledged(),
       ...(arrived ? { arrived } : {}),
-      confirmed: await readKafka(brokers, topic),
+      confirmed: options.pubsub ? readPubsub(options.pubsub, topic) : await readKafka(brokers, topic),
       deadLettered: readDeadLetters(join(nodeRed.userDir, 'rowline/dead-letter')),
       held,
     })
@@ -182,7 +187,7 @@ const sinks = ({ nodes = [] }: PlantOptions) => ['sink', ...nodes.filter(isSink)
 const isSink = ({ type }: FlowNode) => type === 'kafka-sink'
 
 function flow(
-  { brokers, output, qos, delivery = 'confirm', properties = {}, nodes = [] }: PlantOptions,
+  { brokers, pubsub, output, qos, delivery = 'confirm', properties = {}, nodes = [] }: PlantOptions,
   port: number,
   kafkaTopic: string,
 ): readonly FlowNode[] {
@@ -199,10 +204,21 @@ function flow(
       reconnectPeriodMs: '200 ms',
     },
     { id: 'schema', type: 'row-schema', schema: 'n BIGINT, topic STRING' },
-    { id: 'kafka', type: 'kafka-cluster', brokers },
     { id: 'in', type: 'mqtt-v3-in', ...place, source: 'broker', subscriptions, output, wires: [['rows'], []] },
     { id: 'rows', type: 'row-decoder', ...place, schema: 'schema', wires: [['sink'], []] },
-    { id: 'sink', type: 'kafka-sink', ...place, cluster: 'kafka', delivery, wires: [[], []] },
+    ...(pubsub ? pubsubNodes(pubsub, kafkaTopic) : kafkaNodes(brokers)).map((node) =>
+      node.id === 'sink' ? { ...node, ...place, delivery } : node,
+    ),
   ]
   return [...own, ...nodes].map((node) => ({ ...node, ...properties[node.id] }))
 }
+
+const kafkaNodes = (brokers: string): readonly FlowNode[] => [
+  { id: 'kafka', type: 'kafka-cluster', brokers },
+  { id: 'sink', type: 'kafka-sink', cluster: 'kafka', wires: [[], []] },
+]
+
+const pubsubNodes = ({ address }: Pubsub, topic: string): readonly FlowNode[] => [
+  { id: 'google', type: 'google-cloud', projectId: project, pubsubEmulator: address },
+  { id: 'sink', type: 'pubsub-sink', cloud: 'google', topic, orderingKey: '{topic}', wires: [[], []] },
+]

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
+import { expandEnvironment } from '../../src/config/environment.ts'
 import { parseFields } from '../../src/config/fields.ts'
 import { readings } from '../rows/readings.ts'
 import { sensorReading } from '../rows/sensor-schema.ts'
@@ -35,15 +36,33 @@ const names = [
   '04 Flink table',
   '05 JSON Schema with dead letters',
   '06 Sparkplug B',
+  '07 Plant KPIs to PubSub and BigQuery',
+  '08 Local development',
   '09 Bridge two brokers',
   '10 Three plants',
   '11 Scale out',
   '12 UNS to Kafka',
   '13 Routes',
 ]
+/** Examples that take everything from the environment, and what it may say. */
+const environments: { readonly [name: string]: { readonly [variable: string]: string } } = {
+  '07 Plant KPIs to PubSub and BigQuery': {
+    MQTT_BROKER: 'localhost',
+    MQTT_PORT: '1883',
+    MQTT_TOPIC: 'FCTS/FAE/+/SolvExtract/+',
+    GCP_PROJECT_ID: 'plant-data-4711',
+    PUBSUB_TOPIC: 'kpis',
+    BIGQUERY_DATASET: 'plant',
+    BIGQUERY_TABLE: 'kpis',
+    APP_ENV: 'DEV',
+  },
+}
 const address = () => ({ host: '127.0.0.1', port: String(broker.port) })
 const committed = (name: string) =>
   JSON.parse(readFileSync(join(projectDirectory, 'examples', `${name}.json`), 'utf8')) as readonly FlowNode[]
+
+/** What the variables of a flow stand in: not in comments. */
+const own = (flow: readonly FlowNode[]) => flow.filter(({ type }) => type !== 'comment')
 
 test('Import → Examples shows every example of the package', async () => {
   const response = await nodeRed.request(`/library/examples/flows/${readPackage().name}`)
@@ -62,9 +81,10 @@ test('an example sets every option of its nodes and no other, without a problem,
     const flow = committed(name)
     assert.equal(flow.filter(({ type }) => type === 'tab').length, 1, name)
     assert.ok(flow.some(({ type }) => type === 'comment'))
-    const variables = new Set(JSON.stringify(flow).match(/\$\{[A-Z_]+\}/g))
-    variables.delete('${ROWLINE_FILES}')
-    assert.deepEqual([...variables], [], 'an example works without setting the environment')
+    const environment = environments[name] ?? {}
+    const variables = new Set(JSON.stringify(own(flow)).match(/(?<=\$\{)[A-Z_]+(?=\})/g))
+    variables.delete('ROWLINE_FILES')
+    assert.deepEqual([...variables].sort(), Object.keys(environment).sort(), 'what has to be set is said')
     for (const { id: _id, type, z: _z, x: _x, y: _y, wires: _wires, name: _name, ...values } of flow) {
       const declaration = declarations.find((candidate) => candidate.type === type)
       if (!declaration) continue
@@ -74,7 +94,8 @@ test('an example sets every option of its nodes and no other, without a problem,
         visible.map(([field]) => field),
         type,
       )
-      const { config, problems } = parseFields(declaration.fields, values)
+      const expanded = expandEnvironment(values, (variable) => environment[variable])
+      const { config, problems } = parseFields(declaration.fields, expanded.values)
       assert.deepEqual(problems, [], type)
       assert.deepEqual(declaration.check?.(config!) ?? [], [], type)
     }

@@ -16,6 +16,12 @@ const tls = (title: string): Proof => ['sinks/kafka-tls.test.ts', title]
 const registry = (title: string): Proof => ['sinks/kafka-schema-registry.test.ts', title]
 const outbox = (title: string): Proof => ['nodes/outbox.test.ts', title]
 
+const bigquery = (title: string): Proof => ['sinks/bigquery-sink.test.ts', title]
+const bigqueryConfig = (title: string): Proof => ['sinks/bigquery-config.test.ts', title]
+const pubsub = (title: string): Proof => ['sinks/pubsub-request.test.ts', title]
+const published = (title: string): Proof => ['sinks/pubsub-sink.test.ts', title]
+const gate = (title: string): Proof => ['config/environment-gate.test.ts', title]
+
 const connecting = (title: string, name?: string): Proof => ['mqtt/connecting.test.ts', title, name]
 const sent = (name?: string) => connecting('what is sent in CONNECT is what was configured', name)
 const brokerTls = (title: string, name?: string): Proof => ['mqtt/tls.test.ts', title, name]
@@ -29,7 +35,7 @@ const message = (title: string, name?: string): Proof => ['sinks/mqtt-request.te
 const publishing = (title: string): Proof => ['sinks/mqtt-sink.test.ts', title]
 const connect5 = version5('CONNECT carries the session expiry')
 
-/** What every sink has from its runner. */
+/** What every sink has, and the runners act on. */
 const runner: { readonly [option: string]: Proof } = {
   delivery: outbox('a node that becomes {"delivery":"confirm"}'),
   outboxMaxBytes: outbox('a full outbox blocks'),
@@ -44,6 +50,9 @@ const runner: { readonly [option: string]: Proof } = {
   onError: outbox('${JSON.stringify(values)}: what a dead target does not take'),
   retryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
   maxRetryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
+  environment: gate('F4: LOCAL only logs'),
+  enabledIn: gate('the names of a plant may be others'),
+  dryRunIn: gate('the names of a plant may be others'),
 }
 
 /** Tests that fail when the option does nothing. */
@@ -182,6 +191,33 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     maxPacketSize: message('a message over the largest packet is rejected'),
     publishAttempts: publishing('with ${publishAttempts} publish attempts it is rejected'),
     publishBackoffMs: publishing('a message that was not confirmed is published again after'),
+    ...runner,
+  },
+  'bigquery-sink': {
+    cloud: bigqueryConfig('one emulator alone is refused'),
+    dataset: bigquery('an unknown dataset or project is named'),
+    table: bigquery('${writeMethod} stores a value of every type'),
+    schema: bigquery('${writeMethod} stores a value of every type'),
+    columns: bigquery('${writeMethod} stores a value of every type'),
+    writeMethod: bigquery('storageWrite stores rows again when an answer is lost, exactlyOnce does not'),
+    createTable: bigquery('${writeMethod} holds everything while the table or the right to write is missing'),
+    partitioning: bigquery('a table is created with the partitions and clusters'),
+    partitionColumn: bigquery('a table is created with the partitions and clusters'),
+    clustering: bigquery('a table is created with the partitions and clusters'),
+    addColumns: bigquery('missing columns are added where the form says so'),
+    requestTimeoutMs: bigquery('${writeMethod} takes a 503, an error in the stream, silence'),
+    ...runner,
+  },
+  'pubsub-sink': {
+    cloud: ['google/authorization.test.ts', 'publishes over TLS to the endpoint of the form'],
+    topic: pubsub('is a short name in our project, or a whole name in another'),
+    data: pubsub('has the bytes as they are, rows as JSON with every digit'),
+    mapping: pubsub('is an object of columns, which keep their types'),
+    orderingKey: published('F5: a subscriber sees the publish order per key'),
+    includeMetadata: pubsub('D4: has five attributes'),
+    attributes: pubsub('has more attributes, and leaves out those that are not known'),
+    endpoint: ['google/authorization.test.ts', 'publishes over TLS to the endpoint of the form'],
+    requestTimeoutMs: published('that nobody answers end in time'),
     ...runner,
   },
 }

@@ -13,8 +13,8 @@ export interface Certificates {
   readonly ca: string
 }
 
-/** Makes them in `directory` with the openssl command. */
-export async function makeCertificates(directory: string): Promise<Certificates> {
+/** Makes them in `directory` with the openssl command; the server has these names besides. */
+export async function makeCertificates(directory: string, names: readonly string[] = []): Promise<Certificates> {
   const path = (name: string) => join(directory, name)
   const openssl = (...args: string[]) => runCommand(findProgram('openssl', 'openssl'), args)
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
@@ -30,7 +30,8 @@ export async function makeCertificates(directory: string): Promise<Certificates>
     const issuer = ['-CA', caFile, '-CAkey', caKey, '-CAcreateserial', '-days', '2', '-extfile', extensionFile]
     await openssl('x509', '-req', '-in', request, ...issuer, '-out', path(`${name}.pem`))
   }
-  await sign('localhost', 'subjectAltName=DNS:localhost,IP:127.0.0.1\n')
+  const all = ['DNS:localhost', 'IP:127.0.0.1', ...names.map((name) => `DNS:${name}`)]
+  await sign('localhost', `subjectAltName=${all.join()}\n`)
   await sign('client', 'extendedKeyUsage=clientAuth\n')
   return {
     caFile,

@@ -190,7 +190,13 @@ export function temporaryDirectory(purpose: string): string {
 
 /** Where `program` is, looking in PATH and the administrator's directories; names the Debian package if nowhere. */
 export function findProgram(program: string, debianPackage: string): string {
-  const places = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/usr/bin']
+  const places = [
+    ...(process.env.PATH ?? '').split(delimiter),
+    '/usr/sbin',
+    '/usr/local/sbin',
+    '/usr/bin',
+    '/usr/local/go/bin',
+  ]
   const found = places.map((place) => join(place, program)).find(existsSync)
   if (found === undefined) {
     throw new Error(

@@ -25,6 +25,7 @@ sinkContract(fileSink, {
       throw new Error('a file needs no connection')
     },
     jsonSchema: () => undefined,
+    rowSchema: () => undefined,
     warn: () => {},
   },
   readBack: async (name) =>

@@ -29,6 +29,7 @@ describe('file-sink', () => {
       name: 'test',
       connection: () => assert.fail('no connection'),
       jsonSchema: () => undefined,
+      rowSchema: () => undefined,
       warn: (message) => warnings.push(message),
     })
   const opened = async (options: { readonly [option: string]: unknown } = {}) => {

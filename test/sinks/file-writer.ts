@@ -10,6 +10,7 @@ const sink = fileSink.create(parsed(sinkFields, { path }), {
   directory: '/',
   name: 'writer',
   jsonSchema: () => undefined,
+  rowSchema: () => undefined,
   connection: () => {
     throw new Error('no connection')
   },

@@ -33,6 +33,7 @@ export function kafkaContext({ cluster, directory, warn, jsonSchema }: Omit<Open
     directory: directory ?? '/',
     name: 'rowline-test',
     jsonSchema: () => jsonSchema,
+    rowSchema: () => undefined,
     warn: warn ?? (() => {}),
   }
 }

@@ -48,6 +48,7 @@ export function mqttContext(publisher: () => Publisher): SinkContext {
     directory: '/',
     name: 'rowline-test',
     jsonSchema: () => undefined,
+    rowSchema: () => undefined,
     warn: () => {},
   }
 }

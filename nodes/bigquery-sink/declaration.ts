@@ -1,0 +1,15 @@
+import { declareNode } from '../../src/config/declaration.ts'
+import { checkSink, sinkFields } from '../../src/sinks/bigquery/config.ts'
+
+export const declaration = declareNode({
+  type: 'bigquery-sink',
+  kind: 'sink',
+  label: 'bigquery sink',
+  summary: 'Writes readings into a BigQuery table; they count as written when BigQuery has confirmed each row.',
+  color: '#A9C7E8',
+  icon: 'font-awesome/fa-table',
+  outputs: ['written', 'rejected'],
+  fields: sinkFields,
+  labelField: 'table',
+  check: (config) => checkSink(config),
+})

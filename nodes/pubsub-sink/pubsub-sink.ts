@@ -1,0 +1,8 @@
+import type { NodeAPI } from 'node-red'
+import { pubsubSink } from '../../src/sinks/pubsub/sink.ts'
+import { registerSink } from '../shared/register-sink.ts'
+import { declaration } from './declaration.ts'
+
+export default function (RED: NodeAPI): void {
+  registerSink(RED, declaration, pubsubSink)
+}

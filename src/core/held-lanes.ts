@@ -1,0 +1,151 @@
+import { type PipelineError, toPipelineError } from './errors.ts'
+import { type Backoff, retryDelayMs } from './retry.ts'
+
+export interface Laned {
+  /** Records of one lane are written in order. Undefined: of none. */
+  readonly lane: string | undefined
+  readonly bytes: number
+}
+
+/** In order, and why. */
+export interface Held<T> {
+  readonly items: readonly T[]
+  readonly error: PipelineError
+}
+
+/**
+ * What the target has not taken while it took the rest of a batch. A lane with something here is held: what comes later
+ * waits behind it, and the other lanes go on. All in the order in which it came.
+ */
+export class HeldLanes<T extends Laned> {
+  readonly #backoff: Backoff
+  readonly #onDue: () => void
+  #items: readonly T[] = []
+  #lanes = new Set<string>()
+  #timer: NodeJS.Timeout | undefined
+  #due = false
+  #failures = 0
+  #error: PipelineError | undefined
+  #since: number | undefined
+
+  /** `onDue` says that it is time to try again. */
+  constructor(backoff: Backoff, onDue: () => void) {
+    this.#backoff = backoff
+    this.#onDue = onDue
+  }
+
+  get records(): number {
+    return this.#items.length
+  }
+
+  get due(): boolean {
+    return this.#due && this.#items.length > 0
+  }
+
+  /** How often the oldest have been tried in vain. */
+  get failures(): number {
+    return this.#failures
+  }
+
+  /** Why, and since when in wall-clock ms; undefined while nothing is held. */
+  get trouble(): { readonly error: PipelineError; readonly since: number } | undefined {
+    return this.#error && this.#since !== undefined ? { error: this.#error, since: this.#since } : undefined
+  }
+
+  /** Keeps what belongs to held lanes and gives the rest. */
+  pass(items: readonly T[]): readonly T[] {
+    if (this.#lanes.size === 0) return items
+    const isHeld = ({ lane }: T) => lane !== undefined && this.#lanes.has(lane)
+    this.#items = [...this.#items, ...items.filter(isHeld)]
+    return items.filter((item) => !isHeld(item))
+  }
+
+  /** The oldest, up to these limits, at least one. Their lanes stay held until `put` or `settle` is called. */
+  take(maxRecords: number, maxBytes: number): readonly T[] {
+    let bytes = 0
+    const end = this.#items.findIndex((item, i) => {
+      bytes += item.bytes
+      return i >= maxRecords || (i > 0 && bytes > maxBytes)
+    })
+    const taken = end < 0 ? this.#items : this.#items.slice(0, end)
+    this.#items = end < 0 ? [] : this.#items.slice(end)
+    return taken
+  }
+
+  /** They come before everything that is here. Tried again after a wait, which grows with every failure. */
+  put({ items, error }: Held<T>): void {
+    this.#items = [...items, ...this.#items]
+    this.#error = error
+    this.#since ??= Date.now()
+    this.#index()
+    this.#due = false
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(
+      () => {
+        this.#due = true
+        this.#onDue()
+      },
+      retryDelayMs(this.#failures++, this.#backoff),
+    )
+  }
+
+  /** What was taken is no longer here: nothing of it was put back. */
+  settle(): void {
+    this.#index()
+    this.#failures = 0
+    if (this.#items.length > 0) return
+    this.close()
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#due = false
+    this.#error = undefined
+    this.#since = undefined
+  }
+
+  #index(): void {
+    this.#lanes = new Set(this.#items.flatMap(({ lane }) => (lane === undefined ? [] : [lane])))
+  }
+}
+
+interface Writing<T> {
+  /** Finishes what is confirmed or rejected, and gives the rest. */
+  write(items: readonly T[]): Promise<Held<T> | undefined>
+  reject(item: T, error: PipelineError): unknown
+}
+
+/**
+ * One try, whatever comes of it. What the target refuses as a whole is halved until the record at fault is alone; what is
+ * behind something that is held again stays behind it.
+ */
+export async function writeOnce<T extends Laned>(items: readonly T[], to: Writing<T>): Promise<Held<T> | undefined> {
+  try {
+    return await to.write(items)
+  } catch (thrown) {
+    const error = toPipelineError(thrown)
+    if (error.disposition !== 'reject') return { items, error }
+    return halve(items, error, to)
+  }
+}
+
+async function halve<T extends Laned>(
+  items: readonly T[],
+  error: PipelineError,
+  to: Writing<T>,
+): Promise<Held<T> | undefined> {
+  const [only] = items
+  if (items.length === 1 && only) {
+    to.reject(only, error)
+    return undefined
+  }
+  const middle = items.length >> 1
+  const first = await writeOnce(items.slice(0, middle), to)
+  const lanes = new Set(first?.items.map(({ lane }) => lane))
+  const isBehind = ({ lane }: T) => lane !== undefined && lanes.has(lane)
+  const rest = items.slice(middle)
+  const free = rest.filter((item) => !isBehind(item))
+  const second = free.length > 0 ? await writeOnce(free, to) : undefined
+  if (!first) return second
+  return { items: [...first.items, ...rest.filter(isBehind), ...(second?.items ?? [])], error: first.error }
+}
