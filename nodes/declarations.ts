@@ -5,6 +5,7 @@ import { declaration as googleCloud } from './google-cloud/declaration.ts'
 import { declaration as kafkaCluster } from './kafka-cluster/declaration.ts'
 import { declaration as kafkaSink } from './kafka-sink/declaration.ts'
 import { declaration as mqttV3In } from './mqtt-v3-in/declaration.ts'
+import { declaration as mqttV3Out } from './mqtt-v3-out/declaration.ts'
 import { declaration as mqttV3Source } from './mqtt-v3-source/declaration.ts'
 import { declaration as pubsubSink } from './pubsub-sink/declaration.ts'
 import { declaration as rowDecoder } from './row-decoder/declaration.ts'
@@ -18,6 +19,7 @@ export const declarations: readonly NodeDeclaration[] = [
   rowDecoder,
   kafkaCluster,
   kafkaSink,
+  mqttV3Out,
   googleCloud,
   pubsubSink,
   bigquerySink,

@@ -6,13 +6,15 @@ import { type FlowMessage, HANDLE, ORIGIN, Origin, SHARED } from './handle.ts'
 
 /** One message per reading: the record's properties on the message itself. The flow may write to its bytes. */
 export function readingMessage(record: Record): FlowMessage {
-  const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag, captures, properties } = record
+  const { topic, payload, qos, retain, dup, receivedAt } = record
+  const { route, to, partitions, tag, headerTopic, captures, properties } = record
   const own = payload instanceof Uint8Array ? Buffer.from(payload) : payload
   const message: FlowMessage = { topic, payload: own, qos, retain, dup, receivedAt }
   if (route !== undefined) message.route = route
   if (to !== undefined) message.to = to
   if (partitions !== undefined) message.partitions = partitions
   if (tag !== undefined) message.tag = tag
+  if (headerTopic !== undefined) message.headers = { [TOPIC_HEADER]: headerTopic }
   if (properties !== undefined) Object.assign(message, toFields(properties))
   if (captures !== undefined) message.captures = { ...captures }
   return message
@@ -75,11 +77,23 @@ function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
   if (typeof to === 'string') record.to = to
   if (isPartitionCount(partitions)) record.partitions = partitions
   if (typeof tag === 'string') record.tag = tag
+  const headerTopic = topicInHeaders(message.headers)
+  if (headerTopic !== undefined) record.headerTopic = headerTopic
   const properties = fromFields(message as { readonly [name: string]: unknown })
   if (properties) record.properties = properties
   if (isCaptures(captures)) record.captures = captures
   if (origin) record.original = origin.bytes
   return record
+}
+
+const TOPIC_HEADER = 'mqtt.topic'
+
+/** Kafka clients give the values of headers as text or as bytes. */
+function topicInHeaders(headers: unknown): string | undefined {
+  if (headers === null || typeof headers !== 'object') return undefined
+  const topic = (headers as { readonly [name: string]: unknown })[TOPIC_HEADER]
+  if (topic instanceof Uint8Array) return Buffer.from(topic).toString()
+  return typeof topic === 'string' ? topic : undefined
 }
 
 /** The decoded record in the place of the one it was made of; what else the flow put on it stays. */

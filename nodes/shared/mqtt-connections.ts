@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 import type { Node } from 'node-red'
 import { type Delivery, released } from '../../src/core/delivery.ts'
 import { PipelineError } from '../../src/core/errors.ts'
+import type { Publisher } from '../../src/core/publisher.ts'
 import type { SourceConfig } from '../../src/mqtt/config.ts'
 import { MqttConnection } from '../../src/mqtt/connection.ts'
-import { poolOptions } from '../../src/mqtt/connection-options.ts'
+import { poolOptions, publishingOptions } from '../../src/mqtt/connection-options.ts'
+import { LeasedPublisher } from '../../src/mqtt/leased-publisher.ts'
 import type { InboundPublish } from '../../src/mqtt/publish-decoder.ts'
 import { openReceivedIds } from '../../src/mqtt/received-ids.ts'
 import { type SourceLease, sharedLease } from '../../src/mqtt/shared-lease.ts'
@@ -44,6 +46,14 @@ export function noteSession(rowline: Rowline, source: Node, config: SourceConfig
         `To end that: mosquitto_sub -h ${host} -p ${port} -i ${clientId} -t rowline/end -E, with the login of that id`,
     )
   }
+}
+
+/** A second connection to the broker of a `mqtt-v3-source` node, shared by all nodes that publish there. */
+export function createPublisher(rowline: Rowline, source: Node, config: SourceConfig): Publisher {
+  const options = publishingOptions(config, rowline.clientId(source), rowline.directory)
+  const unclaimed = (publish: InboundPublish, delivery: Delivery) => storeUnclaimed(rowline, source, publish, delivery)
+  const create = () => new MqttConnection(options, unclaimed, rowline.memory)
+  return new LeasedPublisher(() => rowline.pool.acquire(`${source.id}-out`, create))
 }
 
 /** The broker's session has subscriptions that no node has any longer: nothing of it may vanish without a trace. */

@@ -1,4 +1,4 @@
-import type { NodeAPI } from 'node-red'
+import type { Node, NodeAPI } from 'node-red'
 import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import { environmentGate } from '../../src/config/environment-gate.ts'
 import type { ConfigOf, Fields } from '../../src/config/fields.ts'
@@ -6,6 +6,7 @@ import { PipelineError, toPipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
 import type { Rejection } from '../../src/core/sink.ts'
 import { type RecordRunner, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
+import type { SourceConfig } from '../../src/mqtt/config.ts'
 import { type RowSchemaConfig, schemaOf } from '../../src/rows/config.ts'
 import { jsonSchemaOf } from '../../src/rows/to-json-schema.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
@@ -14,6 +15,7 @@ import { type DeliveryConfig, type DeliverySnapshot, inDeliveryMode, noteRest } 
 import { DryRun } from './dry-run.ts'
 import type { FlowMessage } from './handle.ts'
 import { isBatch, recordsOf, unreadable } from './messages.ts'
+import { createPublisher } from './mqtt-connections.ts'
 import { configOf, onClose, type RowlineNode, registerNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
 import type { Rowline } from './rowline.ts'
@@ -43,6 +45,10 @@ export function registerSink<F extends Fields, Request>(
         return schema && jsonSchemaOf(schema)
       },
       rowSchema,
+      publisher: (field: string) => {
+        const source = RED.nodes.getNode(reference(field)) as Node
+        return createPublisher(rowline, source, configOf<SourceConfig>(RED, source.id))
+      },
       warn: (message: string) => node.warn(message),
     }
     const settings = config as ConfigOf<F> & DeliveryConfig

@@ -92,6 +92,16 @@ export const errorTable = {
     reason: 'invalid-kafka-topic',
     message: '"{topic}" cannot be a Kafka topic: {problem}',
   },
+  NO_MQTT_TOPIC: {
+    disposition: 'reject',
+    reason: 'no-topic',
+    message: 'The message names no MQTT topic: set "Topic" in the node, or msg.headers["mqtt.topic"]',
+  },
+  INVALID_MQTT_TOPIC: {
+    disposition: 'reject',
+    reason: 'invalid-topic',
+    message: '"{topic}" cannot be published to: {problem}',
+  },
   INVALID_PUBSUB_TOPIC: {
     disposition: 'reject',
     reason: 'invalid-pubsub-topic',
@@ -273,6 +283,11 @@ export const errorTable = {
     message:
       '{broker} ends each connection of the client id "{clientId}" at once. Unless it is being restarted, another client uses that id: give each one a "Client id" of its own.',
     status: 'client id "{clientId}" is used twice',
+  },
+  BROKER_HANGS_UP: {
+    disposition: 'retry',
+    message:
+      'The MQTT broker ended the connection {attempts} times while a message of {bytes} bytes to {topic} was published. It may be too large for it, or this client may not publish there. Change that at the broker, or set "Publish attempts", after which such a message goes to output 2. {problem}',
   },
   BROKER_GIVEN_UP: {
     disposition: 'fatal',

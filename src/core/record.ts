@@ -37,6 +37,8 @@ export interface Record {
   readonly partitions?: number
   readonly node?: string
   readonly tag?: string
+  /** The MQTT topic that the header `mqtt.topic` of a message names, as it comes back out of Kafka. */
+  readonly headerTopic?: string
   readonly captures?: Captures
   readonly original?: Uint8Array
   /** Stable over restarts and repeats: what duplicates can be told by. Given by an outbox. */

@@ -225,6 +225,14 @@ export const sourceFields = {
     default: false,
     advanced: true,
   }),
+  idleTimeoutMs: duration({
+    label: 'Idle timeout',
+    note: 'A connection that is only published over is closed when nothing was published for so long, and made again with the next message. One that is read from is never closed. 0: never.',
+    default: 600_000,
+    min: 0,
+    max: 86_400_000,
+    advanced: true,
+  }),
 }
 
 export type SourceConfig = ConfigOf<typeof sourceFields>

@@ -42,6 +42,16 @@ export function connectionOptions(config: SourceConfig, clientId: string, direct
   }
 }
 
+/**
+ * The same for publishing: a client id of its own, so that a broker never takes it for the reading one, and no will,
+ * which the reading connection has.
+ */
+export function publishingOptions(config: SourceConfig, clientId: string, directory: string): ConnectionOptions {
+  const { will: _, ...options } = connectionOptions(config, clientId, directory)
+  const { idleTimeoutMs } = config
+  return { ...options, clientId: `${options.clientId}-out`, publishing: { idleTimeoutMs } }
+}
+
 function will({ willTopic, willPayload, willQos, willRetain }: SourceConfig): ConnectionOptions['will'] & object {
   return { topic: willTopic, payload: willPayload, qos: Number(willQos) as 0 | 1 | 2, retain: willRetain }
 }

@@ -10,6 +10,7 @@ import type { SessionMemory } from './connection-pool.ts'
 import { Epoch, type EpochEnd, type SessionOptions } from './epoch.ts'
 import { watchFiles } from './file-watch.ts'
 import { InboundSession } from './inbound-session.ts'
+import { Outbound } from './outbound.ts'
 import { ProtocolChoice } from './protocol-choice.ts'
 import type { InboundPublish, ProtocolVersion } from './publish-decoder.ts'
 import type { ReceivedIds } from './received-ids.ts'
@@ -19,6 +20,8 @@ import { Subscriptions } from './subscriptions.ts'
 
 export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion'> {
   readonly reconnect: Backoff
+  /** Nobody subscribes over it, and it is closed when nothing was published for so long (0: never). */
+  readonly publishing?: { readonly idleTimeoutMs: number }
   /** `auto`: the newest that the server takes. Absent: 3.1.1. */
   readonly protocolVersion?: ProtocolVersion | 'auto'
   /** Brokers to use when the one before cannot be reached. */
@@ -67,6 +70,9 @@ export class MqttConnection {
   readonly #unclaimed: (publish: InboundPublish, delivery: Delivery) => void
   readonly #sessions = new Map<Address, InboundSession>()
   readonly #stores: ReceivedIds[] = []
+  readonly outbound: Outbound
+  /** Of a session for publishing: where what an earlier process has left in it is gone. */
+  #cleared: Address | undefined
   readonly #protocol: ProtocolChoice
   readonly #addresses: Addresses
   readonly #subscriptions: Subscriptions
@@ -94,6 +100,7 @@ export class MqttConnection {
     this.#addresses = new Addresses(options.socket, options.fallbacks)
     this.#limits = { records: 0, bytes: 0, budget }
     this.#unclaimed = unclaimed
+    this.outbound = new Outbound(this.#broker)
     this.#subscriptions = new Subscriptions((error) => {
       this.#error = error
       this.#notify()
@@ -174,6 +181,7 @@ export class MqttConnection {
     await this.#running
     await Promise.all(this.#stores.map((store) => store.close()))
     this.#phase = 'closed'
+    this.outbound.ended(undefined)
     this.#giveBack()
     for (const { publish, delivery } of this.#held.splice(0)) this.#unclaimed(publish, delivery)
   }
@@ -187,15 +195,22 @@ export class MqttConnection {
       attempts = connectedMs === 0 ? attempts + 1 : 0
       if (!closedHere && this.#isGivenUp(attempts)) return this.#enter('closed', this.#givenUp(error, attempts))
       if (connectedMs === 0 && this.#addresses.next()) continue
-      failures = connectedMs > STABLE_MS ? 1 : failures + 1
+      const isIntended = closedHere && this.#options.publishing !== undefined
+      failures = isIntended ? 0 : connectedMs > STABLE_MS ? 1 : failures + 1
       const isThrownOut =
         !closedHere && (isHangUp(error) || isTakeover(error)) && connectedMs > 0 && connectedMs < STABLE_MS
       takeovers = isThrownOut ? takeovers + 1 : 0
       this.#enter('waiting', closedHere ? undefined : this.#explain(error, takeovers))
       const atOnce = closedHere && failures === 1
       const waitMs = atOnce ? RESTART_MS : reconnectDelayMs(failures - 1, this.#options.reconnect)
-      await pause(waitMs, signal)
+      if (!isIntended) await pause(waitMs, signal)
+      if (this.#isIdle) await this.outbound.wanted(signal)
     }
+  }
+
+  get #isIdle(): boolean {
+    const { publishing } = this.#options
+    return publishing !== undefined && this.outbound.isIdle(publishing.idleTimeoutMs)
   }
 
   async #connectOnce(): Promise<EpochEnd & { readonly connectedMs: number }> {
@@ -206,23 +221,56 @@ export class MqttConnection {
       const address = this.#addresses.current
       const session = this.#sessionAt(address)
       const socket = { ...this.#options.socket, ...address }
-      const epoch = new Epoch({ ...this.#options, protocolVersion, socket }, this.#limits, session, {
+      const clears = this.#clears(address)
+      const epoch = new Epoch({ ...this.#options, ...clears, protocolVersion, socket }, this.#limits, session, {
         connected: (sessionPresent, features) => {
           connectedAt = performance.now()
+          this.#cleared = address
+          if (clears) {
+            void epoch.close(CLOSE_GRACE_MS)
+            return
+          }
           this.#enter('connected', undefined)
           if (this.#addresses.answered()) this.#subscriptions.moved()
           this.#subscriptions.connected(epoch.client, sessionPresent, features)
           this.#pruneLater()
+          void this.#closeIdle(epoch)
         },
         message: (publish, delivery) => this.#dispatch(publish, delivery),
+        answered: (answer) => this.outbound.answered(answer),
       })
       this.#epoch = epoch
+      this.outbound.follow(epoch)
       const end = await epoch.run()
       return { ...end, connectedMs: connectedAt === undefined ? 0 : performance.now() - connectedAt }
     } catch (error) {
       return { closedHere: false, error, connectedMs: 0 }
     } finally {
       this.#subscriptions.disconnected()
+    }
+  }
+
+  /**
+   * The first connection only makes the server forget: packet ids of an earlier process, or of the time before another
+   * server, may mean QoS 2 messages there that wait for their PUBREL, and a new message under such an id would be taken
+   * for its repeat.
+   */
+  #clears(address: Address): { readonly clean: true } | undefined {
+    const { publishing, clean } = this.#options
+    return publishing && !clean && this.#cleared !== address ? { clean: true } : undefined
+  }
+
+  /** Closes a connection for publishing that nobody uses any longer. */
+  async #closeIdle(epoch: Epoch): Promise<void> {
+    const { publishing } = this.#options
+    if (!publishing || publishing.idleTimeoutMs === 0) return
+    const { signal } = this.#abort
+    while (epoch.connected && !signal.aborted) {
+      if (this.#isIdle) {
+        this.outbound.ended(undefined)
+        return epoch.close(CLOSE_GRACE_MS)
+      }
+      await pause(this.outbound.idleInMs(publishing.idleTimeoutMs), signal)
     }
   }
 
@@ -302,6 +350,7 @@ export class MqttConnection {
   }
 
   #pruneLater(): void {
+    if (this.#options.publishing) return
     void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => {
       if (this.#suspended) return
       this.#subscriptions.prune()
@@ -312,6 +361,9 @@ export class MqttConnection {
   #enter(phase: ConnectionStatus['phase'], error: PipelineError | undefined): void {
     this.#phase = phase
     this.#error = error
+    if (phase === 'connected') this.outbound.connected()
+    if (phase === 'waiting' || phase === 'closed') this.outbound.ended(error)
+    if (phase === 'closed' && error) this.outbound.over(error)
     this.#notify()
   }
 

@@ -16,7 +16,7 @@ export function disconnectReason(packet: Buffer): ServerReason {
 }
 
 /** Properties of less than 128 bytes have a length of one byte; the words of longer ones are not worth more. */
-function reasonString(packet: Buffer, start: number): string | undefined {
+export function reasonString(packet: Buffer, start: number): string | undefined {
   for (let at = start; at < packet.length; ) {
     const id = packet[at++]!
     if (id === SESSION_EXPIRY) at += 4

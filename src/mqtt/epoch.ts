@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import type { Delivery } from '../core/delivery.ts'
 import { ReceiveWindow, type WindowLimits } from '../core/receive-window.ts'
+import type { Answer } from './answer.ts'
 import { ServerReason } from './connection-error.ts'
 import { disconnectReason } from './disconnect.ts'
 import { handOver, type InboundSession } from './inbound-session.ts'
@@ -41,6 +42,8 @@ export interface EpochEvents {
   connected(sessionPresent: boolean, features: ServerFeatures): void
   /** Never called twice for one message of a session, unless its delivery was released. */
   message(publish: InboundPublish, delivery: Delivery): void
+  /** Says whether it was to something that was published with `send`. */
+  answered?(answer: Answer): boolean
 }
 
 export interface EpochEnd {
@@ -93,6 +96,7 @@ export class Epoch {
       connack: (sessionPresent) => this.#begin(sessionPresent),
       publish: (packet) => this.#arrive(packet),
       pubrel: (packetId) => this.#complete(packetId),
+      answer: (answer) => !this.#ended && this.#events.answered?.(answer) === true,
       disconnect: (packet) => {
         this.#lastError ??= disconnectReason(packet)
       },
@@ -127,6 +131,11 @@ export class Epoch {
   /** The limits have changed: there may be room although nothing was acknowledged. */
   refill(): void {
     if (!this.#window.full) this.#shim.resumeReading()
+  }
+
+  /** Sends whole packets. `written` hears when the system has them, and nothing when the connection has gone. */
+  send(packets: Buffer, written?: (error?: Error | null) => void): void {
+    if (!this.#ended) this.#shim.send(packets, written)
   }
 
   /** Connects. Resolves when the connection has ended. */

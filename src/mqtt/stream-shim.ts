@@ -1,10 +1,13 @@
 import { Duplex, type Writable } from 'node:stream'
+import { type Answer, decodeAnswer } from './answer.ts'
 import { bodyStart, type DecoderOptions, type PacketReceiver, PublishDecoder } from './publish-decoder.ts'
 import { violation } from './violation.ts'
 
 export interface ShimReceiver extends Omit<PacketReceiver, 'other'> {
   /** Seen before MQTT.js sees it, because PUBLISHes may follow in the same segment. */
   connack(sessionPresent: boolean): void
+  /** Says whether it was to something that we have published; MQTT.js gets it if not. */
+  answer(answer: Answer): boolean
   /** The whole DISCONNECT of an MQTT 5 server. */
   disconnect(packet: Buffer): void
 }
@@ -13,7 +16,7 @@ const CONNACK = 2
 const DISCONNECT = 14
 
 /**
- * The stream that MQTT.js talks to. PUBLISH and PUBREL are taken out of what the server sends; MQTT.js gets the rest
+ * The stream that MQTT.js talks to. PUBLISH, PUBREL and answers to what we publish are taken out of what the server sends; MQTT.js gets the rest
  * and writes through us. Both sides write whole packets only: MQTT.js corks around each packet, so one `_writev` never
  * ends inside one, and our acknowledgements go to the socket between them.
  */
@@ -56,6 +59,8 @@ export class StreamShim extends Duplex {
         receiver.pubrel(packetId)
       },
       other: (type, packet) => {
+        const answer = decodeAnswer(type, packet)
+        if (answer && receiver.answer(answer)) return
         if (type === CONNACK) this.#connack(packet, receiver)
         if (type === DISCONNECT) receiver.disconnect(packet)
         this.push(Buffer.from(packet))
@@ -86,10 +91,10 @@ export class StreamShim extends Duplex {
     this.#socket.resume()
   }
 
-  /** Sends whole packets of ours. False when the connection has gone. */
-  send(packets: Buffer): boolean {
+  /** Sends whole packets of ours; `written` hears when the system has them. False when the connection has gone. */
+  send(packets: Buffer, written?: (error?: Error | null) => void): boolean {
     if (this.destroyed || !this.#socket.writable) return false
-    this.#socket.write(packets)
+    this.#socket.write(packets, written)
     return true
   }
 

@@ -27,6 +27,7 @@ type Header = readonly [
     readonly partitions?: number
     readonly node?: string
     readonly tag?: string
+    readonly headerTopic?: string
     readonly properties?: StoredProperties
     readonly captures?: Captures
   } | null,
@@ -150,10 +151,11 @@ function keepsJson(value: unknown): boolean {
 }
 
 /** JSON leaves out what is undefined. */
-function restOf({ filter, route, to, partitions, node, tag, captures, properties }: Record): Header[9] {
-  if ((filter ?? route ?? to ?? partitions ?? node ?? tag ?? captures ?? properties) === undefined) return null
+function restOf(record: Record): Header[9] {
+  const { filter, route, to, partitions, node, tag, headerTopic, captures, properties } = record
   const told = properties && stored(properties)
-  return { filter, route, to, partitions, node, tag, captures, properties: told } as NonNullable<Header[9]>
+  const rest = { filter, route, to, partitions, node, tag, headerTopic, captures, properties: told }
+  return Object.values(rest).every((value) => value === undefined) ? null : (rest as NonNullable<Header[9]>)
 }
 
 function stored({ correlationData, ...texts }: MessageProperties): StoredProperties {

@@ -1,4 +1,5 @@
 import type { ConfigOf, Fields } from '../config/fields.ts'
+import type { Publisher } from '../core/publisher.ts'
 import type { RowSchema } from '../core/row-schema.ts'
 import type { Sink } from '../core/sink.ts'
 
@@ -10,6 +11,8 @@ export interface SinkContext {
   jsonSchema(field: string): object | undefined
   /** The columns of that `row-schema` node. */
   rowSchema(field: string): RowSchema | undefined
+  /** Publishes at the MQTT broker of the `mqtt-v3-source` node that the field of this name refers to. Where there is MQTT. */
+  publisher?(field: string): Publisher
   /** Directory that relative paths are relative to (Node-RED's user directory). */
   readonly directory: string
   /** Stable, unique name of this sink in this installation: for client ids. */

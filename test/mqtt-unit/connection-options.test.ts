@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ConfigOf, parseFields } from '../../src/config/fields.ts'
 import { inFields, sourceFields } from '../../src/mqtt/config.ts'
-import { connectionOptions } from '../../src/mqtt/connection-options.ts'
+import { connectionOptions, publishingOptions } from '../../src/mqtt/connection-options.ts'
 
 const optionsOf = (raw: object, directory = '/users') => {
   const { config, problems } = parseFields(sourceFields, { host: 'plant', ...raw })
@@ -55,4 +55,17 @@ test('what cannot work is named with its field', () => {
   for (const filter of ['a/#/c', 'a+', 'a/b#', '']) assert.match(table(filter), /filter/)
   assert.equal(table('a/+/#'), '[]')
   assert.match(JSON.stringify(parseFields(inFields, { source: 's', subscriptions: [] }).problems), /subscriptions/)
+})
+
+test('publishing has a client id of its own, no will, and the idle timeout', () => {
+  const of = (raw: object) => {
+    const { config } = parseFields(sourceFields, { host: 'plant', willTopic: 'gone', idleTimeoutMs: '2 s', ...raw })
+    return publishingOptions(config as ConfigOf<typeof sourceFields>, 'nr-own', '/users')
+  }
+  const { clientId, will, publishing, clean } = of({})
+  assert.deepEqual(
+    { clientId, will, publishing, clean },
+    { clientId: 'nr-own-out', will: undefined, publishing: { idleTimeoutMs: 2000 }, clean: false },
+  )
+  assert.equal(of({ clientId: 'mine' }).clientId, 'mine-out')
 })

@@ -17,6 +17,7 @@ async function pair({ allowHalfOpen = false } = {}) {
     connack: (sessionPresent) => seen.push(`connack ${sessionPresent}`),
     publish: ({ topic }) => seen.push(topic),
     pubrel: (id) => seen.push(`pubrel ${id}`),
+    answer: () => false,
     disconnect: () => seen.push('disconnect'),
   })
   shim.on('error', () => {})

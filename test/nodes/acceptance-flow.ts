@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after } from 'node:test'
-import { connectAsync } from 'mqtt'
+import { connectAsync, type IClientOptions } from 'mqtt'
 import { sharedKafka } from '../services/kafka.ts'
 import { type Mosquitto, type MosquittoOptions, startMosquitto } from '../services/mosquitto.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
@@ -77,15 +77,17 @@ export async function acknowledged(broker: Mosquitto, count: number): Promise<vo
 export interface Publishing {
   readonly qos?: 0 | 1 | 2
   readonly retain?: boolean
+  /** Of the publisher: user name, password. */
+  readonly connection?: IClientOptions
 }
 
 /** Publishes in this order; resolves when the broker has everything. */
 export async function publishAll(
   port: number,
   messages: readonly (readonly [topic: string, payload: string | Buffer])[],
-  { qos = 1, retain = false }: Publishing = {},
+  { qos = 1, retain = false, connection = {} }: Publishing = {},
 ): Promise<void> {
-  const client = await connectAsync(`mqtt://127.0.0.1:${port}`)
+  const client = await connectAsync(`mqtt://127.0.0.1:${port}`, connection)
   for (const [topic, payload] of messages) await client.publishAsync(topic, payload, { qos, retain })
   await client.endAsync()
 }

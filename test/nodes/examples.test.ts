@@ -38,6 +38,7 @@ const names = [
   '06 Sparkplug B',
   '07 Plant KPIs to PubSub and BigQuery',
   '08 Local development',
+  '09 Bridge two brokers',
   '10 Three plants',
   '11 Scale out',
   '12 UNS to Kafka',

@@ -73,4 +73,14 @@ describe('the message of a decoded record', () => {
     assert.equal(message.captures, 'mine')
     assert.equal('captures' in readingMessage(recordOf({})), false)
   })
+
+  it('has the topic of the header mqtt.topic, as text or bytes, and gives it back when it is rejected', () => {
+    const topicIn = (headers: unknown) => recordOf({ headers }).headerTopic
+    assert.equal(topicIn({ 'mqtt.topic': 'a/b' }), 'a/b')
+    assert.equal(topicIn({ 'mqtt.topic': Buffer.from('a/ü') }), 'a/ü')
+    for (const headers of [undefined, null, 'x', {}, { 'mqtt.topic': 7 }]) assert.equal(topicIn(headers), undefined)
+    assert.deepEqual(readingMessage(recordOf({ headers: { 'mqtt.topic': 'a/b', other: 1 } })).headers, {
+      'mqtt.topic': 'a/b',
+    })
+  })
 })

@@ -31,6 +31,8 @@ const version5 = (title: string): Proof => ['mqtt/version5.test.ts', title]
 const pool = (title: string): Proof => ['mqtt/pool.test.ts', title]
 const source = (title: string): Proof => ['mqtt/mqtt-source.test.ts', title]
 const held = (title: string): Proof => ['nodes/held.test.ts', title]
+const message = (title: string, name?: string): Proof => ['sinks/mqtt-request.test.ts', title, name]
+const publishing = (title: string): Proof => ['sinks/mqtt-sink.test.ts', title]
 const connect5 = version5('CONNECT carries the session expiry')
 
 /** What every sink has, and the runners act on. */
@@ -101,6 +103,7 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     willPayload: sent('will'),
     willQos: sent('will'),
     willRetain: sent('will'),
+    idleTimeoutMs: ['mqtt/outbound.test.ts', 'B6: a connection for publishing is closed when it is idle'],
   },
   'mqtt-v3-in': {
     source: source('a record says what MQTT and the subscriptions table say'),
@@ -175,6 +178,19 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     schemaVersion: registry('takes the latest version, a certain one'),
     requestTimeoutMs: errors('broker that does not answer'),
     deliveryTimeoutMs: errors('broker that does not answer'),
+    ...runner,
+  },
+  'mqtt-v3-out': {
+    source: ['nodes/acceptance-mqtt-out.test.ts', 'B1: example 09 bridges two brokers'],
+    topic: message('D13: the header mqtt.topic is the topic'),
+    payload: message('the payload goes as it is'),
+    qos: message('QoS and retain are those of the form'),
+    retain: message('QoS and retain are those of the form'),
+    includeProperties: ['sinks/mqtt-version5.test.ts', 'MQTT 5: what the publisher said travels on'],
+    maxInflight: publishing('no more than ${maxInflight} messages wait'),
+    maxPacketSize: message('a message over the largest packet is rejected'),
+    publishAttempts: publishing('with ${publishAttempts} publish attempts it is rejected'),
+    publishBackoffMs: publishing('a message that was not confirmed is published again after'),
     ...runner,
   },
   'bigquery-sink': {

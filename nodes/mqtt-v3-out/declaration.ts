@@ -1,0 +1,14 @@
+import { declareNode } from '../../src/config/declaration.ts'
+import { sinkFields } from '../../src/sinks/mqtt/config.ts'
+
+export const declaration = declareNode({
+  type: 'mqtt-v3-out',
+  kind: 'sink',
+  label: 'mqtt v3 out',
+  summary: 'Publishes readings at an MQTT broker; they count as written when the broker has confirmed them.',
+  color: '#C0DEED',
+  icon: 'font-awesome/fa-sign-out',
+  outputs: ['written', 'rejected'],
+  fields: sinkFields,
+  labelField: 'topic',
+})
