@@ -43,7 +43,7 @@ export interface EditorPage {
 export async function openEditor(browser: Browser, url: string, locale: string): Promise<EditorPage> {
   const context = await browser.newContext({ viewport: { width: 1400, height: 1000 }, locale })
   const page = await context.newPage()
-  page.setDefaultTimeout(30_000)
+  page.setDefaultTimeout(90_000)
   const errors: string[] = []
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
   page.on('pageerror', (error) => errors.push(error.message))

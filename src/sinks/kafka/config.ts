@@ -27,7 +27,7 @@ export const clusterFields = {
   ...moreTlsFields,
   client: choice({
     label: 'Client',
-    note: 'The library that talks to Kafka. "auto" takes platformatic where Node.js is new enough for it (22.22 or newer of its line, 24.6 and newer), else kafkajs, which needs two to four times the CPU and compresses only with gzip.',
+    note: 'The library that talks to Kafka. "auto" takes platformatic where Node.js is new enough for it (22.22 or newer of its line, 24.6 and newer), else kafkajs, which needs two to three times the CPU and compresses only with gzip.',
     values: ['auto', 'platformatic', 'kafkajs'],
     default: 'auto',
     advanced: true,
@@ -76,7 +76,7 @@ export const sinkFields = {
   }),
   includeMetadata: flag({
     label: 'Metadata headers',
-    note: 'Adds the headers mqtt.topic, mqtt.qos, mqtt.retain, mqtt.dup and source.',
+    note: 'Adds the headers mqtt.topic, mqtt.qos, mqtt.retain, mqtt.dup and source, from an outbox rowline.id, and what an MQTT 5 publisher said: its user properties and mqtt.content-type, mqtt.response-topic, mqtt.correlation-data.',
     default: true,
   }),
   headers: table({
