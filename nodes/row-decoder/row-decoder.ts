@@ -61,6 +61,9 @@ export default function (RED: NodeAPI): void {
   })
 }
 
+/** Of the packed payloads of one batch, beyond what data usually grows by. */
+const mostGrowthBytes = 64 << 20
+
 interface Decoded {
   /** What leaves output 1, if anything does. */
   readonly message: FlowMessage | undefined
@@ -72,6 +75,7 @@ interface Decoded {
 function decodeMessage(message: FlowMessage, decode: DecodeRecord): Decoded {
   const batch = isBatch(message)
   const items: readonly FlowMessage[] = batch ? message.payload : [message]
+  const room = batch ? { left: mostGrowthBytes } : undefined
   const out: FlowMessage[] = []
   const rejected: Rejected[] = []
   let records: readonly Record[]
@@ -83,7 +87,7 @@ function decodeMessage(message: FlowMessage, decode: DecodeRecord): Decoded {
   }
   for (const [i, record] of records.entries()) {
     try {
-      const row = decode(record)
+      const row = decode(record, room)
       if (row) out.push(decodedItem(items[i]!, record, row))
     } catch (error) {
       rejected.push({ record, error: toPipelineError(error) })

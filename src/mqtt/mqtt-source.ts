@@ -154,7 +154,14 @@ const retainHandling = { take: 0, takeOnce: 1, skip: 2 } as const
 const tooLarge = (bytes: number): PipelineError =>
   new PipelineError('PACKET_TOO_LARGE', { bytes, option: sourceFields.maxPacketSize.label })
 
+/** What a decoder makes of a batch can be many times its size, and is all in memory at once. */
+const mostBatchBytes = 8 << 20
+
 /** No larger than the window: a batch that cannot become full would always wait for its linger. */
 function batchLimits({ batchRecords, windowRecords, windowBytes, lingerMs }: InConfig): BatchLimits {
-  return { batchRecords: Math.min(batchRecords, windowRecords), batchBytes: windowBytes, lingerMs }
+  return {
+    batchRecords: Math.min(batchRecords, windowRecords),
+    batchBytes: Math.min(windowBytes, mostBatchBytes),
+    lingerMs,
+  }
 }

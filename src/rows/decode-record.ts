@@ -15,14 +15,14 @@ import { SparkplugDecoder } from './sparkplug/decoder.ts'
 import { sparkplug } from './sparkplug/fields.ts'
 import { type AddCaptures, createAddCaptures, withoutDemand } from './topic-columns.ts'
 import { compileTopicPattern } from './topic-pattern.ts'
-import { createUnpack } from './unpack.ts'
+import { createUnpack, type Room } from './unpack.ts'
 
 /**
  * The record with its payload decoded, `original` holding the bytes it came from; the record itself where its route
  * has no schema; undefined where there is nothing to pass on and the record counts as done.
  * Throws what is said of a payload in `errorTable`, all of it with the disposition `reject`.
  */
-export type DecodeRecord = (record: Record) => Record | undefined
+export type DecodeRecord = (record: Record, room?: Room) => Record | undefined
 
 type DecodeBytes = (bytes: Uint8Array, record: Record) => Payload | undefined
 
@@ -49,12 +49,12 @@ export function createDecoder(
   const unpack = createUnpack(config)
   const capture = config.topicPattern === '' ? undefined : remember(compileTopicPattern(config.topicPattern))
   const ignore = createIgnore(config.ignoredAttributes)
-  return (record) => {
+  return (record, room) => {
     const way = wayOf(record.route)
     if (way === undefined) return record
     const captures = capture?.(record.topic)
     const received = bytesOf(record.payload)
-    const bytes = received.length === 0 ? received : unpack(received)
+    const bytes = received.length === 0 ? received : unpack(received, room)
     const payload = bytes.length === 0 ? empty(config, way) : way.decode(bytes, record)
     if (payload === undefined) return undefined
     if (captures !== undefined) way.addCaptures(payload, captures)

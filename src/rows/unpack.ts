@@ -21,6 +21,14 @@ interface Zlib {
   readonly zstdDecompressSync?: Unzip
 }
 
+/** What the payloads of one message may still grow by together: a few bytes each can become a bomb of many. */
+export interface Room {
+  left: number
+}
+
+/** What is packed better than this is hardly data. */
+const usualRatio = 20
+
 /** Undefined in browsers, which unpack nothing at once. */
 const { process } = globalThis as { readonly process?: { getBuiltinModule?(name: string): unknown } }
 const zlib = process?.getBuiltinModule?.('node:zlib') as Zlib | undefined
@@ -29,7 +37,10 @@ const zlib = process?.getBuiltinModule?.('node:zlib') as Zlib | undefined
  * Gives the bytes that were compressed. Stops at the limit, however much more would come. Throws CONFIG_INVALID where
  * this is not possible here; what it gives throws COMPRESSION_INVALID and UNPACKED_TOO_LARGE.
  */
-export function createUnpack({ compression, maxUnpackedBytes }: UnpackOptions): (bytes: Uint8Array) => Uint8Array {
+export function createUnpack({
+  compression,
+  maxUnpackedBytes,
+}: UnpackOptions): (bytes: Uint8Array, room?: Room) => Uint8Array {
   if (compression === 'none') return (bytes) => bytes
   const unzip = { gzip: zlib?.gunzipSync, zlib: zlib?.inflateSync, zstd: zlib?.zstdDecompressSync }[compression]
   if (unzip === undefined) {
@@ -39,18 +50,20 @@ export function createUnpack({ compression, maxUnpackedBytes }: UnpackOptions): 
   const fail = (problem: string, cause?: unknown): never => {
     throw new PipelineError('COMPRESSION_INVALID', { compression, problem }, cause)
   }
-  const options = { maxOutputLength: maxUnpackedBytes, info: true } as const
-  const unpack = (bytes: Uint8Array) => {
+  const unpack = (bytes: Uint8Array, limit: number) => {
     try {
-      return unzip(bytes, options)
+      return unzip(bytes, { maxOutputLength: limit, info: true })
     } catch (error) {
       if ((error as { readonly code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE')
-        throw new PipelineError('UNPACKED_TOO_LARGE', { limit: maxUnpackedBytes }, error)
+        throw new PipelineError('UNPACKED_TOO_LARGE', { limit }, error)
       return fail(messageOf(error), error)
     }
   }
-  return (bytes) => {
-    const { buffer, engine } = unpack(bytes)
+  return (bytes, room) => {
+    const usual = usualRatio * bytes.length
+    const limit = Math.min(maxUnpackedBytes, usual + (room?.left ?? maxUnpackedBytes))
+    const { buffer, engine } = unpack(bytes, Math.max(1, limit))
+    if (room) room.left -= Math.max(0, buffer.length - usual)
     return engine.bytesWritten < bytes.length ? fail('there is something behind its end') : buffer
   }
 }

@@ -140,12 +140,15 @@ async function lookForSecrets(others: readonly string[]): Promise<void> {
   await until(() => inspections() > seen, { what: 'the inspection of the snapshot' })
   const places: { readonly [place: string]: string } = {
     log: nodeRed.log(),
+    metrics: await (await nodeRed.request('/rowline/metrics')).text(),
+    health: await (await nodeRed.request('/rowline/health')).text(),
     export: await (await nodeRed.request('/flows')).text(),
     status: JSON.stringify(all.map((name) => nodeRed.status(id(name)))),
     ...(await credentials()),
     ...Object.fromEntries(files().map((file) => [file, readFileSync(file, 'latin1')])),
   }
   assert.match(places.log!, /inspected .*SinkSnapshot|inspected \{/)
+  assert.match(places.metrics!, /rowline_retries_total/)
   assert.match(places.export!, /SCRAM-SHA-256/)
   for (const secret of [password, passphrase, keystorePassword, registryPassword, registryToken, ...others]) {
     for (const form of [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64').slice(0, -3)]) {

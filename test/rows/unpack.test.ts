@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
@@ -63,6 +64,22 @@ for (const name of names) {
     fc.assert(property, { seed: 11, numRuns: 1000 })
   })
 }
+
+test('many small bombs of one message share the room; data that is packed as usual needs none of it', () => {
+  const unpack = createUnpack({ compression: 'gzip', maxUnpackedBytes: limit })
+  const bomb = gzipSync(Buffer.alloc(limit))
+  const data = gzipSync(randomBytes(1000))
+  const room = { left: 2.5 * limit }
+  const results = Array.from({ length: 5 }, () => {
+    try {
+      return unpack(bomb, room).length
+    } catch (error) {
+      return (error as PipelineError).code
+    }
+  })
+  assert.deepEqual(results, [limit, limit, 'UNPACKED_TOO_LARGE', 'UNPACKED_TOO_LARGE', 'UNPACKED_TOO_LARGE'])
+  assert.equal(unpack(data, { left: 0 }).length, 1000)
+})
 
 test('without compression the bytes are the payload, above the limit too', () => {
   const bytes = Buffer.alloc(2000)

@@ -202,7 +202,12 @@ describe('kafka-sink tells its failures apart', () => {
 
     it('TLS: an unknown authority, TLS wanted and TLS not wanted are for an operator', async () => {
       const tls = (cluster: Raw, message: RegExp) =>
-        expectError(() => attempt(cluster, {}), { code: 'TARGET_TLS', disposition: 'config', message, withinMs: 20_000 })
+        expectError(() => attempt(cluster, {}), {
+          code: 'TARGET_TLS',
+          disposition: 'config',
+          message,
+          withinMs: 20_000,
+        })
       await tls({ brokers: kafka.secure.tls, useTls: true }, /certificate/)
       await tls({ brokers: kafka.secure.tls, useTls: false }, /requires TLS/)
       await tls({ brokers: kafka.brokers, useTls: true }, /TLS handshake failed/)

@@ -35,6 +35,9 @@ interface Edge {
   heardAt: Whole | undefined
 }
 
+/** Of one edge node: each BIRTH copies their list. What is more has no names. */
+const mostDevices = 5000
+
 /** Some 500,000 metrics. */
 export const birthLimits: BirthLimits = { edgeNodes: 10_000, bytes: 64 << 20 }
 
@@ -74,8 +77,11 @@ export class Births {
     const { kind, edgeNode } = heard.topic
     const edge = this.#edges.get(edgeNode)
     const births = edge?.births ?? { edgeNode, current: noSession, previous: undefined }
-    const next = changed(births, heard, metrics, edge?.heardAt ?? 0)
-    if (next === births) return
+    const told = changed(births, heard, metrics, edge?.heardAt ?? 0)
+    if (told === births) return
+    // One that has more names than its share would push out those of all others.
+    const isOverShare = sizeOf(told) > this.#limits.bytes / 2
+    const next = isOverShare ? { ...told, current: noSession, previous: undefined } : told
     this.#keep(next)
     this.#store.save(next)
     if (kind === 'birth') this.#shrink()
@@ -137,6 +143,7 @@ function deviceBirth(births: EdgeBirths, { topic, timestamp, mayBeOld }: Heard, 
   const known = current.devices.get(topic.device!)
   if (known && (isSame(known, device) || (mayBeOld && !isNewer(device, known)))) return births
   if (mayBeOld && current.node && !isNewer(device, current.node)) return births
+  if (known === undefined && current.devices.size >= mostDevices) return births
   return withDevice(births, topic.device!, device)
 }
 
