@@ -239,6 +239,24 @@ for (const isRestarted of [false, true])
     await nodeRed.statusIs(builder.id('kafka'), ({ text }) => text?.includes('outbox') === false)
   })
 
+test('a batch is written when it has its batchRecords or batchBytes, or when lingerMs is over', async () => {
+  const long = { lingerMs: '1 min', batchRecords: '5', batchBytes: '2 KiB' }
+  await deploy(flow(['file'], fileSink('file', long)))
+  for (const payload of numbered(4)) publish(payload)
+  await nodeRed.statusIs(builder.id('file'), ({ text }) => text?.includes('4 waiting') ?? false)
+  await wait(500)
+  assert.equal(session.acknowledged.length, 0)
+  publish('5')
+  await acknowledged(5)
+  publish('x'.repeat(3000))
+  await acknowledged(6)
+  publish('7')
+  await nodeRed.statusIs(builder.id('file'), ({ text }) => text?.includes('1 waiting') ?? false)
+  assert.equal(session.acknowledged.length, 6)
+  await deploy(flow(['file'], fileSink('file', { ...long, lingerMs: '300 ms' })))
+  await acknowledged(7)
+})
+
 test('output 1 sends a receipt of what is stored', async () => {
   await deploy(flow(['kafka'], kafkaSink('down', {}, [['receipts'], []]), fileSink('receipts')))
   publish('{"n":1}')

@@ -16,8 +16,8 @@ const tls = (title: string): Proof => ['sinks/kafka-tls.test.ts', title]
 const registry = (title: string): Proof => ['sinks/kafka-schema-registry.test.ts', title]
 const outbox = (title: string): Proof => ['nodes/outbox.test.ts', title]
 
-const bigquery = (title: string): Proof => ['sinks/bigquery-sink.test.ts', title]
-const bigqueryConfig = (title: string): Proof => ['sinks/bigquery-config.test.ts', title]
+const bigquery = (title: string, name?: string): Proof => ['sinks/bigquery-sink.test.ts', title, name]
+const bigqueryConfig = (title: string, name?: string): Proof => ['sinks/bigquery-config.test.ts', title, name]
 const pubsub = (title: string): Proof => ['sinks/pubsub-request.test.ts', title]
 const published = (title: string): Proof => ['sinks/pubsub-sink.test.ts', title]
 const gate = (title: string): Proof => ['config/environment-gate.test.ts', title]
@@ -43,9 +43,9 @@ const runner: { readonly [option: string]: Proof } = {
   outboxWhenFull: outbox('a full outbox blocks'),
   outboxPath: outbox('a node that becomes {"outboxPath":"elsewhere"}'),
   forwardPerSecond: outbox('forwardPerSecond slows the forwarding'),
-  batchRecords: ['core/batcher.test.ts', 'a batch is ready when it has its number of records'],
-  batchBytes: ['core/batcher.test.ts', 'a batch is ready when it has its bytes'],
-  lingerMs: ['core/batcher.test.ts', 'a batch that is not full is ready when its first record has waited'],
+  batchRecords: outbox('a batch is written when it has its batchRecords'),
+  batchBytes: outbox('a batch is written when it has its batchRecords'),
+  lingerMs: outbox('a batch is written when it has its batchRecords'),
   maxRetries: outbox('${JSON.stringify(values)}: what a dead target does not take'),
   onError: outbox('${JSON.stringify(values)}: what a dead target does not take'),
   retryBackoffMs: ['core/sink-runner.test.ts', 'a failing write waits longer each time'],
@@ -125,7 +125,7 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
   'kafka-cluster': {
     brokers: errors('broker down at connect: an outage'),
     clientId: security('tells the cluster its name'),
-    saslMechanism: security('${mechanism}: who has the right may write'),
+    saslMechanism: security('${mechanism}: who has the right may write', 'user(mechanism)'),
     user: security('${mechanism}: who has the right may write'),
     password: security('${mechanism}: who has the right may write'),
     tokenUrl: security('does not trust a token server of an unknown authority'),
@@ -194,10 +194,10 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     ...runner,
   },
   'bigquery-sink': {
-    cloud: bigqueryConfig('one emulator alone is refused'),
+    cloud: bigqueryConfig('one emulator alone is refused', 'at: { url, storage }'),
     dataset: bigquery('an unknown dataset or project is named'),
-    table: bigquery('${writeMethod} stores a value of every type'),
-    schema: bigquery('${writeMethod} stores a value of every type'),
+    table: bigquery('${writeMethod} stores a value of every type', 'made.rows()'),
+    schema: bigquery('${writeMethod} stores a value of every type', 'make(everyType'),
     columns: bigquery('${writeMethod} stores a value of every type'),
     writeMethod: bigquery('storageWrite stores rows again when an answer is lost, exactlyOnce does not'),
     createTable: bigquery('${writeMethod} holds everything while the table or the right to write is missing'),
@@ -205,11 +205,11 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     partitionColumn: bigquery('a table is created with the partitions and clusters'),
     clustering: bigquery('a table is created with the partitions and clusters'),
     addColumns: bigquery('missing columns are added where the form says so'),
-    requestTimeoutMs: bigquery('${writeMethod} takes a 503, an error in the stream, silence'),
+    requestTimeoutMs: bigquery('${writeMethod} takes a 503, an error in the stream, silence', '...impatient'),
     ...runner,
   },
   'pubsub-sink': {
-    cloud: ['google/authorization.test.ts', 'publishes over TLS to the endpoint of the form'],
+    cloud: ['google/authorization.test.ts', 'publishes over TLS to the endpoint of the form', 'credentialsMode'],
     topic: pubsub('is a short name in our project, or a whole name in another'),
     data: pubsub('has the bytes as they are, rows as JSON with every digit'),
     mapping: pubsub('is an object of columns, which keep their types'),
@@ -222,15 +222,20 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
   },
 }
 
+const casesLength = 1000
+
 for (const [type, listed] of Object.entries(proofs)) {
   test(`each option of the ${type} has a test that it acts`, () => {
     const { fields } = declarations.find((declaration) => declaration.type === type)!
     assert.deepEqual(Object.keys(listed).sort(), Object.keys(fields).sort())
     for (const [option, [file, title, name = option]] of Object.entries(listed)) {
       const source = readFileSync(join(root, 'test', file), 'utf8')
-      const tests = source.split(/^(?= *(?:it|test)\()/m).filter((part) => part.includes(title))
-      assert.ok(tests.length > 0, `${file} has no test "${title}", which should show that ${option} acts`)
-      assert.ok(source.includes(name), `${file} says nothing of ${option}`)
+      const parts = source.split(/^(?= *(?:it|test)\()/m)
+      const at = parts.findIndex((part) => part.includes(title))
+      assert.ok(at >= 0, `${file} has no test "${title}", which should show that ${option} acts`)
+      // The cases of a test in a loop stand before it.
+      const shown = `${parts[at - 1]?.slice(-casesLength) ?? ''}${parts[at]}`
+      assert.ok(shown.includes(name), `${file}: "${title}" says nothing of ${name}`)
     }
   })
 }
