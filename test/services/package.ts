@@ -27,6 +27,7 @@ const sources = [
   'nodes',
   'locales',
   'scripts',
+  'docs',
   'examples',
   'package.json',
   'README.md',
