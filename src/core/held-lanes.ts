@@ -72,9 +72,14 @@ export class HeldLanes<T extends Laned> {
     return taken
   }
 
-  /** They come before everything that is here. Tried again after a wait, which grows with every failure. */
+  /**
+   * They come before the rest of their lanes, and behind the other lanes, so that one that fails starves none. Tried again
+   * after a wait, which grows with every failure.
+   */
   put({ items, error }: Held<T>): void {
-    this.#items = [...items, ...this.#items]
+    const lanes = new Set(items.map(({ lane }) => lane))
+    const isBehind = ({ lane }: T) => lanes.has(lane)
+    this.#items = [...this.#items.filter((item) => !isBehind(item)), ...items, ...this.#items.filter(isBehind)]
     this.#error = error
     this.#since ??= Date.now()
     this.#index()

@@ -251,8 +251,9 @@ export class SinkRunner<Request> implements RecordRunner {
     const rejections = new Map(rejected.map(({ index, error }) => [index, error]))
     const waiting = new Set(held.map(({ index }) => index))
     for (const [i, pending] of batch.entries()) if (!waiting.has(i)) this.#finish(pending, rejections.get(i))
-    const [first] = held
-    return first && { items: batch.filter((_, i) => waiting.has(i)), error: first.error }
+    // What an operator has to put right is not given up with what passes.
+    const shown = held.find(({ error }) => error.disposition !== 'retry') ?? held[0]
+    return shown && { items: batch.filter((_, i) => waiting.has(i)), error: shown.error }
   }
 
   #put(held: Held<Pending<Request>>): void {

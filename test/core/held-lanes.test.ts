@@ -136,3 +136,17 @@ test('what is held when the runner is closed is released', async () => {
   assert.ok(settledOnce())
   assert.equal(runner.snapshot().pendingRecords, 0)
 })
+
+test('a lane that fails for ever starves none that has failed once', async () => {
+  const sink = inLanes()
+  let hiccup = true
+  sink.behaviour = holding((n) => lane(n) === '1' || (hiccup && lane(n) === '2'))
+  const { runner, submit } = startRunner(sink)
+  for (const i of range(0, 20)) void submit(...range(i * 6, i * 6 + 6))
+  await until(() => ofLane(sink.stored, '0').length === 40, { what: 'the lane that never fails' })
+  hiccup = false
+  await until(() => ofLane(sink.stored, '2').length >= 40, { what: 'the lane that failed once' })
+  assert.deepEqual(ofLane(sink.stored, '2'), ofLane(range(0, 120), '2'))
+  assert.deepEqual(ofLane(sink.stored, '1'), [])
+  await runner.close(10)
+})

@@ -10,6 +10,7 @@ import type { FlowMessage, Holder } from '../../nodes/shared/handle.ts'
 import { Rejections } from '../../nodes/shared/rejections.ts'
 import type { Rowline } from '../../nodes/shared/rowline.ts'
 import { unlimited } from '../../src/core/byte-budget.ts'
+import { Tally } from '../../src/core/tally.ts'
 import { poisonous, reading } from '../core/memory-sink.ts'
 
 const sink: Holder = { id: 'sink', type: 'kafka-sink' }
@@ -46,7 +47,7 @@ function startRejections(directory: string, settleTimeoutMs: number) {
     },
   }
   const createDeadLetters = () => new DeadLetters(directory, node.id, () => {}, unlimited)
-  const rowline = { tracker, createDeadLetters }
+  const rowline = { tracker, createDeadLetters, tallyOf: () => new Tally() }
   const rejections = new Rejections(node as unknown as Node, rowline as unknown as Rowline, settleTimeoutMs)
   return { rejections, tracker, received }
 }

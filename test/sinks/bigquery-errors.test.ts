@@ -49,6 +49,11 @@ test('every gRPC code has a row in this table', () => {
 /** google.cloud.bigquery.storage.v1.StorageError.StorageErrorCode, each with the gRPC code that it comes with. */
 const storage: readonly (readonly [name: string, number: number, GrpcCode, Disposition])[] = [
   ['TABLE_NOT_FOUND', 1, 'NOT_FOUND', 'config'],
+  ['STREAM_ALREADY_COMMITTED', 2, 'INVALID_ARGUMENT', 'retry'],
+  ['STREAM_NOT_FOUND', 3, 'NOT_FOUND', 'retry'],
+  ['INVALID_STREAM_TYPE', 4, 'INVALID_ARGUMENT', 'retry'],
+  ['INVALID_STREAM_STATE', 5, 'FAILED_PRECONDITION', 'retry'],
+  ['STREAM_FINALIZED', 6, 'INVALID_ARGUMENT', 'retry'],
   ['SCHEMA_MISMATCH_EXTRA_FIELDS', 7, 'INVALID_ARGUMENT', 'config'],
   ['CMEK_NOT_PROVIDED', 15, 'INVALID_ARGUMENT', 'config'],
   ['INVALID_CMEK_PROVIDED', 16, 'INVALID_ARGUMENT', 'config'],

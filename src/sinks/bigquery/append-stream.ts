@@ -42,6 +42,8 @@ export class AppendStream {
         const { code, message, details } = answer.error
         throw new GrpcError(code, message, { details })
       }
+      if (answer.rowErrors.length === 0 && !answer.isAppended)
+        throw new Error('an answer that does not say what became of the rows')
       return answer
     } catch (error) {
       this.close()

@@ -44,8 +44,9 @@ export interface RowError {
   readonly message: string
 }
 
-/** An AppendRowsResponse. The rows are stored where it has neither an error nor row errors. */
+/** An AppendRowsResponse. The rows are stored where it has a result and no row errors. */
 export interface Appended {
+  readonly isAppended: boolean
   readonly error: Refusal | undefined
   readonly rowErrors: readonly RowError[]
   /** The table has other columns than the connection knows. */
@@ -56,6 +57,7 @@ export function decodeAppended(bytes: Uint8Array): Appended {
   const fields = readFields(bytes)
   const error = bytesOf(fields, response.error)
   return {
+    isAppended: bytesOf(fields, response.appendResult) !== undefined,
     error: error && refusal(error),
     rowErrors: fields.filter(({ field }) => field === response.rowErrors).map(rowError),
     isSchemaUpdated: bytesOf(fields, response.updatedSchema) !== undefined,

@@ -5,6 +5,11 @@ import { storageCodeOf } from './append.ts'
 /** google.cloud.bigquery.storage.v1.StorageError.StorageErrorCode: what it means where it says more than the gRPC code. */
 export const storageMeanings: { readonly [code: number]: ErrorCode } = {
   1: 'TARGET_MISSING',
+  2: 'TARGET_FAILED',
+  3: 'TARGET_FAILED',
+  4: 'TARGET_FAILED',
+  5: 'TARGET_FAILED',
+  6: 'TARGET_FAILED',
   7: 'TABLE_MISMATCH',
   15: 'TARGET_UNSUPPORTED',
   16: 'TARGET_UNSUPPORTED',

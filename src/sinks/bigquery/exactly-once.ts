@@ -23,6 +23,7 @@ export interface ExactlyOnceOptions {
  */
 export class ExactlyOnceWriter implements TableWriter {
   readonly #options: ExactlyOnceOptions
+  #isRestored = false
   #stream: string | undefined
   #offset = 0
   #outbox = ''
@@ -34,19 +35,8 @@ export class ExactlyOnceWriter implements TableWriter {
     this.#options = options
   }
 
-  async open(signal: AbortSignal): Promise<void> {
-    if (this.#stream === undefined) {
-      this.#open = await this.#options.intents.read()
-      if (this.#open) {
-        this.#stream = this.#open.stream
-        this.#offset = this.#open.offset
-        this.#outbox = this.#open.outbox
-        this.#stored = new Positions(this.#open.stored)
-      }
-    }
-    await this.#settleOpen(signal)
-    if (this.#stream !== undefined && !this.#isOurs(this.#stream)) this.#leaveStream()
-  }
+  /** Nothing yet: another process may still have the outbox, and its intents are then on their way. */
+  async open(): Promise<void> {}
 
   /** The form may name another table than before; what was on its way then belongs to that one. */
   #isOurs(stream: string): boolean {
@@ -54,7 +44,9 @@ export class ExactlyOnceWriter implements TableWriter {
   }
 
   async write(requests: readonly BigQueryRequest[], fates: Fates, signal: AbortSignal): Promise<boolean> {
+    await this.#restore(requests)
     await this.#settleOpen(signal)
+    if (this.#stream !== undefined && !this.#isOurs(this.#stream)) this.#leaveStream()
     const fresh = requests.filter((request) => !this.#isStored(request, fates))
     let isChanged = false
     for (const chunk of chunks(fresh)) {
@@ -69,6 +61,21 @@ export class ExactlyOnceWriter implements TableWriter {
 
   close(): void {
     this.#options.rows.stream.close()
+  }
+
+  /** The last intent, where the outbox hands out again what is in it: what it does not was settled, by whomever. */
+  async #restore([first]: readonly BigQueryRequest[]): Promise<void> {
+    if (this.#isRestored || !first) return
+    const last = await this.#options.intents.read()
+    this.#isRestored = true
+    if (!last) return
+    this.#outbox = last.outbox
+    this.#stored = new Positions(last.stored)
+    const { outbox, position } = placeOf(first)
+    if (last.positions.length === 0 || (outbox === last.outbox && position > last.positions.at(-1)!)) return
+    this.#open = last
+    this.#stream = last.stream
+    this.#offset = last.offset
   }
 
   #isStored(request: BigQueryRequest, fates: Fates): boolean {
@@ -100,8 +107,11 @@ export class ExactlyOnceWriter implements TableWriter {
       return this.#answered(intent, await rows.stream.append(intent, signal))
     } catch (error) {
       // These say for sure that this append, which was sent once, is not stored; the stream has other rows than we know.
-      if (isStreamOver(error) || hasCode(error, alreadyExists) || hasCode(error, outOfRange)) this.#leaveStream()
-      else if (isRefusal(error)) this.#open = undefined
+      if (isStreamOver(error) || hasCode(error, alreadyExists) || hasCode(error, outOfRange)) {
+        this.#leaveStream()
+        // Else a repeat after a restart would take what somebody else has stored there for this.
+        await intents.write({ ...intent, rows: [], positions: [] })
+      } else if (isUnsuited(error)) this.#open = undefined
       throw error
     }
   }
@@ -173,9 +183,6 @@ const hasCode = (error: unknown, code: number) => error instanceof GrpcError && 
 
 /** INVALID_ARGUMENT and FAILED_PRECONDITION: these rows do not go into this stream, at least not any more. */
 const isUnsuited = (error: unknown) => hasCode(error, 3) || hasCode(error, 9)
-
-/** The same, PERMISSION_DENIED and UNAUTHENTICATED: Google has read it and has not stored it. Of a repeat it says nothing. */
-const isRefusal = (error: unknown) => isUnsuited(error) || hasCode(error, 7) || hasCode(error, 16)
 
 /** An outbox names its records `<outbox>-<position>`. */
 function placeOf({ id }: BigQueryRequest): { readonly outbox: string; readonly position: number } {

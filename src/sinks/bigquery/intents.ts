@@ -48,7 +48,7 @@ export class IntentFile {
     return this.#named(async () => {
       const sequence = this.#sequence + 1
       const isNew = sequence <= slots.length
-      if (isNew) await mkdir(this.#directory, { recursive: true })
+      if (isNew) await this.#makeDirectory()
       const slot = path.join(this.#directory, slots[sequence % slots.length]!)
       const file = await open(slot, constants.O_RDWR | constants.O_CREAT)
       try {
@@ -57,19 +57,18 @@ export class IntentFile {
       } finally {
         await file.close()
       }
-      if (isNew) await this.#syncDirectory()
+      if (isNew) await syncDirectory(this.#directory)
       // After a failure the same file is written again: the other one may be the last that is whole.
       this.#sequence = sequence
     })
   }
 
-  async #syncDirectory(): Promise<void> {
-    const directory = await open(this.#directory, 'r')
-    try {
-      await directory.sync()
-    } finally {
-      await directory.close()
-    }
+  /** Each new folder is a name in the one above it, which has to survive as well. */
+  async #makeDirectory(): Promise<void> {
+    const first = await mkdir(this.#directory, { recursive: true })
+    if (first === undefined) return
+    for (let made = path.resolve(this.#directory); made.length >= first.length; made = path.dirname(made))
+      await syncDirectory(path.dirname(made))
   }
 
   async #readSlot(slot: string) {
@@ -92,6 +91,17 @@ export class IntentFile {
     } catch (error) {
       throw new PipelineError('FILE_FAILED', { path: this.#directory, problem: messageOf(error) }, error)
     }
+  }
+}
+
+async function syncDirectory(name: string): Promise<void> {
+  // Windows cannot open a directory; its file systems journal the names themselves.
+  if (process.platform === 'win32') return
+  const directory = await open(name, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
   }
 }
 

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { PipelineError } from '../../core/errors.ts'
+import { PipelineError, toPipelineError } from '../../core/errors.ts'
 import type { Record } from '../../core/record.ts'
 import { pause } from '../../core/retry.ts'
 import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
@@ -41,6 +41,7 @@ class BigQuerySink implements Sink<BigQueryRequest> {
   readonly #targets: readonly Target[]
   readonly prepare: (record: Record) => Prepared<BigQueryRequest>
   #parts: Parts | undefined
+  #known: Promise<Authorization> | undefined
   #isTableChecked = false
   /** What a failed write has stored all the same: the caller writes the batch again, or parts of it. */
   readonly #stored = new WeakSet<BigQueryRequest>()
@@ -90,7 +91,9 @@ class BigQuerySink implements Sink<BigQueryRequest> {
 
   async #checkTable(signal: AbortSignal): Promise<void> {
     const { rest } = await this.#connected()
-    await prepareTable(rest, { targets: this.#targets, options: this.#config, name: this.#name }, signal)
+    await prepareTable(rest, { targets: this.#targets, options: this.#config, name: this.#name }, signal).catch(
+      this.#forget,
+    )
     this.#isTableChecked = true
   }
 
@@ -98,23 +101,33 @@ class BigQuerySink implements Sink<BigQueryRequest> {
     try {
       return await work()
     } catch (error) {
-      throw this.#config.writeMethod === 'insertAll' ? classifyRest(error, this.#name) : classifyCall(error, this.#name)
+      const isRest = this.#config.writeMethod === 'insertAll'
+      return this.#forget(isRest ? classifyRest(error, this.#name) : classifyCall(error, this.#name))
     }
   }
 
   async #connected(): Promise<Parts> {
-    this.#parts ??= this.#connect(await this.#authorization())
+    await this.#authorization()
+    this.#parts ??= this.#connect()
     return this.#parts
   }
 
   #authorization(): Promise<Authorization> {
     if (this.#cloud.bigqueryEmulator !== '') return Promise.resolve(nobody)
-    return createAuthorization(this.#cloud, this.#context.directory)
+    this.#known ??= createAuthorization(this.#cloud, this.#context.directory).catch(this.#forget)
+    return this.#known
   }
 
-  #connect(patient: Authorization): Parts {
+  /** A refused token or key is read again with the next write: somebody may have replaced it. */
+  readonly #forget = (error: unknown): never => {
+    if (toPipelineError(error).code.startsWith('CREDENTIALS_')) this.#known = undefined
+    throw error
+  }
+
+  #connect(): Parts {
     const { dataset, table, requestTimeoutMs: timeoutMs } = this.#config
-    const authorization = { headers: () => inTime(patient.headers(), timeoutMs) }
+    const headers = async () => (await this.#authorization()).headers()
+    const authorization = { headers: () => inTime(headers(), timeoutMs) }
     const { projectId: project, bigqueryEmulator, bigqueryStorageEmulator } = this.#cloud
     const rest = new TableRest({
       origin: bigqueryEmulator.replace(/\/+$/, '') || 'https://bigquery.googleapis.com',

@@ -126,6 +126,8 @@ export class InsertAllWriter implements TableWriter {
   async #insert(requests: readonly BigQueryRequest[], fates: Fates, signal: AbortSignal): Promise<void> {
     const rows = requests.map(({ insertId, row }) => ({ insertId, json: row as object }))
     const errors = await this.#rest.insertAll(rows, signal)
+    if (errors.some(({ index }) => requests[index] === undefined || typeof index !== 'number'))
+      throw new Error(`${this.#name} names bad rows that were not sent`)
     const failures = new Map(errors.map(({ index, errors: [first] = [] }) => [index, this.#failure(first)]))
     let held: PipelineError | undefined
     for (const [i, request] of requests.entries()) {

@@ -58,11 +58,11 @@ class PubsubSink implements Sink<PubsubRequest> {
   /** Who may only publish may not ask whether the topic exists: publishing tells. */
   async open(signal: AbortSignal): Promise<void> {
     this.#authorize()
-    if (this.#fixed === undefined) return void (await this.#headers)
     try {
+      if (this.#fixed === undefined) return void (await this.#headers)
       await this.#channel.unary('GetTopic', getTopicRequest(this.#fixed), routingOf(this.#fixed), signal)
     } catch (error) {
-      const failure = this.#classified(error, this.#fixed)
+      const failure = this.#classified(error, this.#fixed ?? '')
       if (failure.code !== 'TARGET_AUTHORIZATION') throw failure
     }
   }
@@ -77,7 +77,8 @@ class PubsubSink implements Sink<PubsubRequest> {
     await Promise.all(lanesOf(missing).map((lane) => this.#publishLane(lane, { rejected, failed }, signal)))
     if (failed.length === 0) return { rejected }
     const first = worst(failed)
-    if (first.disposition === 'reject' || failed.length === batch.length || signal.aborted) throw first
+    const isAll = failed.length === batch.length && !(this.#fixed === undefined && failed.every(isOfTopic))
+    if (first.disposition === 'reject' || isAll || signal.aborted) throw first
     return { rejected, held: failed }
   }
 
@@ -133,6 +134,9 @@ class PubsubSink implements Sink<PubsubRequest> {
     this.#headers.catch(() => {})
   }
 }
+
+/** What is wrong with one topic is not wrong with all of Pub/Sub. */
+const isOfTopic = ({ error: { code } }: Rejection) => code === 'TARGET_MISSING' || code === 'TARGET_AUTHORIZATION'
 
 const routingOf = (topic: string) => `topic=${encodeURIComponent(topic)}`
 
