@@ -77,29 +77,34 @@ function decodeMessage(message: FlowMessage, decode: DecodeRecord): Decoded {
   const items: readonly FlowMessage[] = batch ? message.payload : [message]
   const room = batch ? { left: mostGrowthBytes } : undefined
   const out: FlowMessage[] = []
+  let isShared = false
   const rejected: Rejected[] = []
   let records: readonly Record[]
   try {
     records = recordsOf(message)
   } catch (error) {
-    const all = [{ record: unreadable(message), error: toPipelineError(error) }]
+    const all = unreadable(message).map((record) => ({ record, error: toPipelineError(error) }))
     return { message: undefined, rejected: all, decoded: 0, skipped: 0 }
   }
   for (const [i, record] of records.entries()) {
     try {
       const row = decode(record, room)
-      if (row) out.push(decodedItem(items[i]!, record, row))
+      if (!row) continue
+      out.push(decodedItem(items[i]!, record, row))
+      isShared ||= row.payload === record.payload
     } catch (error) {
       rejected.push({ record, error: toPipelineError(error) })
     }
   }
   const skipped = items.length - out.length - rejected.length
-  const decoded = batch && out.length > 0 ? withItems(message, out) : out[0]
+  const decoded = batch && out.length > 0 ? withItems(message, out, isShared) : out[0]
   return { message: decoded, rejected, decoded: out.length, skipped }
 }
 
-function withItems({ [SHARED]: _, ...message }: FlowMessage, payload: readonly FlowMessage[]): FlowMessage {
-  return { ...message, payload }
+/** What another branch has too stays marked, unless nothing of it is left. */
+function withItems(message: FlowMessage, payload: readonly FlowMessage[], isShared: boolean): FlowMessage {
+  const { [SHARED]: shared, ...rest } = message
+  return { ...rest, ...(shared && isShared ? { [SHARED]: true } : {}), payload }
 }
 
 function decodedItem(item: FlowMessage, record: Record, row: Record): FlowMessage {

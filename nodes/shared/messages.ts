@@ -1,8 +1,9 @@
+import { types } from 'node:util'
 import { PipelineError } from '../../src/core/errors.ts'
-import { fromFields, toFields } from '../../src/core/message-properties.ts'
+import { fromFields, textOf, toFields } from '../../src/core/message-properties.ts'
 import { originalBytes } from '../../src/core/original-bytes.ts'
 import { isCaptures, isPartitionCount, isTime, type Payload, type Qos, type Record } from '../../src/core/record.ts'
-import { type FlowMessage, HANDLE, ORIGIN, Origin, SHARED } from './handle.ts'
+import { type FlowMessage, HANDLE, ORIGIN, Origin } from './handle.ts'
 
 /** One message per reading: the record's properties on the message itself. The flow may write to its bytes. */
 export function readingMessage(record: Record): FlowMessage {
@@ -45,7 +46,7 @@ export function recordsOf(message: FlowMessage): Record[] {
   const handle = message[HANDLE]
   if (!isBatch(message)) return [toRecord(message, message[ORIGIN] ?? handle?.origin)]
   return message.payload.map((item) => {
-    if (item === null || typeof item !== 'object' || !('payload' in item))
+    if (!isReading(item))
       throw new PipelineError('PAYLOAD_UNSUPPORTED', {
         problem:
           'a list without msg.topic must hold readings {topic, payload, …}; set msg.topic to write a list as one value',
@@ -54,9 +55,14 @@ export function recordsOf(message: FlowMessage): Record[] {
   })
 }
 
-/** A list that holds something else than readings: kept as the one value that it is. */
-export function unreadable({ [SHARED]: _, ...message }: FlowMessage): Record {
-  return recordsOf({ ...message, topic: '' })[0]!
+const isReading = (item: unknown): item is FlowMessage => item !== null && typeof item === 'object' && 'payload' in item
+
+/** What a list that holds something else than readings is rejected as: its readings, and the rest as it is. */
+export function unreadable(message: FlowMessage): Record[] {
+  const items: readonly unknown[] = isBatch(message) && message.payload.some(isReading) ? message.payload : [message]
+  return items.map((item) =>
+    isReading(item) ? toRecord(item, item[ORIGIN] ?? item[HANDLE]?.origin) : toRecord({ payload: item }, undefined),
+  )
 }
 
 type Draft = { -readonly [name in keyof Record]: Record[name] }
@@ -64,8 +70,8 @@ type Draft = { -readonly [name in keyof Record]: Record[name] }
 function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
   const { topic, payload, qos, retain, dup, receivedAt, route, to, partitions, tag, captures } = message
   const record: Draft = {
-    topic: typeof topic === 'string' ? topic : topic === undefined ? '' : String(topic),
-    payload: (payload === undefined ? null : payload) as Payload,
+    topic: typeof topic === 'string' ? topic : topic === undefined ? '' : textOf(topic),
+    payload: payloadOf(payload),
     qos: qos === 1 || qos === 2 ? (qos as Qos) : 0,
     retain: retain === true,
     dup: dup === true,
@@ -84,6 +90,15 @@ function toRecord(message: FlowMessage, origin: Origin | undefined): Record {
   if (isCaptures(captures)) record.captures = captures
   if (origin) record.original = origin.bytes
   return record
+}
+
+/** A Function node has a Uint8Array of its own, which is none to everybody else. */
+function payloadOf(payload: unknown): Payload {
+  if (types.isUint8Array(payload) && !(payload instanceof Uint8Array)) {
+    const { buffer, byteOffset, byteLength } = payload as Uint8Array<ArrayBuffer>
+    return Buffer.from(buffer, byteOffset, byteLength)
+  }
+  return (payload === undefined ? null : payload) as Payload
 }
 
 const TOPIC_HEADER = 'mqtt.topic'

@@ -101,7 +101,7 @@ function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, { rej
     try {
       records = recordsOf(flowMessage)
     } catch (error) {
-      const rejected = [{ record: unreadable(flowMessage), error: toPipelineError(error) }]
+      const rejected = unreadable(flowMessage).map((record) => ({ record, error: toPipelineError(error) }))
       rejections.reject(rejected, flowMessage, sendAny, done)
       return
     }

@@ -70,7 +70,7 @@ export const errorTable = {
   UNPACKED_TOO_LARGE: {
     disposition: 'reject',
     reason: 'too-large',
-    message: 'Unpacked, the payload is over the limit of {limit} bytes ("Largest unpacked payload")',
+    message: 'Unpacked, the payload is over the limit of {limit} bytes ({why})',
   },
   UNROUTED: {
     disposition: 'reject',

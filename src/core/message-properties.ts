@@ -66,6 +66,15 @@ export function fromFields(fields: { readonly [name: string]: unknown }): Messag
 function userPairs(value: unknown): (readonly [string, string])[] {
   if (value === null || typeof value !== 'object') return []
   return Object.entries(value).flatMap(([name, one]: [string, unknown]) =>
-    (Array.isArray(one) ? (one as unknown[]) : [one]).map((each) => [name, String(each)] as const),
+    (Array.isArray(one) ? (one as unknown[]) : [one]).map((each) => [name, textOf(each)] as const),
   )
+}
+
+/** Never throws: an object may have a `toString` that is none, or no prototype. */
+export function textOf(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return Object.prototype.toString.call(value)
+  }
 }

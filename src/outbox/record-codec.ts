@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
 import { toBase64 } from '../core/bytes.ts'
 import type { MessageProperties } from '../core/message-properties.ts'
@@ -89,8 +90,19 @@ function originalOf(body: Uint8Array, original: Uint8Array | undefined): Header[
 function encodeBody(payload: Payload): readonly [Header[1], Uint8Array] {
   if (payload instanceof Uint8Array) return ['bytes', payload]
   if (keepsJson(payload)) return ['json', Buffer.from(JSON.stringify(payload))]
-  const body: WithNumbers = { payload, numbers: numbersIn(payload, []) }
-  return body.numbers.length > 0 ? ['numbers', serialize(body)] : ['value', serialize(payload)]
+  const value = spoken(payload)
+  const body: WithNumbers = { payload: value, numbers: numbersIn(value, []) }
+  return body.numbers.length > 0 ? ['numbers', serialize(body)] : ['value', serialize(value)]
+}
+
+/** What a Function node made of a class with a JSON of its own (a Decimal, a URL): that JSON, for V8 forgets the class. */
+function spoken(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || types.isDate(value)) return value
+  if (types.isTypedArray(value) || value instanceof NumberText) return value
+  if ('toJSON' in value && typeof value.toJSON === 'function') return spoken(value.toJSON())
+  if (Array.isArray(value)) return value.map(spoken)
+  if (Object.prototype.toString.call(value) !== '[object Object]') return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, spoken(inner)]))
 }
 
 function decodeBody(kind: Header[1], body: Buffer): Payload {

@@ -94,8 +94,8 @@ function needsNumberText(columns: readonly Column[]): RegExp | undefined {
 
 /** Whether the value `v` of JSON.parse can be taken as it is, as JavaScript source. The other types are read by calls. */
 const usual: { readonly [K in ScalarType['kind']]?: string } = {
-  TINYINT: '(v << 24) >> 24 === v',
-  SMALLINT: '(v << 16) >> 16 === v',
+  TINYINT: "typeof v === 'number' && (v << 24) >> 24 === v",
+  SMALLINT: "typeof v === 'number' && (v << 16) >> 16 === v",
   INT: "typeof v === 'number' && (v | 0) === v",
   BIGINT: 'Number.isSafeInteger(v)',
   DOUBLE: "typeof v === 'number' && v - v === 0",

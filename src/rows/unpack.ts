@@ -29,6 +29,10 @@ export interface Room {
 /** What is packed better than this is hardly data. */
 const usualRatio = 20
 
+const ofOne = '"Largest unpacked payload"'
+const ofBatch =
+  'what is left of the room that all readings of one batch share: make "Batch records" of the source smaller'
+
 /** Undefined in browsers, which unpack nothing at once. */
 const { process } = globalThis as { readonly process?: { getBuiltinModule?(name: string): unknown } }
 const zlib = process?.getBuiltinModule?.('node:zlib') as Zlib | undefined
@@ -55,7 +59,7 @@ export function createUnpack({
       return unzip(bytes, { maxOutputLength: limit, info: true })
     } catch (error) {
       if ((error as { readonly code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE')
-        throw new PipelineError('UNPACKED_TOO_LARGE', { limit }, error)
+        throw new PipelineError('UNPACKED_TOO_LARGE', { limit, why: limit < maxUnpackedBytes ? ofBatch : ofOne }, error)
       return fail(messageOf(error), error)
     }
   }

@@ -32,7 +32,7 @@ const place = (pointer: string): string =>
 function sentence({ keyword, params, message }: ErrorObject): string {
   switch (keyword) {
     case 'enum':
-      return `must be one of ${short((params.allowed as unknown[]).map((value) => JSON.stringify(value)).join(', '))}`
+      return `must be one of ${listed(params.allowed)}`
     case 'const':
       return `must be ${short(JSON.stringify(params.allowed))}`
     case 'pattern':
@@ -58,6 +58,15 @@ function sentence({ keyword, params, message }: ErrorObject): string {
 
 const withoutFound = ['uniqueItems', 'anyOf', 'oneOf', 'allOf', 'not', 'if', 'propertyNames', 'false schema']
 const showsFound = (keyword: string) => !withoutFound.includes(keyword)
+
+/** Of a list of thousands not more is written than is shown. */
+const listed = (values: readonly unknown[]): string =>
+  short(
+    values
+      .slice(0, mostOfList)
+      .map((value) => JSON.stringify(value))
+      .join(', '),
+  )
 
 const short = (text: string): string => (text.length > mostOfList ? `${text.slice(0, mostOfList - 1)}…` : text)
 

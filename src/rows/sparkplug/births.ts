@@ -129,7 +129,8 @@ function changed(births: EdgeBirths, heard: Heard, metrics: readonly Row[], hear
 function nodeBirth(births: EdgeBirths, { timestamp, mayBeOld }: Heard, metrics: readonly Row[]): EdgeBirths {
   const node = birthOf(timestamp, metrics)
   const { current, previous } = births
-  if (current.node && (isSame(current.node, node) || (mayBeOld && !isNewer(node, current.node)))) return births
+  if (current.node && isKnown(current.node, node, mayBeOld) && (mayBeOld || bdSeqOf(metrics) === current.bdSeq))
+    return births
   // Certificates come in any order: that of a device before that of its edge node.
   const kept = mayBeOld ? [...current.devices].filter(([, device]) => isNewer(device, node)) : []
   const isFirst = current.node === undefined && current.devices.size === kept.length
@@ -141,7 +142,7 @@ function deviceBirth(births: EdgeBirths, { topic, timestamp, mayBeOld }: Heard, 
   const device = birthOf(timestamp, metrics)
   const { current } = births
   const known = current.devices.get(topic.device!)
-  if (known && (isSame(known, device) || (mayBeOld && !isNewer(device, known)))) return births
+  if (known && isKnown(known, device, mayBeOld)) return births
   if (mayBeOld && current.node && !isNewer(device, current.node)) return births
   if (known === undefined && current.devices.size >= mostDevices) return births
   return withDevice(births, topic.device!, device)
@@ -193,6 +194,10 @@ const isFrom = ({ timestamp, endedAt }: Birth, of: Whole | undefined): boolean =
 
 const isNewer = (one: Birth, other: Birth): boolean =>
   one.timestamp !== undefined && other.timestamp !== undefined && one.timestamp > other.timestamp
+
+/** Nothing new. A live one after a death is, though the device may have no clock and say the same again. */
+const isKnown = (known: Birth, birth: Birth, mayBeOld: boolean): boolean =>
+  mayBeOld ? isSame(known, birth) || !isNewer(birth, known) : isAlive(known) && isSame(known, birth)
 
 /** One that came twice, by whatever way. Without a time it cannot be told from a new one. */
 const isSame = (one: Birth, other: Birth): boolean =>
