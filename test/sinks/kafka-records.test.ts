@@ -86,7 +86,7 @@ describe('kafka-sink writes records', () => {
         await assert.rejects(sink.write(requests, forever), {
           code: 'TARGET_MISSING',
           disposition: 'config',
-          message: `The Kafka topic ${to} does not exist. Create it, or switch on its creation in the sink.`,
+          message: `The Kafka topic ${to} does not exist. Create it, or switch on its creation where the sink offers that.`,
         })
       }
       await createTopic(kafka.brokers, to)
