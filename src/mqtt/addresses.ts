@@ -9,10 +9,11 @@ export class Addresses {
   #at = 0
   /** How many were tried since one has worked or all have failed. */
   #tried = 0
-  #answered: Address | undefined
+  #answered: Address
 
   constructor({ host, port }: Address, fallbacks: readonly Address[] = []) {
     this.#all = [{ host, port }, ...fallbacks]
+    this.#answered = this.#all[0]!
   }
 
   get current(): Address {
@@ -28,7 +29,7 @@ export class Addresses {
 
   /** The current one has answered. Says whether it is another one than the last that did. */
   answered(): boolean {
-    const isOther = this.#answered !== undefined && this.#answered !== this.current
+    const isOther = this.#answered !== this.current
     this.#answered = this.current
     this.#tried = 0
     return isOther

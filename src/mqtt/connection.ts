@@ -60,6 +60,8 @@ const RESTART_MS = 20
 const TAKEOVERS = 3
 /** How long a message waits for a subscriber while flows are redeployed, before it counts as nobody's. */
 const UNCLAIMED_MS = 10_000
+/** What a connection for publishing takes of messages that it has not asked for: it must go on reading its answers. */
+const STRAY = { records: 1000, bytes: 1 << 20 }
 
 /**
  * A session at one broker, connected again and again until it is closed. It owns the connection epochs, the wait
@@ -98,7 +100,7 @@ export class MqttConnection {
     this.#options = options
     this.#protocol = new ProtocolChoice(options.protocolVersion ?? 4)
     this.#addresses = new Addresses(options.socket, options.fallbacks)
-    this.#limits = { records: 0, bytes: 0, budget }
+    this.#limits = options.publishing ? { ...STRAY, budget } : { records: 0, bytes: 0, budget }
     this.#unclaimed = unclaimed
     this.outbound = new Outbound(this.#broker)
     this.#subscriptions = new Subscriptions((error) => {
@@ -227,6 +229,7 @@ export class MqttConnection {
           connectedAt = performance.now()
           this.#cleared = address
           if (clears) {
+            this.outbound.forget()
             void epoch.close(CLOSE_GRACE_MS)
             return
           }
@@ -257,7 +260,8 @@ export class MqttConnection {
    */
   #clears(address: Address): { readonly clean: true } | undefined {
     const { publishing, clean } = this.#options
-    return publishing && !clean && this.#cleared !== address ? { clean: true } : undefined
+    const isDue = this.#cleared !== address || this.outbound.mustForget
+    return publishing && !clean && isDue ? { clean: true } : undefined
   }
 
   /** Closes a connection for publishing that nobody uses any longer. */

@@ -23,6 +23,7 @@ interface Sent {
   state: 'new' | 'published' | 'released'
   /** Of who waits for it on this connection. */
   waiter: Waiter | undefined
+  isGivenUp?: boolean
 }
 
 interface Waiter {
@@ -61,12 +62,21 @@ export class Outbound {
   #connack: Connack | undefined
   #connected = false
   #over: PipelineError | undefined
+  #mustForget = false
   #wake = () => {}
   /** Monotonic ms. */
   #lastUseMs = performance.now()
 
   constructor(broker: string) {
     this.#broker = broker
+  }
+
+  /**
+   * Whether the server may hold QoS 2 messages that nobody will finish: they count against what it takes, and mosquitto
+   * ends every connection of such a session.
+   */
+  get mustForget(): boolean {
+    return this.#mustForget
   }
 
   /** A new connection, before it is opened. */
@@ -80,7 +90,7 @@ export class Outbound {
 
   /** The connection of `follow` stands. A server that has forgotten the session knows none of our ids. */
   connected(): void {
-    if (!this.#connack?.sessionPresent) this.#forget()
+    if (!this.#connack?.sessionPresent) this.forget()
     this.#connected = true
     for (const { resolve } of this.#arrivals) resolve()
     this.#arrivals.clear()
@@ -89,11 +99,11 @@ export class Outbound {
   /** It has ended, or could not be made. Without an error it will be made again when it is needed. */
   ended(error: PipelineError | undefined): void {
     this.#connected = false
+    this.#queue.splice(0)
     const cause = error ?? new PipelineError('BROKER_UNREACHABLE', { broker: this.#broker, problem: 'it was closed' })
     for (const sent of this.#sent.values()) this.#fail(sent, new Unconfirmed(cause.message, { cause }))
     for (const { reject } of this.#waiters) reject(new Unconfirmed(cause.message, { cause }))
     this.#waiters.clear()
-    this.#queue.splice(0)
     this.#open = 0
     if (!error) return
     for (const { reject } of this.#arrivals) reject(cause)
@@ -160,9 +170,13 @@ export class Outbound {
   /** See Publisher. The id of a QoS 2 message is not used again in this session: the server may still hold it. */
   giveUp(message: OutboundMessage): void {
     const sent = this.#known.get(message)
-    if (!sent || sent.waiter) return
-    if (message.qos === 2) sent.message = { ...message, payload: nothing }
-    else this.#remove(sent)
+    if (!sent) return
+    sent.isGivenUp = true
+    if (sent.waiter) return
+    if (message.qos === 2) {
+      this.#mustForget = true
+      sent.message = { ...message, payload: nothing }
+    } else this.#remove(sent)
     this.#exactlyOnce.delete(sent)
     this.#sendQueued()
   }
@@ -301,7 +315,8 @@ export class Outbound {
     const { waiter } = sent
     sent.waiter = undefined
     if (sent.state === 'new') this.#remove(sent)
-    waiter?.reject(error)
+    else if (sent.isGivenUp) this.giveUp(sent.message)
+    waiter?.reject(sent.state === 'new' && error.cause instanceof Error ? error.cause : error)
   }
 
   #remove(sent: Sent): void {
@@ -310,7 +325,9 @@ export class Outbound {
     this.#exactlyOnce.delete(sent)
   }
 
-  #forget(): void {
+  /** The server knows nothing of the session any longer. */
+  forget(): void {
+    this.#mustForget = false
     this.#sent.clear()
     this.#exactlyOnce.clear()
     this.#known = new WeakMap()

@@ -61,6 +61,9 @@ export function planSubscriptions(
   return ordered.map(([filter, options], i) => ({
     filter,
     ...options,
+    retainAsPublished:
+      options.retainAsPublished &&
+      !ordered.some(([other, { retainAsPublished: rap }]) => !rap && filtersOverlap(filter, other)),
     noLocal: options.noLocal && !filter.startsWith('$share/'), // [MQTT-3.8.3-4]
     id: overlapping.has(filter) && i < 1 << INDEX_BITS ? 1 + ((hash << INDEX_BITS) | i) : undefined,
   }))
@@ -105,8 +108,8 @@ export class Copies {
    * Whether the server sends another copy that counts: a filter that it had granted before all of this copy's matches
    * too. An unknown identifier, or none, is taken: twice is better than never.
    */
-  isExtra({ topic, subscriptionIds }: InboundPublish): boolean {
-    if (!subscriptionIds?.length || subscriptionIds.some((id) => !this.#filters.has(id))) return false
+  isExtra({ topic, subscriptionIds, retain }: InboundPublish): boolean {
+    if (retain || !subscriptionIds?.length || subscriptionIds.some((id) => !this.#filters.has(id))) return false
     for (const { id, matches } of this.#granted.values()) if (matches(topic)) return !subscriptionIds.includes(id)
     return false
   }

@@ -33,6 +33,7 @@ class MqttSink implements Sink<MqttRequest> {
   readonly #confirmed = new WeakSet<MqttRequest>()
   readonly #refused = new WeakMap<MqttRequest, PipelineError>()
   readonly #tried = new Map<MqttRequest, Tried>()
+  readonly #underWay = new Set<MqttRequest>()
 
   constructor(config: MqttSinkConfig, context: SinkContext) {
     this.#config = config
@@ -58,6 +59,7 @@ class MqttSink implements Sink<MqttRequest> {
 
   close(): Promise<void> {
     this.#giveUpOthers(new Set())
+    for (const request of this.#underWay) this.#publisher.giveUp(request)
     return this.#publisher.close()
   }
 
@@ -73,6 +75,7 @@ class MqttSink implements Sink<MqttRequest> {
   }
 
   async #publish(request: MqttRequest, signal: AbortSignal): Promise<void> {
+    this.#underWay.add(request)
     try {
       await this.#publisher.ready(signal)
       await this.#publisher.publish(request)
@@ -83,6 +86,8 @@ class MqttSink implements Sink<MqttRequest> {
       if (failure.disposition !== 'reject') throw failure
       this.#refused.set(request, failure)
       this.#giveUp(request)
+    } finally {
+      this.#underWay.delete(request)
     }
   }
 
