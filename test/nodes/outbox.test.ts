@@ -210,7 +210,8 @@ test('a node that becomes {"outboxPath":"elsewhere"} says what it leaves in the 
   await deploy(flow(['kafka'], kafkaSink('down', { lingerMs: '1 ms' })))
   assert.ok(!nodeRed.log().includes(warning))
   await deploy(flow(['kafka'], kafkaSink('down', { outboxPath: 'elsewhere' })))
-  assert.ok(nodeRed.log().includes(`5 readings of this node, ${warning}`))
+  const said = () => nodeRed.log().includes(`5 readings of this node, ${warning}`)
+  await until(said, { what: 'the warning', output: () => nodeRed.log() })
 })
 
 for (const isRestarted of [false, true])

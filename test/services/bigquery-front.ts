@@ -9,6 +9,7 @@ import {
 } from 'node:http2'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { bytesOf, integerOf, ProtoWriter, readFields, textOf } from '../../src/sinks/bigquery/proto.ts'
+import { until } from './processes.ts'
 
 /** An AppendRowsRequest on its way. */
 export interface AppendSeen {
@@ -51,8 +52,9 @@ export interface BigQueryFront extends AsyncDisposable {
   readonly storage: string
   readonly faults: Faults
   readonly appends: readonly AppendSeen[]
-  /** Rows that the emulator has stored. Asked with SQL while rows are written, it may not answer at all. */
   storedRows(): number
+  /** Holds back all that would reach the emulator meanwhile: asked with SQL while rows are written, it may never answer. */
+  alone<T>(work: () => Promise<T>): Promise<T>
   /** Cuts every connection, and new ones at once. */
   refuse(): void
   heal(): void
@@ -71,7 +73,16 @@ export async function startBigQueryFront(target: {
   }
   const sockets = new Set<Socket>()
   let isRefusing = false
-  const rest = createRestServer((request, response) => void passRest(request, response, target.url, { faults, stored }))
+  const calls = new Set<Call>()
+  let requests = 0
+  let held: (() => void)[] | undefined
+  const whenFree = (work: () => void) => (held ? void held.push(work) : work())
+  const rest = createRestServer((request, response) =>
+    whenFree(() => {
+      requests++
+      void passRest(request, response, target.url, { faults, stored }).finally(() => requests--)
+    }),
+  )
   const grpc = createGrpcServer()
   grpc.on('session', (session) => {
     const upstream = connect(`http://${target.storage}`)
@@ -82,8 +93,10 @@ export async function startBigQueryFront(target: {
       const path = String(headers[':path'])
       stream.on('error', () => {})
       const call = new Call(stream, upstream, path, { faults, appends, stored, cut: () => session.destroy() })
-      stream.on('data', (chunk: Buffer) => call.receive(chunk))
-      stream.on('end', () => call.end())
+      calls.add(call)
+      stream.on('close', () => calls.delete(call))
+      stream.on('data', (chunk: Buffer) => whenFree(() => call.receive(chunk)))
+      stream.on('end', () => whenFree(() => call.end()))
     })
   })
   for (const server of [rest, grpc] as readonly Server[]) {
@@ -108,6 +121,18 @@ export async function startBigQueryFront(target: {
     faults,
     appends,
     storedRows: () => storedRows,
+    alone: async (work) => {
+      held = []
+      const isIdle = () => requests === 0 && [...calls].every(({ isWaiting }) => !isWaiting)
+      try {
+        await until(isIdle, { what: 'answers of the emulator', timeoutMs: 60_000 })
+        return await work()
+      } finally {
+        const waiting = held
+        held = undefined
+        for (const go of waiting) go()
+      }
+    },
     refuse: () => {
       isRefusing = true
       cut()
@@ -197,6 +222,11 @@ class Call {
     this.#upstream.on('data', (chunk: Buffer) => this.#answer(chunk))
     this.#upstream.on('response', (headers) => this.#status(headers))
     this.#upstream.on('trailers', (trailers) => this.#status(trailers))
+  }
+
+  /** For an answer of the emulator. */
+  get isWaiting(): boolean {
+    return this.#due.length > 0 && !this.#isOver && !this.#client.destroyed
   }
 
   receive(chunk: Buffer): void {

@@ -53,8 +53,8 @@ for (const writeMethod of ['storageWrite', 'insertAll'] as const) {
         }
       },
       readBack: async (name) => {
-        await quiet(front)
-        const rows = await bigquery.query(`SELECT TO_JSON_STRING(payload) AS p FROM \`${dataset}.${tableOf(name)}\``)
+        const sql = `SELECT TO_JSON_STRING(payload) AS p FROM \`${dataset}.${tableOf(name)}\``
+        const rows = await front.alone(() => bigquery.query(sql))
         return rows.map(({ p }) => JSON.parse(String(p)))
       },
       breakTarget: async () => front.refuse(),
@@ -64,19 +64,6 @@ for (const writeMethod of ['storageWrite', 'insertAll'] as const) {
       },
       poison: reading(7, { payload: poison }),
     },
-  )
-}
-
-/** Nothing has been stored for a moment: the emulator is not asked in the middle of writes. */
-async function quiet({ storedRows }: BigQueryFront): Promise<void> {
-  let last = -1
-  await until(
-    () => {
-      const isQuiet = last === storedRows()
-      last = storedRows()
-      return isQuiet
-    },
-    { what: 'quiet', timeoutMs: 60_000, intervalMs: 30 },
   )
 }
 
