@@ -27,7 +27,7 @@ const plan: LivePlan = isQuick()
       queue: { queued: 5000, payloadBytes: 272, livePerSecond: 200, liveSeconds: 5 },
     }
   : {
-      rounds: 2,
+      rounds: 1,
       streams: [
         { ...stream, ratePerSecond: 2000, topics: 100 },
         { ...stream, ratePerSecond: 10_000, topics: 100 },
