@@ -106,7 +106,10 @@ test('while the disk is full nothing is acknowledged and the node says why; with
   const full = join(plant.nodeRed.userDir, 'full')
   mkdirSync(full)
   published.push(...(await publish(plant, 500, 500)))
-  await plant.nodeRed.statusIs('sink', ({ fill, text }) => fill === 'red' && /^outbox disk fails: ENOSPC/.test(text ?? ''))
+  await plant.nodeRed.statusIs(
+    'sink',
+    ({ fill, text }) => fill === 'red' && /^outbox disk fails: ENOSPC/.test(text ?? ''),
+  )
   await logged(plant, /ENOSPC.*OUTBOX_FAILED/)
   assert.equal(plant.acknowledged(), 500)
   await plant.nodeRed.kill9()
