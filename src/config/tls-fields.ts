@@ -1,6 +1,7 @@
 import { flag, secret, text } from './fields.ts'
 
-const shown = { field: 'useTls', values: [true] } as const
+/** When a field of TLS is shown. */
+export const withTls = { field: 'useTls', values: [true] } as const
 
 /** Whether a value is a PEM itself and not the path of a file. */
 export const isPem = (pathOrText: string) => pathOrText.includes('-----BEGIN')
@@ -15,29 +16,45 @@ export const tlsFields = {
     label: 'CA certificate',
     note: 'PEM text or the path of a PEM file with the authority that signed the broker certificate. Left empty: those the system trusts.',
     default: '',
-    when: shown,
+    when: withTls,
     check: privateKeyProblem,
   }),
   cert: text({
     label: 'Client certificate',
     note: 'PEM text or the path of a PEM file, where the broker asks for one.',
     default: '',
-    when: shown,
+    when: withTls,
     check: privateKeyProblem,
   }),
   key: text({
     label: 'Client key',
     note: 'The path of the PEM file with its private key. Relative paths start at the Node-RED user directory.',
     default: '',
-    when: shown,
+    when: withTls,
     check: (key) =>
       isPem(key) ? 'must be the path of a file: whoever exports the flow would have the key' : undefined,
   }),
-  passphrase: secret({ label: 'Key passphrase', note: 'Where the private key is encrypted.', when: shown }),
+  passphrase: secret({ label: 'Key passphrase', note: 'Where the private key is encrypted.', when: withTls }),
   rejectUnauthorized: flag({
     label: 'Verify certificate',
     note: 'Switch off only to try something out: anybody could then pose as the broker.',
     default: true,
-    when: shown,
+    when: withTls,
+  }),
+}
+
+/** For the clients that can be told more: what means the same in each. */
+export const sharedTlsFields = {
+  checkServerIdentity: flag({
+    label: 'Check name',
+    note: 'Off: any certificate of the authority counts, also one with another name. Only for brokers that are reached by a name or address which their certificates do not have.',
+    default: true,
+    advanced: true,
+    when: withTls,
+  }),
+  keystorePassword: secret({
+    label: 'Key store password',
+    note: 'Stored encrypted, never in the flow file.',
+    when: withTls,
   }),
 }

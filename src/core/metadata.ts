@@ -48,7 +48,11 @@ function readerOf(part: string): (record: Placed) => string | undefined {
 
 /** The text for one record; undefined when the record has no value for one of the placeholders. */
 export function compileTemplate(template: string): (record: Placed) => string | undefined {
-  const parts = template.split(holes).map(readerOf)
+  return joined(template.split(holes).map(readerOf))
+}
+
+/** The texts of all parts, one after the other; undefined when a part has none. */
+export function joined<R>(parts: readonly ((record: R) => string | undefined)[]): (record: R) => string | undefined {
   const [only] = parts
   if (parts.length === 1 && only) return only
   return (record) => {

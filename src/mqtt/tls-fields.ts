@@ -1,30 +1,23 @@
-import { choice, flag, secret, text } from '../config/fields.ts'
-import { tlsFields } from '../config/tls-fields.ts'
+import { choice, secret, text } from '../config/fields.ts'
+import { sharedTlsFields, tlsFields, withTls } from '../config/tls-fields.ts'
 
-const shown = { field: 'useTls', values: [true] } as const
 const types = ['auto', 'PEM', 'PKCS12', 'JKS'] as const
 
 /** TLS of a connection to a broker: PEM, and the stores of Java programs. */
 export const brokerTlsFields = {
   ...tlsFields,
-  checkServerIdentity: flag({
-    label: 'Check name',
-    note: 'Off: any certificate of the authority counts, also one with another name. Only for brokers that are reached by a name or address which their certificates do not have.',
-    default: true,
-    advanced: true,
-    when: shown,
-  }),
+  checkServerIdentity: sharedTlsFields.checkServerIdentity,
   truststorePath: text({
     label: 'Trust store',
     note: 'The path of a PKCS12 or JKS store (.p12, .jks), or of a PEM file, with authorities to trust besides "CA certificate".',
     default: '',
     advanced: true,
-    when: shown,
+    when: withTls,
   }),
   truststorePassword: secret({
     label: 'Trust store password',
     note: 'Stored encrypted, never in the flow file.',
-    when: shown,
+    when: withTls,
   }),
   truststoreType: choice({
     label: 'Trust store type',
@@ -32,32 +25,28 @@ export const brokerTlsFields = {
     values: types,
     default: 'auto',
     advanced: true,
-    when: shown,
+    when: withTls,
   }),
   keystorePath: text({
     label: 'Key store',
     note: 'The path of a PKCS12 or JKS store, or of a PEM file, with client certificate and key, in place of "Client certificate" and "Client key".',
     default: '',
     advanced: true,
-    when: shown,
+    when: withTls,
   }),
-  keystorePassword: secret({
-    label: 'Key store password',
-    note: 'Stored encrypted, never in the flow file.',
-    when: shown,
-  }),
+  keystorePassword: sharedTlsFields.keystorePassword,
   keystoreType: choice({
     label: 'Key store type',
     note: '"auto" looks at how the file begins. With another one a file of another type is refused.',
     values: types,
     default: 'auto',
     advanced: true,
-    when: shown,
+    when: withTls,
   }),
   keyPassword: secret({
     label: 'Key password',
     note: 'Of the key in the key store. Left empty: that of the store.',
-    when: shown,
+    when: withTls,
   }),
   tlsMinVersion: choice({
     label: 'Oldest TLS',
@@ -65,7 +54,7 @@ export const brokerTlsFields = {
     values: ['TLSv1.2', 'TLSv1.3', 'TLSv1.1', 'TLSv1'],
     default: 'TLSv1.2',
     advanced: true,
-    when: shown,
+    when: withTls,
   }),
   tlsMaxVersion: choice({
     label: 'Newest TLS',
@@ -73,7 +62,7 @@ export const brokerTlsFields = {
     values: ['newest', 'TLSv1.3', 'TLSv1.2', 'TLSv1.1', 'TLSv1'],
     default: 'newest',
     advanced: true,
-    when: shown,
+    when: withTls,
   }),
   ciphers: text({
     label: 'Ciphers',
@@ -81,20 +70,20 @@ export const brokerTlsFields = {
     default: '',
     placeholder: 'TLS_AES_256_GCM_SHA384:ECDHE-RSA-AES256-GCM-SHA384',
     advanced: true,
-    when: shown,
+    when: withTls,
   }),
   serverName: text({
     label: 'Server name',
     note: 'Which server is asked for (SNI), and which name its certificate must have. Left empty: "Broker".',
     default: '',
     advanced: true,
-    when: shown,
+    when: withTls,
   }),
   alpn: text({
     label: 'ALPN',
     note: 'Which protocols are offered in the handshake, with commas between them. Some cloud brokers on port 443 want one.',
     default: '',
     advanced: true,
-    when: shown,
+    when: withTls,
   }),
 }

@@ -1,5 +1,5 @@
 import { messageOf, PipelineError } from '../../core/errors.ts'
-import { compileTemplate } from '../../core/metadata.ts'
+import { compileTemplate, joined } from '../../core/metadata.ts'
 import { isTime, type Payload, type Record, toJson, type Value } from '../../core/record.ts'
 import { isTypedHole, partsOf, type TypedHole } from './cell-template.ts'
 import { type Codec, metadataCodecs } from './codecs.ts'
@@ -44,19 +44,7 @@ function checkedJson(payload: Uint8Array): string {
 
 export function compileCell(template: string): Cell {
   if (isTypedHole(template)) return typed[template]
-  const parts = partsOf(template).map(readerOf)
-  return {
-    codec: metadataCodecs.text,
-    read: (record) => {
-      let text = ''
-      for (const part of parts) {
-        const piece = part(record)
-        if (piece === undefined) return undefined
-        text += piece
-      }
-      return text
-    },
-  }
+  return { codec: metadataCodecs.text, read: joined(partsOf(template).map(readerOf)) }
 }
 
 function readerOf(part: string): (record: Record) => string | undefined {

@@ -1,4 +1,4 @@
-import { compileTemplate, templateProblem } from '../../core/metadata.ts'
+import { compileTemplate, joined, templateProblem } from '../../core/metadata.ts'
 import { NumberText } from '../../core/number-text.ts'
 import { type Record, type Row, toJson, type Value } from '../../core/record.ts'
 
@@ -25,17 +25,7 @@ export function compileRecordTemplate(template: string): (record: Record) => str
       const column = compileColumn(part)
       return column ? (record: Record) => textOf(column(record)) : compileTemplate(part)
     })
-  const [only] = parts
-  if (parts.length === 1 && only) return only
-  return (record) => {
-    let text = ''
-    for (const part of parts) {
-      const piece = part(record)
-      if (piece === undefined) return undefined
-      text += piece
-    }
-    return text
-  }
+  return joined(parts)
 }
 
 /** With the type that the column has; text where the template is more than one column. Null where it is not known. */

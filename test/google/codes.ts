@@ -1,0 +1,20 @@
+/** Every code of gRPC, in the order of their numbers: what becomes of a request that fails with it. */
+export const codes = [
+  ['OK', 'TARGET_FAILED', 'retry'],
+  ['CANCELLED', 'TARGET_FAILED', 'retry'],
+  ['UNKNOWN', 'TARGET_FAILED', 'retry'],
+  ['INVALID_ARGUMENT', 'RECORD_INVALID', 'reject'],
+  ['DEADLINE_EXCEEDED', 'TARGET_TIMEOUT', 'retry'],
+  ['NOT_FOUND', 'TARGET_MISSING', 'config'],
+  ['ALREADY_EXISTS', 'TARGET_FAILED', 'retry'],
+  ['PERMISSION_DENIED', 'TARGET_AUTHORIZATION', 'config'],
+  ['RESOURCE_EXHAUSTED', 'TARGET_THROTTLED', 'retry'],
+  ['FAILED_PRECONDITION', 'TARGET_UNSUPPORTED', 'config'],
+  ['ABORTED', 'TARGET_FAILED', 'retry'],
+  ['OUT_OF_RANGE', 'TARGET_FAILED', 'retry'],
+  ['UNIMPLEMENTED', 'TARGET_UNSUPPORTED', 'config'],
+  ['INTERNAL', 'TARGET_FAILED', 'retry'],
+  ['UNAVAILABLE', 'TARGET_UNREACHABLE', 'retry'],
+  ['DATA_LOSS', 'TARGET_FAILED', 'retry'],
+  ['UNAUTHENTICATED', 'CREDENTIALS_REFUSED', 'config'],
+] as const
