@@ -88,6 +88,7 @@ async function kpiFlow(
   const targets: { readonly [type: string]: Values } = {
     'pubsub-sink': { cloud: id('google'), topic, ...event },
     'kafka-sink': { cluster: id('cluster'), topic: 'never' },
+    'mqtt-v3-out': { source: id('target'), topic: 'never' },
     'file-sink': { path: `${topic}.ndjson` },
   }
   const flow: FlowNode[] = [
@@ -98,6 +99,7 @@ async function kpiFlow(
     node('google-cloud', 'google', { projectId: project, pubsubEmulator: pubsub.address }),
     // Nobody is there: a sink that writes nothing does not ask.
     node('kafka-cluster', 'cluster', { brokers: '127.0.0.1:1' }),
+    node('mqtt-v3-source', 'target', { host: '127.0.0.1', port: '1' }),
     node(type, 'sink', { ...targets[type], ...sink }, [[], []]),
   ]
   return { flow, id, topic }
