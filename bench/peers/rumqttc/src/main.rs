@@ -1,7 +1,7 @@
 //! Drains a session and acknowledges each message by hand as soon as it is there: what a subscriber costs that does
 //! nothing else. Arguments: MQTT port, client id, filter, number of messages, and for TLS the file of the authority.
 
-use rumqttc::{AsyncClient, Event, MqttOptions, Packet, TlsConfiguration, Transport};
+use rumqttc::{AsyncClient, Event, MqttOptions, Outgoing, Packet, TlsConfiguration, Transport};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn now_ms() -> f64 {
@@ -23,17 +23,21 @@ async fn drain(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     // Acknowledgements never wait for a place in this queue.
     let (client, mut connection) = AsyncClient::new(options, messages + 10);
     client.subscribe(filter, rumqttc::QoS::AtLeastOnce).await?;
-    let (mut taken, mut first_ms) = (0, 0.0);
+    let (mut acknowledged, mut first_ms) = (0, None);
     loop {
-        if let Event::Incoming(Packet::Publish(publish)) = connection.poll().await? {
-            if taken == 0 {
-                first_ms = now_ms();
+        match connection.poll().await? {
+            Event::Incoming(Packet::Publish(publish)) => {
+                first_ms.get_or_insert_with(now_ms);
+                client.try_ack(&publish)?;
             }
-            taken += 1;
-            client.try_ack(&publish)?;
-            if taken == messages {
-                println!("drained {client_id} {first_ms} {}", now_ms());
+            // What is read is not yet acknowledged: the queue of acknowledgements may be long.
+            Event::Outgoing(Outgoing::PubAck(_)) => {
+                acknowledged += 1;
+                if acknowledged == messages {
+                    println!("drained {client_id} {} {}", first_ms.expect("a message"), now_ms());
+                }
             }
+            _ => {}
         }
     }
 }
