@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { parseFields } from '../../src/config/fields.ts'
 import { PipelineError } from '../../src/core/errors.ts'
 import { createAuthorization } from '../../src/google/authorization.ts'
 import { checkGoogle, googleFields } from '../../src/google/config.ts'
@@ -74,6 +75,14 @@ describe('who we are to Google', () => {
     assert.equal(await tokenOf({ credentialsMode: 'adc' }), `token-of-${account}`)
     delete process.env.GOOGLE_APPLICATION_CREDENTIALS
     assert.deepEqual(new Set(google.asked), new Set(['oauth2.googleapis.com /token']))
+  })
+
+  it('works in the project of the form', () => {
+    for (const projectId of ['plant-one', 'example.com:plant-two'])
+      assert.equal(createSink({ projectId }).prepare(reading(1)).request.topic, `projects/${projectId}/topics/readings`)
+    assert.deepEqual(parseFields(googleFields, { projectId: '' }).problems, [
+      { field: 'projectId', text: 'is required' },
+    ])
   })
 
   it('is another service account where we may act as it', async () => {
