@@ -141,9 +141,8 @@ function numberAt(row: Row, path: readonly string[]): number | null {
 
 function labelAt(row: Row, { path, label }: Column): readonly (readonly [string, string])[] {
   const value = valueAt(row, path)
-  if (value === null || value === '') return []
-  if (value === undefined || (typeof value === 'object' && !(value instanceof NumberText)))
-    throw unfit(path, 'text or a number', value)
+  if (value === null || value === undefined || value === '') return []
+  if (typeof value === 'object' && !(value instanceof NumberText)) throw unfit(path, 'text or a number', value)
   const text = String(value)
   if (text.length > longestLabel) throw unfit(path, `at most ${longestLabel} characters`, value)
   return [[label, text]]
