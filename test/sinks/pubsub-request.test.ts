@@ -45,6 +45,39 @@ describe('the message of a reading', () => {
     assert.deepEqual(other, { ...metadata, 'mqtt.qos': '2', 'mqtt.retain': 'true', 'mqtt.dup': 'true' })
   })
 
+  it('carries the trace context and the other properties of an MQTT 5 publisher, under names that Pub/Sub takes', () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const userProperties = [
+      ['traceparent', traceparent],
+      ['tracestate', 'a=1'],
+      ['tracestate', 'b=2'],
+      ['source', 'plc'],
+      ['googclient', 'x'],
+      ['', 'empty'],
+      ['long', 'y'.repeat(2000)],
+      ['unit', 'bar'],
+    ] as const
+    const record = { properties: { userProperties, contentType: 'text/plain' }, id: 'f00-7' }
+    const { long, ...rest } = messageOf({ attributes: [{ name: 'unit', value: 'psi' }] }, record).attributes
+    assert.deepEqual(rest, {
+      ...metadata,
+      'rowline.id': 'f00-7',
+      traceparent,
+      tracestate: 'a=1, b=2',
+      'mqtt.user.source': 'plc',
+      'mqtt.user.googclient': 'x',
+      'mqtt.user.': 'empty',
+      'mqtt.content-type': 'text/plain',
+      unit: 'psi',
+    })
+    assert.equal(Buffer.byteLength(long!), 1024)
+    assert.deepEqual(messageOf({ includeMetadata: false }, { ...record, payload: 'x' }).attributes, {})
+    const many = (count: number) =>
+      ({ properties: { userProperties: Array.from({ length: count }, (_, n) => [`p${n}`, 'v'] as const) } }) as const
+    assert.equal(Object.keys(messageOf({}, many(94)).attributes).length, 99)
+    assert.deepEqual(refusal({}, many(95)), { code: 'RECORD_INVALID', disposition: 'reject', reason: 'invalid' })
+  })
+
   it('has the bytes as they are, rows as JSON with every digit, or the bytes as they came', () => {
     const bytes = Buffer.from([0, 255, 128, 65, 10])
     assert.deepEqual(messageOf({}, { payload: bytes }).data, bytes)

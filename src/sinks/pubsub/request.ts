@@ -1,4 +1,5 @@
 import { messageOf, PipelineError } from '../../core/errors.ts'
+import { propertyMetadata } from '../../core/message-properties.ts'
 import { mqttMetadata } from '../../core/metadata.ts'
 import { originalBytes } from '../../core/original-bytes.ts'
 import { encodePayload, type Record, type Row, toJson } from '../../core/record.ts'
@@ -22,6 +23,9 @@ export interface PubsubRequest {
 
 /** Of the service, for a request of one message. */
 export const mostRequestBytes = 10_000_000
+
+// With `rowline.id`.
+const metadataCount = 6
 
 // Topic and field headers of a request.
 const requestOverhead = 512
@@ -77,8 +81,10 @@ type Attributes = readonly Uint8Array[]
 function createAttributes({ includeMetadata, attributes }: Options): (record: Record) => Attributes {
   const metadataOf = includeMetadata ? createMetadata() : () => []
   const rows = attributes.map(({ name, value }) => createAttribute(name, value))
+  const mostProperties = limits.attributes - metadataCount - rows.length
   return (record) => {
-    const encoded = [...metadataOf(record)]
+    const encoded = includeMetadata ? propertyAttributes(record, mostProperties) : []
+    encoded.push(...metadataOf(record))
     for (const row of rows) {
       const own = row(record)
       if (own) encoded.push(own)
@@ -86,6 +92,16 @@ function createAttributes({ includeMetadata, attributes }: Options): (record: Re
     if (includeMetadata && record.id !== undefined) encoded.push(attribute('rowline.id', record.id))
     return encoded
   }
+}
+
+/** What an MQTT 5 publisher said, trace context included. A name that Pub/Sub does not take gets `mqtt.user.` in front. */
+function propertyAttributes({ properties }: Record, most: number): Uint8Array[] {
+  if (!properties) return []
+  const entries = Object.entries(propertyMetadata(properties))
+  if (entries.length > most)
+    throw refused(`its ${entries.length} MQTT 5 properties are more than Pub/Sub takes as attributes (${most})`)
+  const usable = (name: string) => (name === '' || isReserved(name) ? `mqtt.user.${name}` : name)
+  return entries.map(([name, value]) => cutAttribute(usable(name), value))
 }
 
 /** Per topic one for each combination of what else they say. */
