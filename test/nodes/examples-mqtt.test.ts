@@ -147,6 +147,7 @@ test('D1: example 13 sends each reading once, where the first row that matches s
     const last = versioned.find(({ type }) => type === 'mqtt-v3-in')!
     await nodeRed.statusIs(last.id, ({ fill }) => fill === 'green')
     await until(() => subscriptionsIn(broker) >= subscriptions + 2, { what: 'those of each QoS' })
+    const acknowledgements = acknowledgementsIn(broker)
     await publishAll(
       broker.port,
       expected.flatMap(({ from }) => from.map((topic) => [topic, `{"v":${protocolVersion}}`] as const)),
@@ -156,6 +157,8 @@ test('D1: example 13 sends each reading once, where the first row that matches s
       assert.deepEqual(records.map(({ key }) => key).sort(), from, to)
       before[i] = before[i]! + from.length
     }
+    // What is not acknowledged would come again to the next version; debug/app has QoS 0.
+    await acknowledged(broker, acknowledgements + 4)
   }
   for (const { to, partitions } of expected) assert.equal(await partitionsOf(kafka.brokers, to), partitions, to)
 })
