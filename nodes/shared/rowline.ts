@@ -8,6 +8,7 @@ import { type Settings, settingsFields } from '../../src/config/settings.ts'
 import { ByteBudget } from '../../src/core/byte-budget.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import { Tally } from '../../src/core/tally.ts'
+import type { Gauge } from '../../src/metrics/gauge.ts'
 import { ConnectionPool } from '../../src/mqtt/connection-pool.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
 import { DeadLetters } from './dead-letters.ts'
@@ -40,6 +41,8 @@ export class Rowline {
   readonly leftOutboxes = new Map<string, LeftOutbox>()
   /** The folders of all sinks so far. */
   readonly outboxFolders = new Set<string>()
+  /** Of all nodes that show rows to Prometheus. */
+  readonly gauges = new Set<Gauge>()
   readonly #waiting = new Set<() => void>()
   readonly #lateSenders = new Set<string>()
   readonly #tallies = new Map<string, { readonly tally: Tally; labels: NodeLabels }>()
@@ -58,6 +61,7 @@ export class Rowline {
     serveNumbers(RED, settings, () => ({
       snapshot: this.snapshot(),
       tallies: this.#tallies.values(),
+      gauges: this.gauges,
       labelsOf: (id) => this.#tallies.get(id)?.labels,
       maxUnconfirmedAgeMs: settings.maxUnconfirmedAgeMs,
     }))
