@@ -174,6 +174,8 @@ describe('the palette of a gateway without a registry', () => {
       await nodeRed.restart()
       await nodeRed.deploy([{ id: id('tab'), type: 'tab' }, ...flow])
       await nodeRed.statusIs(id('sink'), ({ text }) => expected.test(text ?? ''))
+      await nodeRed.deploy([])
+      assert.equal((await removePackage(nodeRed)).status, 204, 'the same version is not taken twice')
     }
     await nodeRed.stop()
   })
