@@ -46,7 +46,7 @@ test('the package holds licence, readme and examples, and nothing that only the 
   )
   assert.ok(files.some((file) => /^examples\/.+\.json$/.test(file)))
   const known =
-    /^(dist\/(src|nodes)\/.+\.js|dist\/nodes\/[^/]+\/.+\.(html|json|svg)|examples\/.+\.json|docs\/[\w-]+\.md|[A-Z]+(\.md)?|package\.json)$/
+    /^(dist\/(src|nodes)\/.+\.js|dist\/nodes\/[^/]+\/.+\.(html|json|svg)|examples\/.+\.json|docs\/(nodes\/)?[\w-]+\.md|[A-Z]+(\.md)?|package\.json)$/
   assert.deepEqual(
     files.filter((file) => !known.test(file)),
     [],
