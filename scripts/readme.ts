@@ -19,13 +19,25 @@ export function optionTables(declarations: readonly NodeDeclaration[]): string {
 }
 
 function optionTable({ type, label, summary, fields }: NodeDeclaration): string {
-  return fieldTable(`${label} (\`${type}\`)`, summary, fields)
+  const page = `[What goes in, what comes out](docs/nodes/${type}.md).`
+  return fieldTable(`### ${label} (\`${type}\`)`, `${summary} ${page}`, fields)
+}
+
+/** The page of a node: the text of its help panel, with the properties of messages as Markdown has lists, and its options. */
+export function nodePage({ type, label, summary, fields }: NodeDeclaration, help: string): string {
+  const prose = help
+    .trim()
+    .replace(/^### /gm, '## ')
+    .replace(/^: ([^:]+?) ?(\([^:]+\)) : (.*)$/gm, '- **$1** $2: $3')
+    .replace(/^(\d\. .*)\n(?=- )/gm, '$1\n\n')
+  const title = `# ${label}\n\n<!-- Made by npm run generate from nodes/${type}. -->`
+  return `${title}\n\n${summary}\n\n${prose}\n\n${fieldTable('## Options', `Node type \`${type}\`.`, fields)}\n`
 }
 
 /** What stands in settings.js. */
 export function settingsTable(): string {
   const where = 'In the `settings.js` of Node-RED, for all nodes together: `rowline: { memoryBytes: "128 MiB" }`.'
-  return fieldTable('settings.js', where, settingsFields)
+  return fieldTable('### settings.js', where, settingsFields)
 }
 
 function fieldTable(heading: string, summary: string, fields: Fields): string {
@@ -34,7 +46,7 @@ function fieldTable(heading: string, summary: string, fields: Fields): string {
     ...Object.entries(field.columns ?? {}).map(([column, inner]) => optionRow(`${name}[].${column}`, inner)),
   ])
   return [
-    `### ${heading}`,
+    heading,
     '',
     summary,
     '',
