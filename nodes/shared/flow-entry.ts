@@ -3,6 +3,7 @@ import { accepted, released } from '../../src/core/delivery.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import type { Batch } from '../../src/core/source.ts'
 import type { Tally } from '../../src/core/tally.ts'
+import { sharedFilter } from '../../src/core/topic-filter.ts'
 import type { InConfig } from '../../src/mqtt/config.ts'
 import type { MqttSource, SourceReceiver } from '../../src/mqtt/mqtt-source.ts'
 import type { FlowMessage, FlowResult, Handle, Holder } from './handle.ts'
@@ -56,6 +57,7 @@ export class FlowEntry implements SourceReceiver {
       kind: 'source',
       connection: source.status,
       received: source.received,
+      filters: this.#config.subscriptions.map(({ filter }) => sharedFilter(filter)),
     })
     const unwatch = this.#rowline.watch(snapshot)
     this.#status = new StatusLine(this.#node, (rate) => {

@@ -11,9 +11,11 @@ import { ConnectionPool } from '../../src/mqtt/connection-pool.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { serveNumbers } from './endpoints.ts'
 import { FlowTracker, type Hooks } from './flow-tracker.ts'
+import type { OwnType } from './guarantee/pipelines.ts'
 import type { Holder } from './handle.ts'
 import { leftOutboxes } from './left-outboxes.ts'
 import type { NodeLabels } from './metrics.ts'
+import { PipelineWatch } from './pipeline-watch.ts'
 import { SessionFiles } from './session-files.ts'
 import type { RowlineSnapshot } from './snapshot.ts'
 
@@ -30,6 +32,8 @@ export class Rowline {
   readonly pool = new ConnectionPool(new SessionFiles((id) => this.pathOf('sessions', { id })))
   readonly tracker: FlowTracker
   readonly types = new Set<string>()
+  readonly declarations = new Map<string, OwnType>()
+  readonly #pipelines: PipelineWatch
   /** By node id, until the node is there again. */
   readonly leftOutboxes = new Map<string, LeftOutbox>()
   /** The folders of all sinks so far. */
@@ -55,6 +59,11 @@ export class Rowline {
       labelsOf: (id) => this.#tallies.get(id)?.labels,
       maxUnconfirmedAgeMs: settings.maxUnconfirmedAgeMs,
     }))
+    this.#pipelines = new PipelineWatch(RED, {
+      types: this.declarations,
+      snapshot: () => this.snapshot(),
+      tallyOf: (id) => this.#tallies.get(id)?.tally,
+    })
     this.tracker = new FlowTracker(RED.hooks as unknown as Hooks, {
       lateSend: (node) => this.#warnOfLateSend(node),
       isRowline: (type) => this.types.has(type),
@@ -135,6 +144,7 @@ export class Rowline {
   #started(): void {
     this.tracker.redeploying = false
     for (const callback of this.#waiting) callback()
+    this.#pipelines.judge()
     setImmediate(() => {
       this.tracker.releaseLost()
       this.pool.resume()

@@ -8,7 +8,12 @@ interface NodeSnapshot {
   readonly type: string
   readonly name: string
   /** Records that went to output 2 or the dead letters, and why dead letters cannot be stored at present. */
-  readonly rejections: { readonly count: number; readonly error: PipelineError | undefined }
+  readonly rejections: {
+    readonly count: number
+    readonly error: PipelineError | undefined
+    /** Wall-clock ms at which each error code was last met, the newest last. */
+    readonly last: Rejections['last']
+  }
 }
 
 export interface SourceSnapshot extends NodeSnapshot {
@@ -16,6 +21,7 @@ export interface SourceSnapshot extends NodeSnapshot {
   /** Undefined until the connection is there. */
   readonly connection: ConnectionStatus | undefined
   readonly received: number
+  readonly filters: readonly string[]
 }
 
 export interface SinkSnapshot extends NodeSnapshot {
@@ -58,11 +64,11 @@ interface Named {
   readonly name?: string | undefined
 }
 
-export const nodeSnapshot = ({ id, type, name = '' }: Named, { count, error }: Rejections): NodeSnapshot => ({
+export const nodeSnapshot = ({ id, type, name = '' }: Named, { count, error, last }: Rejections): NodeSnapshot => ({
   id,
   type,
   name,
-  rejections: { count, error },
+  rejections: { count, error, last },
 })
 
 /** With an outbox, its oldest entry: what came later waits behind it. */
