@@ -6,7 +6,7 @@ import type { NodeDeclaration } from '../src/config/declaration.ts'
 import { englishCatalogue, type Texts } from './catalogue.ts'
 import { exampleLines } from './decoder-examples.ts'
 import { helpHtml, type Language, languages } from './help.ts'
-import { errorList, optionTables, replaceSection, settingsTable } from './readme.ts'
+import { errorList, findingList, optionTables, replaceSection, settingsTable } from './readme.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -17,7 +17,12 @@ export async function generatedFiles(): Promise<Files> {
   const locales = await Promise.all(
     declarations.flatMap((declaration) => languages.map((language) => localeFiles(declaration, language))),
   )
-  return [...locales.flat(), ['README.md', await readme()], ['package.json', await packageJson()]]
+  return [
+    ...locales.flat(),
+    ['README.md', await readme()],
+    ['docs/guarantees.md', await guarantees()],
+    ['package.json', await packageJson()],
+  ]
 }
 
 /** German texts are written by hand; only its help is put together here. */
@@ -36,6 +41,10 @@ async function readme(): Promise<string> {
   const written = await read('README.md')
   const withOptions = replaceSection(written, 'options', `${optionTables(declarations)}\n\n${settingsTable()}`)
   return replaceSection(withOptions, 'errors', errorList())
+}
+
+async function guarantees(): Promise<string> {
+  return replaceSection(await read('docs/guarantees.md'), 'findings', findingList())
 }
 
 async function packageJson(): Promise<string> {

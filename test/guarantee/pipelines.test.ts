@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { findingCodes } from '../../nodes/shared/guarantee/findings.ts'
 import type { FlowNode } from '../../nodes/shared/guarantee/flow-graph.ts'
 import { withFacts } from '../../nodes/shared/guarantee/pipelines.ts'
+import { shapes } from '../nodes/flow-shapes.ts'
 import { bigquery, broker, judge, kafka, node, row, source, verdictOf, type Wires } from './wirings.ts'
 
 interface Wiring {
@@ -336,4 +337,27 @@ test('every finding is met by a wiring above', () => {
     findingCodes.filter((name) => !met.includes(name) && !known.includes(name)),
     [],
   )
+})
+
+/** What the log names early, `test/nodes/flow-shapes.test.ts` measures in Node-RED. */
+const early: { readonly [shape: string]: string | undefined } = {
+  'Function that sends later without node.done': 'functionLate f',
+  'trigger: send, then send again': 'triggerKeeps t',
+  'trigger: nothing, then the latest message': 'triggerKeeps t',
+  'queue kept in context': 'functionDrops q',
+  'node that is done before it sends': 'thirdParty p',
+  // What another plugin hooks into is seen only when it happens.
+  "another plugin's asynchronous onSend hook": undefined,
+}
+
+test('every flow shape that Node-RED was seen to acknowledge too early is found, and no other one is called worse', () => {
+  for (const { name, to, nodes, ending } of shapes) {
+    const { guarantee, limit, others } = verdictOf([source(to), ...nodes])
+    const all = [limit, ...others].filter((one) => one !== undefined)
+    if (ending === 'early') {
+      const expected = early[name]
+      assert.ok(name in early && (expected === undefined || all.includes(expected)), `${name}: ${all}`)
+    } else if (limit === undefined) assert.equal(guarantee, 'atLeastOnce', name)
+    else assert.match(`${name}: ${limit}`, /: noSink in$|^trigger: send, then nothing: delayDrops t$/)
+  }
 })
