@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { declarations } from '../nodes/declarations.ts'
+import { sidebarName, sidebarTexts } from '../nodes/shared/sidebar-texts.ts'
 import type { NodeDeclaration } from '../src/config/declaration.ts'
 import { englishCatalogue, type Texts } from './catalogue.ts'
 import { exampleLines } from './decoder-examples.ts'
@@ -21,6 +22,7 @@ export async function generatedFiles(): Promise<Files> {
     ...locales.flat(),
     ['README.md', await readme()],
     ['docs/guarantees.md', await guarantees()],
+    [`locales/en-US/${sidebarName}.json`, toJson(sidebarTexts)],
     ['package.json', await packageJson()],
   ]
 }
