@@ -20,7 +20,6 @@ export const sidebarTexts = {
   show: 'Show the node',
   undeployed: 'after the next deploy: {guarantee}',
   may: 'What may be lost',
-  advice: 'What to do:',
   unreachable: 'Node-RED does not answer.',
   refused: 'You may not read this. Ask for the permission "read".',
   chart: 'The last minute: in (grey), confirmed (coloured)',

@@ -70,7 +70,7 @@ class Sidebar {
   #show(views: readonly PipelineView[], nowMs: number): void {
     for (const view of views) noteRates(view, this.#rates, nowMs)
     // A button that is made anew between press and release is never clicked.
-    if (this.#content.is(':active') || this.#content.find(':focus-visible').length > 0) return
+    if (this.#content.is(':active')) return
     const undeployed = this.#undeployed(views)
     const cards = views.map((view) => {
       const next = undeployed?.get(view.id)
@@ -83,13 +83,18 @@ class Sidebar {
         onToggle: (isOpen) => void (isOpen ? this.#open.add(view.id) : this.#open.delete(view.id)),
       })
     })
-    const scrolled = this.#content.scrollTop() ?? 0
-    if (cards.length > 0)
-      this.#content
-        .empty()
-        .append(...cards)
-        .scrollTop(scrolled)
+    if (cards.length > 0) this.#replace(cards)
     else if (this.#content.find('.rowline-empty').length === 0) this.#content.empty().append(emptyTab(this.#texts))
+  }
+
+  /** Keeps place and focus, for those who use the keyboard. */
+  #replace(cards: readonly JQuery[]): void {
+    const focusable = () => this.#content.find<HTMLElement>('button, summary')
+    const focused = focusable().index(document.activeElement as HTMLElement)
+    const scrolled = this.#content.scrollTop() ?? 0
+    this.#content.empty().append(...cards)
+    if (focused >= 0) focusable().get(focused)?.focus({ preventScroll: true })
+    this.#content.scrollTop(scrolled)
   }
 
   /** What the flow in the editor will be, by source; undefined while there is nothing to deploy. */
