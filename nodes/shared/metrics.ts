@@ -97,6 +97,12 @@ function ofSource({ connection }: SourceSnapshot): Numbers {
   return [
     ['gauge', 'rowline_source_connected', '1 while the broker is there.', flag(connection?.phase === 'connected')],
     ['gauge', 'rowline_source_unacknowledged', 'Records in the flow that are not acknowledged yet.', open],
+    [
+      'gauge',
+      'rowline_source_qos_lowered',
+      '1 while the broker grants less QoS than asked.',
+      flag(!!connection?.lowered),
+    ],
     ['gauge', 'rowline_source_window_limited', '1 while the flow takes no more.', flag(connection?.windowLimited)],
   ]
 }

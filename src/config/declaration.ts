@@ -16,6 +16,8 @@ export interface NodeDeclaration<F extends Fields = Fields> {
   readonly icon?: string
   /** Labels of the outputs, in order. */
   readonly outputs: readonly string[]
+  /** While this flag is on, the node also has an input, and these outputs behind the others. */
+  readonly controlled?: { readonly by: string; readonly outputs: readonly string[] }
   readonly fields: F
   /** What no field can see alone. Called with a parsed configuration. */
   check?(config: ConfigOf<F>): readonly FieldProblem[]

@@ -3,10 +3,12 @@ import {
   type ConfigOf,
   choice,
   duration,
+  type FieldProblem,
   flag,
   integer,
   node,
   optionalInteger,
+  problemTexts,
   secret,
   table,
   text,
@@ -156,9 +158,9 @@ export const sourceFields = {
   }),
   connectTimeoutMs: duration({
     label: 'Connect timeout',
-    note: 'How long the broker may take to answer.',
+    note: 'How long the broker may take to answer. 0: for ever.',
     default: 30_000,
-    min: 100,
+    min: 0,
     max: 600_000,
     advanced: true,
   }),
@@ -237,7 +239,7 @@ export const sourceFields = {
 
 export type SourceConfig = ConfigOf<typeof sourceFields>
 
-const subscriptionColumns = {
+export const subscriptionColumns = {
   filter: text({
     label: 'Topic filter',
     note: 'With + for one level and # for the rest.',
@@ -269,7 +271,12 @@ export const inFields = {
     label: 'Topic',
     note: 'What to subscribe to. The first row that matches a reading gives it its route and target.',
     columns: subscriptionColumns,
-    required: true,
+  }),
+  dynamic: flag({
+    label: 'Control by message',
+    note: 'The node gets an input: messages subscribe to more topics, unsubscribe those again, and connect or disconnect. Answers leave at output 3. Off: subscriptions made by message are given up.',
+    default: false,
+    advanced: true,
   }),
   output: choice({
     label: 'Output',
@@ -307,12 +314,6 @@ export const inFields = {
     note: 'What the broker has stored of a topic: "take" takes it each time the flow starts, "takeOnce" only when the subscription is new, "skip" never.',
     values: ['take', 'takeOnce', 'skip'],
     default: 'take',
-    advanced: true,
-  }),
-  noLocal: flag({
-    label: 'Not our own',
-    note: 'MQTT 5: what this client itself publishes does not come back.',
-    default: false,
     advanced: true,
   }),
   retainAsPublished: flag({
@@ -367,3 +368,7 @@ export const inFields = {
 }
 
 export type InConfig = ConfigOf<typeof inFields>
+
+/** A node that reads nothing is a mistake, unless messages tell it what to read. */
+export const checkIn = ({ subscriptions, dynamic }: InConfig): readonly FieldProblem[] =>
+  subscriptions.length === 0 && !dynamic ? [{ field: 'subscriptions', text: problemTexts.rows }] : []

@@ -17,6 +17,7 @@ export interface SessionOptions {
   readonly clean: boolean
   /** Seconds, 0 = none. */
   readonly keepalive: number
+  /** 0 = none. */
   readonly connectTimeoutMs: number
   readonly user: string
   readonly password: string
@@ -60,6 +61,7 @@ const RETRY_RELEASED_MS = 100
 const FINISH_MS = 500
 const NEVER_EXPIRES = 0xffff_ffff
 const MOST_PACKETS = 65_535
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** What MQTT.js shows of the packets in which an MQTT 5 server gives its reasons. */
 interface ReasonPacket {
@@ -186,7 +188,7 @@ export class Epoch {
       clientId,
       clean,
       keepalive,
-      connectTimeout: connectTimeoutMs,
+      connectTimeout: connectTimeoutMs || LONGEST_TIMER_MS,
       reconnectPeriod: 0,
       resubscribe: false,
       queueQoSZero: false,

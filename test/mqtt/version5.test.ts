@@ -219,7 +219,7 @@ test('D1: with another table of topics every message still arrives, whichever id
 
 test('copies: what is granted anew, or is about to go, no longer decides over others', () => {
   const wish = (filter: string, id: number) =>
-    ({ filter, id, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }) as const
+    ({ filter, id, qos: 1, retainAsPublished: false, retainHandling: 0 }) as const
   const copy = (...subscriptionIds: number[]) =>
     ({
       topic: 's/a',
@@ -332,8 +332,8 @@ test('the options of MQTT 5 subscriptions are asked for, and merged where two no
     Object.assign(new Collector([]), { filters: [{ filter, qos: 1, ...wish }] }) as Collector
   await using _ = connect(
     mine(broker),
-    wanting('a', { noLocal: true, retainAsPublished: true, retainHandling: 2 }),
-    wanting('b', { noLocal: true, retainAsPublished: true, retainHandling: 2 }),
+    wanting('a', { retainAsPublished: true, retainHandling: 2 }),
+    wanting('b', { retainAsPublished: true, retainHandling: 2 }),
     wanting('b', { retainHandling: 1 }),
     wanting('c', {}),
   )
@@ -341,27 +341,27 @@ test('the options of MQTT 5 subscriptions are asked for, and merged where two no
   const asked = () => subscribes(link).flatMap(({ subscriptions }) => subscriptions)
   await until(() => asked().length === 3, { what: 'the subscriptions' })
   const of = (filter: string) => {
-    const { nl, rap, rh } = asked().find(({ topic }) => topic === filter)!
-    return [nl, rap, rh]
+    const { rap, rh } = asked().find(({ topic }) => topic === filter)!
+    return [rap, rh]
   }
   assert.deepEqual(
     [of('a'), of('b'), of('c')],
     [
-      [true, true, 2],
-      [false, false, 1],
-      [false, false, 0],
+      [true, 2],
+      [false, 1],
+      [false, 0],
     ],
   )
 })
 
-test('noLocal and retainAsPublished act at mosquitto', async () => {
+test('retainAsPublished acts at mosquitto', async () => {
   await using mosquitto = await startMosquitto({ conf: ['log_type all'] })
   const wanting = (wish: object) =>
     Object.assign(new Collector([], { settles: true }), {
       filters: [{ filter: 'l', qos: 1, ...wish }],
       matches: () => true,
     }) as Collector
-  const [plain, special] = [wanting({}), wanting({ noLocal: true, retainAsPublished: true })]
+  const [plain, special] = [wanting({}), wanting({ retainAsPublished: true })]
   await using first = connect(mine(mosquitto), plain)
   const theirs = mine(mosquitto)
   await using second = connect(theirs, special)

@@ -113,7 +113,7 @@ export class Form {
 
   #update(): void {
     const values = this.values()
-    const across = crossProblems(this.#declaration, values)
+    const across = crossProblems(this.#declaration, values, this.#around.texts)
     for (const [name, field] of Object.entries(this.#declaration.fields)) {
       this.#showProblem(name, field, values[name], across[name])
       this.#row(name).toggle(isWanted(field, this.#declaration.fields, values))

@@ -1,4 +1,5 @@
 import type { NodeDeclaration } from '../../../src/config/declaration.ts'
+import { hasReference } from '../../../src/config/environment.ts'
 import type { Field } from '../../../src/config/fields.ts'
 import type { DialogPart } from './dialog-part.ts'
 import { editorDefault } from './editor-default.ts'
@@ -47,7 +48,9 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
       forms.set(this, new Form(declaration, this, around, part))
     },
     oneditsave(this: EditedNode) {
-      forms.get(this)?.save()
+      const form = forms.get(this)
+      form?.save()
+      if (form) setPorts(declaration, this, form.values())
       close(this)
     },
     oneditcancel(this: EditedNode) {
@@ -57,6 +60,16 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
       close(this)
     },
   }
+}
+
+/** Node-RED takes the wires of an output away that it knows was there (`__outputs`). */
+function setPorts({ controlled, outputs }: NodeDeclaration, node: EditedNode, values: Values): void {
+  if (!controlled) return
+  const value = values[controlled.by]
+  const isOn = value === true || value === 'true' || hasReference(value)
+  node.__outputs = node.outputs
+  node.inputs = isOn ? 1 : 0
+  node.outputs = outputs.length + (isOn ? controlled.outputs.length : 0)
 }
 
 function labelOf({ labelField }: NodeDeclaration, node: EditedNode): string {
@@ -79,7 +92,7 @@ function property(
     validate(entered, _options) {
       const value = entered === '_ADD_' ? '' : entered
       const reason = describe(problemsOf(field, value, around), name, around.texts)
-      const wrong = reason || crossProblems(declaration, { ...valuesOf(this), [name]: value })[name]
+      const wrong = reason || crossProblems(declaration, { ...valuesOf(this), [name]: value }, around.texts)[name]
       return wrong ? `${label}: ${wrong}` : true
     },
   }
