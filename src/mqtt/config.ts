@@ -227,6 +227,14 @@ export const sourceFields = {
     default: false,
     advanced: true,
   }),
+  willDelayInterval: optionalInteger({
+    label: 'Will delay (s)',
+    note: 'How long an MQTT 5 broker waits before it publishes the will: a connection that is back by then has not gone. Left empty: not at all.',
+    min: 1,
+    max: 4_294_967_294,
+    advanced: true,
+    when: version5,
+  }),
   idleTimeoutMs: duration({
     label: 'Idle timeout',
     note: 'A connection that is only published over is closed when nothing was published for so long, and made again with the next message. One that is read from is never closed. 0: never.',

@@ -55,8 +55,9 @@ export function publishingOptions(config: SourceConfig, clientId: string, direct
   return { ...options, clientId: suffixed(options, '-out'), publishing: { idleTimeoutMs } }
 }
 
-function will({ willTopic, willPayload, willQos, willRetain }: SourceConfig): ConnectionOptions['will'] & object {
-  return { topic: willTopic, payload: willPayload, qos: Number(willQos) as 0 | 1 | 2, retain: willRetain }
+function will(config: SourceConfig): ConnectionOptions['will'] & object {
+  const { willTopic: topic, willPayload: payload, willQos, willRetain: retain, willDelayInterval } = config
+  return { topic, payload, qos: Number(willQos) as 0 | 1 | 2, retain, delayInterval: willDelayInterval }
 }
 
 function tlsOf(config: SourceConfig, directory: string): TlsOptions {

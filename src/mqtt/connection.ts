@@ -159,10 +159,11 @@ export class MqttConnection {
 
   /**
    * A subscriber has other filters now than these. Resolves when the server has answered for them, or there is no
-   * connection: then they are asked for with the next one. Throws SUBSCRIPTION_REFUSED.
+   * connection: then they are asked for with the next one. Throws SUBSCRIPTION_REFUSED. While subscribers are being
+   * replaced one of them may want what this one gives up: it ends after `resume`.
    */
   async change(subscriber: Subscriber, former: readonly string[]): Promise<void> {
-    this.#subscriptions.change(former)
+    this.#subscriptions.change(this.#suspended ? [] : former)
     this.#remember()
     await this.#subscriptions.answered(subscriber.filters.map(({ filter }) => filter))
   }

@@ -36,6 +36,8 @@ export interface SessionOptions {
     readonly payload: string
     readonly qos: 0 | 1 | 2
     readonly retain: boolean
+    /** MQTT 5, seconds. Absent: none. */
+    readonly delayInterval?: number | undefined
   }
 }
 
@@ -195,7 +197,7 @@ export class Epoch {
       manualConnect: true,
       ...(user === '' ? {} : { username: user }),
       ...(password === '' || (user === '' && protocolVersion !== 5) ? {} : { password }),
-      ...(will ? { will: { ...will, payload: Buffer.from(will.payload) } } : {}),
+      ...(will ? { will: willPacket(will) } : {}),
     })
     client.on('connect', ({ properties }) => {
       const isVersion5 = protocolVersion === 5
@@ -322,4 +324,9 @@ export class Epoch {
     })
     this.#answering = turn
   }
+}
+
+function willPacket({ topic, payload, qos, retain, delayInterval }: SessionOptions['will'] & object) {
+  const properties = delayInterval === undefined ? {} : { properties: { willDelayInterval: delayInterval } }
+  return { topic, payload: Buffer.from(payload), qos, retain, ...properties }
 }

@@ -7,6 +7,7 @@ import { Copies } from '../../src/mqtt/subscription-plan.ts'
 import { startFakeBroker } from '../services/fake-broker.ts'
 import { startMosquitto } from '../services/mosquitto.ts'
 import { until } from '../services/processes.ts'
+import { startWireProxy } from '../services/wire-proxy.ts'
 import { Collector, connect, connected, failure, options } from './harness.ts'
 import { type ScriptedBroker, type ScriptedConnection, startScriptedBroker } from './scripted-broker.ts'
 
@@ -76,6 +77,29 @@ test('CONNECT carries the session expiry, the receive maximum, the largest packe
     await sent({ sessionExpiryInterval: 60, receiveMaximum: 5, maxPacketSize: 2000, topicAliasMaximum: 9 }),
     { clean: false, sessionExpiryInterval: 60, receiveMaximum: 5, maximumPacketSize: 2000, topicAliasMaximum: 9 },
   )
+})
+
+test('a will with a delay is not published where the connection is back in time', async () => {
+  await using mosquitto = await startMosquitto()
+  const witness = new Collector(['gone/#'], { settles: true })
+  await using watching = connect(mine(mosquitto), witness)
+  await connected(watching.connection)
+  await using proxy = await startWireProxy({ brokerPort: mosquitto.port })
+  const leaving = (topic: string, delayInterval?: number) =>
+    connect(mine(proxy, { will: { topic, payload: '', qos: 1, retain: false, delayInterval } }))
+  await using late = leaving('gone/late', 600)
+  await using _soon = leaving('gone/soon', 1)
+  await using at = leaving('gone/at once')
+  await connected(late.connection)
+  await connected(at.connection)
+  await until(() => proxy.connections === 3, { what: 'all three' })
+  await connected(_soon.connection)
+  proxy.cut()
+  await until(() => proxy.connections === 6, { what: 'all three again' })
+  await until(() => witness.taken.length > 0, { what: 'the will without a delay' })
+  const topics = () => witness.taken.map(({ publish }) => publish.topic)
+  assert.ok(!topics().includes('gone/late'))
+  assert.ok(topics().includes('gone/at once'))
 })
 
 test('a receive maximum holds mosquitto back until something is acknowledged', async () => {

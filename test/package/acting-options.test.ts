@@ -103,11 +103,13 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     willPayload: sent('will'),
     willQos: sent('will'),
     willRetain: sent('will'),
+    willDelayInterval: version5('a will with a delay'),
     idleTimeoutMs: ['mqtt/outbound.test.ts', 'B6: a connection for publishing is closed when it is idle'],
   },
   'mqtt-v3-in': {
     source: source('a record says what MQTT and the subscriptions table say'),
     subscriptions: source('routes: one copy of each although filters overlap'),
+    dynamic: ['nodes/by-message.test.ts', 'messages subscribe and unsubscribe'],
     output: source('batches: full ones at once'),
     batchRecords: source('batches: full ones at once'),
     lingerMs: source('batches: full ones at once'),
