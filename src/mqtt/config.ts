@@ -279,6 +279,8 @@ export const inFields = {
     label: 'Topic',
     note: 'What to subscribe to. The first row that matches a reading gives it its route and target.',
     columns: subscriptionColumns,
+    required: true,
+    mayBeEmpty: true,
   }),
   dynamic: flag({
     label: 'Control by message',

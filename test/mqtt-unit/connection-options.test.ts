@@ -55,7 +55,8 @@ test('what cannot work is named with its field', () => {
     JSON.stringify(parseFields(inFields, { source: 's', subscriptions: [{ filter }] }).problems)
   for (const filter of ['a/#/c', 'a+', 'a/b#', '']) assert.match(table(filter), /filter/)
   assert.equal(table('a/+/#'), '[]')
-  const empty = (dynamic: boolean) => checkIn(parseFields(inFields, { source: 's', dynamic }).config!)
+  const empty = (dynamic: boolean) =>
+    checkIn(parseFields(inFields, { source: 's', subscriptions: [], dynamic }).config!)
   assert.deepEqual([empty(false).map(({ field }) => field), empty(true)], [['subscriptions'], []])
 })
 

@@ -19,7 +19,7 @@ const rows = (...topics: readonly unknown[]) => topics.map(readRow)
 
 /** A source without a table of its own at these connections; nothing that comes may be nobody's. */
 function sourceAt(connections: readonly ConnectionOptions[], raw: object = {}) {
-  const { config } = parseFields(inFields, { source: 'x', dynamic: true, ...raw })
+  const { config } = parseFields(inFields, { source: 'x', subscriptions: [], dynamic: true, ...raw })
   const memory = new Map<string, SessionMemory>()
   const pool = new ConnectionPool(memory)
   const batches: Batch[] = []

@@ -1,5 +1,4 @@
-import type { NodeDeclaration } from '../../../src/config/declaration.ts'
-import { hasReference } from '../../../src/config/environment.ts'
+import { isControlled, type NodeDeclaration } from '../../../src/config/declaration.ts'
 import type { Field } from '../../../src/config/fields.ts'
 import type { DialogPart } from './dialog-part.ts'
 import { editorDefault } from './editor-default.ts'
@@ -65,8 +64,7 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
 /** Node-RED takes the wires of an output away that it knows was there (`__outputs`). */
 function setPorts({ controlled, outputs }: NodeDeclaration, node: EditedNode, values: Values): void {
   if (!controlled) return
-  const value = values[controlled.by]
-  const isOn = value === true || value === 'true' || hasReference(value)
+  const isOn = isControlled(controlled, values)
   node.__outputs = node.outputs
   node.inputs = isOn ? 1 : 0
   node.outputs = outputs.length + (isOn ? controlled.outputs.length : 0)
