@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { randomIntegers } from '../core/random.ts'
+import { publishPacket, startScriptedBroker } from '../mqtt/scripted-broker.ts'
 import { startFakeBroker } from '../services/fake-broker.ts'
 import { startNodeRed } from '../services/node-red.ts'
 import { until } from '../services/processes.ts'
@@ -191,4 +192,18 @@ test('readings in flight when they are unsubscribed and Node-RED is killed are d
   assert.deepEqual([...new Set([...rowsOf(at), ...stored])].sort(), [...topics].sort())
   assert.ok(deadLetters.length > 0, 'some were in flight')
   assert.deepEqual([session.subscriptions.size, broker.violations], [0, []])
+})
+
+test('QoS that a broker lowers is yellow, in the log and a metric; the readings come', async () => {
+  await using broker = await startScriptedBroker()
+  broker.suback = ({ messageId }) => ({ cmd: 'suback', messageId: messageId!, granted: [0] })
+  const at = flowBuilder()
+  await nodeRed.deploy(controlled(at, broker.port, { subscriptions: [{ filter: 's', qos: '1' }] }))
+  const status = await nodeRed.statusIs(at.id('in'), ({ text }) => text?.startsWith('QoS lowered') ?? false)
+  assert.deepEqual(status, { fill: 'yellow', shape: 'dot', text: 'QoS lowered: s (QoS 0 for 1)' })
+  await until(() => nodeRed.log().includes('[SUBSCRIPTION_LOWERED]'), { what: 'the log' })
+  const metrics = await (await nodeRed.request('/rowline/metrics')).text()
+  assert.match(metrics, new RegExp(`^rowline_source_qos_lowered\\{[^}]*${at.id('in')}[^}]*\\} 1$`, 'm'))
+  ;(await broker.connection(1)).send({ ...publishPacket(0, '{}'), qos: 0 })
+  await untilRows(at, ['s'])
 })

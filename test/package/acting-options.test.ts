@@ -103,7 +103,7 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     willPayload: sent('will'),
     willQos: sent('will'),
     willRetain: sent('will'),
-    willDelayInterval: version5('a will with a delay'),
+    willDelayInterval: ['mqtt/version5.test.ts', 'a will with a delay', 'delayInterval'],
     idleTimeoutMs: ['mqtt/outbound.test.ts', 'B6: a connection for publishing is closed when it is idle'],
   },
   'mqtt-v3-in': {
