@@ -164,7 +164,6 @@ export class MqttConnection {
    */
   async change(subscriber: Subscriber, former: readonly string[]): Promise<void> {
     this.#subscriptions.change(this.#suspended ? [] : former)
-    this.#remember()
     await this.#subscriptions.answered(subscriber.filters.map(({ filter }) => filter))
   }
 

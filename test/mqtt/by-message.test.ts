@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
 import { test } from 'node:test'
 import type { IUnsubscribePacket, Packet } from 'mqtt-packet'
 import { type ConfigOf, parseFields } from '../../src/config/fields.ts'
@@ -166,6 +167,27 @@ test('connect and disconnect also act between two attempts and after the last on
   await connected(shared.connection)
   await shared.connection.disconnect()
   await shared.connection.close()
+})
+
+test('an attempt that is ended from here says nothing of the version that the broker speaks', async () => {
+  const versions: number[] = []
+  const mute = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', (connectPacket) => versions.push(connectPacket[8]!))
+  })
+  await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve))
+  const { port } = mute.address() as { readonly port: number }
+  const at = sourceAt([options(port, { protocolVersion: 'auto' })], { subscriptions: [{ filter: 'd' }] })
+  await at.source.open(never)
+  await until(() => versions.length === 1, { what: 'CONNECT' })
+  await at.source.disconnect()
+  await at.phase('stopped')
+  const second = assert.rejects(at.source.connect())
+  await until(() => versions.length === 2, { what: 'CONNECT again' })
+  await at.source.close()
+  await second
+  mute.close()
+  assert.deepEqual(versions, [5, 5])
 })
 
 test('each connection of a pool subscribes, and unsubscribes, for the group', async () => {
