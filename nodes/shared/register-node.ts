@@ -51,12 +51,26 @@ function readConfig<F extends Fields>(
   RED: NodeAPI,
   node: Node,
   definition: Raw,
-  { fields, check }: NodeDeclaration<F>,
-): { readonly config?: ConfigOf<F>; readonly problems: readonly string[] } {
+  declaration: NodeDeclaration<F>,
+): ReadConfig<F> {
   const raw = { ...definition, ...(node.credentials as Raw | undefined) }
+  return parseRaw(RED, { node, raw, stored: () => storedDefinition(RED, node) }, declaration)
+}
+
+export interface ReadConfig<F extends Fields> {
+  readonly config?: ConfigOf<F>
+  readonly problems: readonly string[]
+}
+
+/** `node` has the variables; `stored` are the values as the editor has them. */
+export function parseRaw<F extends Fields>(
+  RED: NodeAPI,
+  { node, raw, stored }: { readonly node: Node | undefined; readonly raw: Raw; readonly stored: () => Raw },
+  { fields, check }: NodeDeclaration<F>,
+): ReadConfig<F> {
   const declared = Object.fromEntries(Object.keys(fields).map((name) => [name, raw[name]]))
   const { values, problems } = expandEnvironment(declared, (name) => environment(RED, node, name))
-  const unset = [...problems, ...emptied(RED, node, fields, values)]
+  const unset = [...problems, ...emptied(fields, values, stored)]
   const parsed = parseFields(fields, values)
   const all = [...unset, ...parsed.problems.filter(({ field }) => unset.every((known) => known.field !== field))]
   if (parsed.config && all.length === 0) all.push(...(check?.(parsed.config) ?? []))
@@ -66,12 +80,12 @@ function readConfig<F extends Fields>(
 }
 
 /** What was to come from a variable that is set to nothing. */
-function emptied(RED: NodeAPI, node: Node, fields: Fields, values: Raw): FieldProblem[] {
+function emptied(fields: Fields, values: Raw, stored: () => Raw): FieldProblem[] {
   const suspects = Object.keys(fields).filter((name) => fields[name]!.filled && (values[name] ?? '') === '')
   if (suspects.length === 0) return []
-  const stored = storedDefinition(RED, node)
+  const written = stored()
   const text = 'comes from a variable that is set to nothing'
-  return suspects.filter((name) => (stored[name] ?? '') !== '').map((field) => ({ field, text }))
+  return suspects.filter((name) => (written[name] ?? '') !== '').map((field) => ({ field, text }))
 }
 
 /** As the editor has it: Node-RED gives a node the values of variables only. */
@@ -85,7 +99,7 @@ function storedDefinition(RED: NodeAPI, node: Node): Raw {
   return stored
 }
 
-function environment(RED: NodeAPI, node: Node, name: string): string | undefined {
+function environment(RED: NodeAPI, node: Node | undefined, name: string): string | undefined {
   const value = settingOf(RED, node, name)
   return value === undefined || value === null ? undefined : String(value)
 }

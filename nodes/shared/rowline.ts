@@ -34,6 +34,8 @@ export class Rowline {
   readonly leftOutboxes = new Map<string, LeftOutbox>()
   /** The folders of all sinks so far. */
   readonly outboxFolders = new Set<string>()
+  /** How many questions of the editor are being answered over the network. */
+  asking = 0
   readonly #waiting = new Set<() => void>()
   readonly #lateSenders = new Set<string>()
   readonly #tallies = new Map<string, { readonly tally: Tally; labels: NodeLabels }>()
@@ -158,8 +160,8 @@ export class Rowline {
 }
 
 /** Flow, group and subflow variables, then those of the process, as Node-RED itself looks them up. */
-export function settingOf(RED: NodeAPI, node: Node, name: string): unknown {
-  return (RED.util as unknown as { getSetting(node: Node, name: string): unknown }).getSetting(node, name)
+export function settingOf(RED: NodeAPI, node: Node | undefined, name: string): unknown {
+  return (RED.util as unknown as { getSetting(node: Node | undefined, name: string): unknown }).getSetting(node, name)
 }
 
 /** By Node-RED's event bus, which all its node modules share. */

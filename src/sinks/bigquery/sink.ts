@@ -15,7 +15,7 @@ import { classifyCall, classifyRest } from './errors.ts'
 import { ExactlyOnceWriter } from './exactly-once.ts'
 import { IntentFile } from './intents.ts'
 import { type BigQueryRequest, createRequestBuilder } from './request.ts'
-import { TableRest } from './rest.ts'
+import { originOf, TableRest } from './rest.ts'
 import { prepareTable } from './table.ts'
 import { DefaultStreamWriter, type Fates, InsertAllWriter, type TableWriter } from './writer.ts'
 
@@ -130,7 +130,7 @@ class BigQuerySink implements Sink<BigQueryRequest> {
     const authorization = { headers: () => inTime(headers(), timeoutMs) }
     const { projectId: project, bigqueryEmulator, bigqueryStorageEmulator } = this.#cloud
     const rest = new TableRest({
-      origin: bigqueryEmulator.replace(/\/+$/, '') || 'https://bigquery.googleapis.com',
+      origin: originOf(this.#cloud),
       place: { project, dataset, table },
       authorization,
       timeoutMs,

@@ -1,0 +1,31 @@
+import { attempt, type Step } from '../../core/steps.ts'
+import { type Authorization, nobody } from '../../google/authorization.ts'
+import type { GoogleConfig } from '../../google/config.ts'
+import { classifyRest } from './errors.ts'
+import { askRest, originOf } from './rest.ts'
+
+const timeoutMs = 8000
+
+/** Lists one dataset. `authorization` is undefined where there is no access to Google. */
+export async function* probeBigQuery(
+  config: GoogleConfig,
+  authorization: Authorization | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Step> {
+  const { projectId, bigqueryEmulator } = config
+  const origin = originOf(config)
+  const values = { project: projectId, address: new URL(origin).host }
+  const asking = bigqueryEmulator === '' ? authorization : nobody
+  if (!asking) {
+    yield { step: 'bigquery', state: 'skipped', values }
+    return
+  }
+  const path = `/bigquery/v2/projects/${encodeURIComponent(projectId)}/datasets?maxResults=1`
+  yield* attempt({
+    step: 'bigquery',
+    values,
+    work: () => askRest({ origin, authorization: asking, timeoutMs }, { method: 'GET', path }, signal),
+    describe: () => ({}),
+    explain: (error) => classifyRest(error, `BigQuery of the project ${projectId}`),
+  })
+}

@@ -1,0 +1,57 @@
+import { attempt, type Step } from '../../core/steps.ts'
+import { type Authorization, nobody } from '../../google/authorization.ts'
+import type { GoogleConfig } from '../../google/config.ts'
+import { classifyCall } from '../../google/errors.ts'
+import { GrpcChannel } from '../../google/grpc.ts'
+import { sinkFields } from './config.ts'
+import { listTopicsRequest } from './wire.ts'
+
+const timeoutMs = 8000
+
+/** Lists one topic. `authorization` is undefined where there is no access to Google. */
+export async function* probePubsub(
+  { projectId, pubsubEmulator }: GoogleConfig,
+  authorization: Authorization | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Step> {
+  const address = pubsubEmulator || String(sinkFields.endpoint.default)
+  const values = { project: projectId, address }
+  const asking = pubsubEmulator === '' ? authorization : nobody
+  if (!asking) {
+    yield { step: 'pubsub', state: 'skipped', values }
+    return
+  }
+  const channel = new GrpcChannel({
+    origin: pubsubEmulator === '' ? `https://${address}` : `http://${address}`,
+    service: 'google.pubsub.v1.Publisher',
+    headers: () => asking.headers(),
+    timeoutMs,
+  })
+  const project = `projects/${projectId}`
+  const explain = (error: unknown) => classifyCall(error, `Pub/Sub of the project ${projectId}`)
+  try {
+    yield* attempt({
+      step: 'pubsub',
+      values,
+      work: async () => {
+        const routing = `project=${encodeURIComponent(project)}`
+        const answer = channel.unary('ListTopics', listTopicsRequest(project), routing, signal)
+        return await answer.then(
+          () => true,
+          (error: unknown) => ignoreRights(explain(error)),
+        )
+      },
+      describe: (mayList) => (mayList ? {} : { state: 'noted', text: 'unlisted' }),
+      explain,
+    })
+  } finally {
+    channel.close()
+  }
+}
+
+/** False where only the right to list is missing, and not the service or the project. */
+function ignoreRights(error: ReturnType<typeof classifyCall>): boolean {
+  const isOff = /\b(disabled|has not been used|billing|not found)\b/i.test(error.message)
+  if (error.code !== 'TARGET_AUTHORIZATION' || isOff) throw error
+  return false
+}
