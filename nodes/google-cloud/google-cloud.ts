@@ -5,16 +5,34 @@ import { probeSignIn } from '../../src/google/probe.ts'
 import { probeBigQuery } from '../../src/sinks/bigquery/probe.ts'
 import { probePubsub } from '../../src/sinks/pubsub/probe.ts'
 import { type Asked, answerEditor } from '../shared/answer-editor.ts'
-import { registerNode } from '../shared/register-node.ts'
+import { type RowlineNode, registerNode } from '../shared/register-node.ts'
 import { declaration } from './declaration.ts'
 
 export default function (RED: NodeAPI): void {
   registerNode(RED, declaration)
-  answerEditor(RED, 'test', declaration, probe)
+  answerEditor(RED, 'test', declaration, (asked) => probe(asked, sinkTypes(RED, asked.question.id)))
 }
 
-async function* probe({ config, rowline, signal }: Asked<GoogleConfig>): AsyncGenerator<Step> {
-  const authorization = yield* probeSignIn(config, rowline.directory, signal)
-  yield* probePubsub(config, authorization, signal)
-  yield* probeBigQuery(config, authorization, signal)
+/** Of what no sink uses, nobody needs to hear that there is no access. */
+async function* probe(
+  { config, rowline, signal }: Asked<GoogleConfig>,
+  used: ReadonlySet<string>,
+): AsyncGenerator<Step, void> {
+  const { directory } = rowline
+  const isUsed = (type: string) => used.size === 0 || used.has(type)
+  const emulators = { 'pubsub-sink': config.pubsubEmulator, 'bigquery-sink': config.bigqueryEmulator }
+  const isNeeded = Object.entries(emulators).some(([type, emulator]) => isUsed(type) && emulator === '')
+  const access = yield* probeSignIn(config, { directory, isNeeded }, signal)
+  yield* probePubsub(config, isUsed('pubsub-sink') ? access : undefined, signal)
+  yield* probeBigQuery(config, isUsed('bigquery-sink') ? access : undefined, signal)
+}
+
+/** Of the sinks that refer to this node. */
+function sinkTypes(RED: NodeAPI, id: string | undefined): ReadonlySet<string> {
+  const types = new Set<string>()
+  RED.nodes.eachNode((definition) => {
+    const { config } = (RED.nodes.getNode(definition.id) ?? {}) as RowlineNode<{ readonly cloud?: string }>
+    if (id !== undefined && config?.cloud === id) types.add(definition.type)
+  })
+  return types
 }

@@ -6,13 +6,13 @@ import { classifyCall } from './errors.ts'
 
 const stepMs = 10_000
 
-/** How the services are asked; undefined where there is no access. */
+/** How the services are asked; undefined where there is no access. `isNeeded`: one of them is no emulator. */
 export async function* probeSignIn(
   config: GoogleConfig,
-  directory: string,
+  { directory, isNeeded }: { readonly directory: string; readonly isNeeded: boolean },
   signal: AbortSignal,
 ): AsyncGenerator<Step, Authorization | undefined> {
-  if (config.pubsubEmulator !== '' && config.bigqueryEmulator !== '') {
+  if (!isNeeded) {
     yield { step: 'credentials', state: 'skipped', values: {} }
     return nobody
   }
@@ -34,4 +34,11 @@ export async function* probeSignIn(
     explain,
   })
   return headers && authorization
+}
+
+/** False where only the right to list is missing, and not the service or the project. Else throws the error. */
+export function exceptListing(error: PipelineError): false {
+  const isOff = /\b(disabled|has not been used|billing|not found)\b/i.test(error.message)
+  if (error.code !== 'TARGET_AUTHORIZATION' || isOff) throw error
+  return false
 }

@@ -1,6 +1,7 @@
 import { attempt, type Step } from '../../core/steps.ts'
 import { type Authorization, nobody } from '../../google/authorization.ts'
 import type { GoogleConfig } from '../../google/config.ts'
+import { exceptListing } from '../../google/probe.ts'
 import { classifyRest } from './errors.ts'
 import { askRest, originOf } from './rest.ts'
 
@@ -21,11 +22,18 @@ export async function* probeBigQuery(
     return
   }
   const path = `/bigquery/v2/projects/${encodeURIComponent(projectId)}/datasets?maxResults=1`
+  const explain = (error: unknown) => classifyRest(error, `BigQuery of the project ${projectId}`)
   yield* attempt({
     step: 'bigquery',
     values,
-    work: () => askRest({ origin, authorization: asking, timeoutMs }, { method: 'GET', path }, signal),
-    describe: () => ({}),
-    explain: (error) => classifyRest(error, `BigQuery of the project ${projectId}`),
+    work: async () => {
+      const answer = askRest({ origin, authorization: asking, timeoutMs }, { method: 'GET', path }, signal)
+      return await answer.then(
+        () => true,
+        (error: unknown) => exceptListing(explain(error)),
+      )
+    },
+    describe: (mayList) => (mayList ? {} : { state: 'noted', text: 'unlisted' }),
+    explain,
   })
 }

@@ -5,5 +5,5 @@ export const pubsubSteps: StepTexts = {
   'pubsub-passed': 'reached',
   'pubsub-unlisted':
     'Reached. This account may not list topics, which is no harm: whether it may publish, the sink tells.',
-  'pubsub-skipped': 'Not asked, for lack of access.',
+  'pubsub-skipped': 'Not asked: there is no access, or no sink uses it.',
 }

@@ -3,6 +3,7 @@ import { type Authorization, nobody } from '../../google/authorization.ts'
 import type { GoogleConfig } from '../../google/config.ts'
 import { classifyCall } from '../../google/errors.ts'
 import { GrpcChannel } from '../../google/grpc.ts'
+import { exceptListing } from '../../google/probe.ts'
 import { sinkFields } from './config.ts'
 import { listTopicsRequest } from './wire.ts'
 
@@ -38,7 +39,7 @@ export async function* probePubsub(
         const answer = channel.unary('ListTopics', listTopicsRequest(project), routing, signal)
         return await answer.then(
           () => true,
-          (error: unknown) => ignoreRights(explain(error)),
+          (error: unknown) => exceptListing(explain(error)),
         )
       },
       describe: (mayList) => (mayList ? {} : { state: 'noted', text: 'unlisted' }),
@@ -47,11 +48,4 @@ export async function* probePubsub(
   } finally {
     channel.close()
   }
-}
-
-/** False where only the right to list is missing, and not the service or the project. */
-function ignoreRights(error: ReturnType<typeof classifyCall>): boolean {
-  const isOff = /\b(disabled|has not been used|billing|not found)\b/i.test(error.message)
-  if (error.code !== 'TARGET_AUTHORIZATION' || isOff) throw error
-  return false
 }
