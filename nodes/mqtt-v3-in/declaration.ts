@@ -1,5 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { inFields } from '../../src/mqtt/config.ts'
+import { editorPart } from './editor-part.ts'
 
 export const declaration = declareNode({
   type: 'mqtt-v3-in',
@@ -10,4 +11,5 @@ export const declaration = declareNode({
   icon: 'font-awesome/fa-sign-in',
   outputs: ['readings', 'rejected'],
   fields: inFields,
+  editorPart,
 })

@@ -2,10 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Node, NodeAPI } from 'node-red'
 import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import { askPermission, maskedSecret, type Question } from '../../src/config/editor-questions.ts'
+import { expandEnvironment } from '../../src/config/environment.ts'
 import type { ConfigOf, Fields } from '../../src/config/fields.ts'
 import { toPipelineError } from '../../src/core/errors.ts'
 import type { Step } from '../../src/core/steps.ts'
-import { parseRaw, type ReadConfig } from './register-node.ts'
+import { environment, parseRaw, type ReadConfig } from './register-node.ts'
 import { type Rowline, rowlineOf } from './rowline.ts'
 
 /** At once, over all users: each may hold several connections. */
@@ -16,6 +17,8 @@ export interface Asked<C> {
   readonly config: C
   readonly question: Question
   readonly rowline: Rowline
+  /** A text of the form with its `${NAME}` filled in, where those are known. */
+  readonly expand: (text: string) => string
   /** Aborted when the time is up or the user has gone. */
   readonly signal: AbortSignal
 }
@@ -44,7 +47,7 @@ export function answerEditor<F extends Fields>(
     try {
       const { config, problems } = readQuestion(RED, question, declaration)
       if (config === undefined) send(wrongSettings(problems))
-      else await sendAll(answer({ config, question, rowline, signal }), send, signal)
+      else await sendAll(answer({ config, question, rowline, signal, expand: expanderOf(RED, question) }), send, signal)
     } catch (error) {
       send(wrongSettings([toPipelineError(error).message]))
     } finally {
@@ -96,6 +99,11 @@ function readQuestion<F extends Fields>(
   const node = (RED.nodes.getNode(id) ?? undefined) as Node | undefined
   const raw = { ...values, ...Object.fromEntries(known) }
   return parseRaw(RED, { node, raw, stored: () => values }, declaration)
+}
+
+function expanderOf(RED: NodeAPI, { id = '' }: Question): (text: string) => string {
+  const node = (RED.nodes.getNode(id) ?? undefined) as Node | undefined
+  return (text) => String(expandEnvironment({ text }, (name) => environment(RED, node, name)).values.text)
 }
 
 function isOfType(RED: NodeAPI, id: string, type: string): boolean {

@@ -99,7 +99,7 @@ function storedDefinition(RED: NodeAPI, node: Node): Raw {
   return stored
 }
 
-function environment(RED: NodeAPI, node: Node | undefined, name: string): string | undefined {
+export function environment(RED: NodeAPI, node: Node | undefined, name: string): string | undefined {
   const value = settingOf(RED, node, name)
   return value === undefined || value === null ? undefined : String(value)
 }

@@ -10,3 +10,8 @@ export interface Question {
   /** Raw values of its fields. A secret that is absent or `maskedSecret` is the stored one. */
   readonly values: { readonly [field: string]: unknown }
 }
+
+/** At `rowline/sample/mqtt-v3-source`. */
+export interface SampleQuestion extends Question {
+  readonly filters: readonly string[]
+}

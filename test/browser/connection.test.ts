@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import mqtt from 'mqtt'
 import type { Browser } from 'playwright-core'
+import { sampleLimits } from '../../src/mqtt/sample-limits.ts'
 import { type Kafka, sharedKafka } from '../services/kafka.ts'
 import { type Mosquitto, startMosquitto } from '../services/mosquitto.ts'
 import { type NodeRed, startNodeRed } from '../services/node-red.ts'
@@ -52,6 +54,8 @@ const plant = () => [
     ...{ id: 'cloud', type: 'google-cloud', name: 'plant cloud', projectId: 'rowline-test' },
     ...{ pubsubEmulator: '127.0.0.1:1', bigqueryEmulator: 'http://127.0.0.1:1' },
   },
+  { id: 'schema', type: 'row-schema', name: 'pressures', schema: 'bar DOUBLE' },
+  { id: 'decoder', type: 'row-decoder', schema: 'schema', ...at(200, 160) },
   { id: 'pubsub', type: 'pubsub-sink', cloud: 'cloud', topic: 'readings', ...at(500, 160) },
 ]
 
@@ -124,11 +128,12 @@ test('a value that cannot be used is named', async () => {
 test('a Kafka cluster is tested with the topics of its sinks', async () => {
   await editor.openNode('kafka')
   await editor.editConfig('cluster')
-  const { steps } = await testConnection()
+  const { steps, said } = await testConnection()
   await show(editor, 'test-kafka')
+  assert.equal(said, 'It works. Read the remark.')
   assert.deepEqual(
     steps.map((step) => /^\w+ \w+/.exec(step)![0]),
-    ['passed Certificates', 'passed Broker', 'passed Sign', 'passed Cluster', 'passed Broker', 'noted Topic'],
+    ['passed Broker', 'passed Sign', 'passed Cluster', 'passed Broker', 'noted Topic'],
   )
   await input('brokers').fill(`127.0.0.1:${await freePort()}`)
   const { steps: away } = await testConnection()
@@ -150,6 +155,52 @@ test('Google Cloud is tested for what its sinks use', async () => {
   await editor.cancel()
 })
 
+/** As many as a sample takes, so that it ends at once. */
+async function publishReadings(): Promise<void> {
+  const publisher = mqtt.connect(`mqtt://127.0.0.1:${broker.port}`, { username: 'anna', password: right })
+  for (let n = 0; n < sampleLimits.messages; n++) {
+    const payload = JSON.stringify({ ts: 1_751_371_200_000 + n, machine: `press ${n}`, bar: n + 0.5 })
+    await publisher.publishAsync(`plant/line1/press${n}`, payload, { qos: 1, retain: true })
+  }
+  await publisher.endAsync()
+}
+
+test('a sample of the broker is shown, and a schema inferred from it', async () => {
+  await publishReadings()
+  await editor.openNode('in')
+  await form().locator('.rowline-sample').click()
+  await form().locator('.rowline-sample:enabled').waitFor()
+  assert.equal(await form().locator('.rowline-said').first().innerText(), `${sampleLimits.messages} messages`)
+  const [first] = await form().locator('.rowline-samples > li').allInnerTexts()
+  assert.match(first ?? '', /^plant\/line1\/press\d+\n\{"ts":17513712000\d\d,"machine":"press \d+","bar":\d+\.5\}$/)
+  await show(editor, 'sample')
+  await form().locator('.rowline-infer').click()
+  await editor.page.waitForSelector('#node-config-dialog-ok', { state: 'visible' })
+  await form().locator('.rowline-reasons > li').first().waitFor()
+  await show(editor, 'sample-inferred')
+  const shown = await form().locator('.rowline-shown').innerText()
+  assert.match(shown, /ts: BIGINT.*\n.*machine: STRING.*\n.*bar: DOUBLE/)
+  await editor.page.waitForTimeout(350)
+  await editor.cancelConfig()
+  await editor.cancel()
+})
+
+test('a row schema samples by itself what an input reads', async () => {
+  await editor.openNode('decoder')
+  await editor.editConfig('schema')
+  await form().locator('.rowline-payloads > summary').click()
+  await form().locator('.rowline-ask select').selectOption('in')
+  await form().locator('.rowline-sample').click()
+  await form().locator('.rowline-sample:enabled').waitFor()
+  const payloads = (await form().locator('.rowline-payloads textarea').inputValue()).split('\n')
+  assert.equal(payloads.length, sampleLimits.messages)
+  await form().locator('.rowline-infer').click()
+  await show(editor, 'sample-schema')
+  assert.match(await form().locator('.rowline-shown').innerText(), /machine: STRING/)
+  await editor.cancelConfig()
+  await editor.cancel()
+})
+
 test('no secret is in the log or among the errors of the page', async () => {
   assert.doesNotMatch(nodeRed.log(), /canary-words/)
   assert.deepEqual(editor.errors, [])
@@ -157,7 +208,7 @@ test('no secret is in the log or among the errors of the page', async () => {
 
 test('with a German browser and a dark theme the steps are German', async () => {
   const german = await openEditor(browser, nodeRed.url, 'de', { colorScheme: 'dark' })
-  await german.page.evaluate("document.documentElement.setAttribute('data-theme', 'dark')")
+  await german.page.evaluate("document.documentElement.classList.add('nr-theme-dark')")
   await german.openNode('in')
   await german.editConfig('source')
   const { steps, said } = await testConnection(german)
@@ -193,9 +244,9 @@ test('who may only read is refused, in the form and by the server', async () => 
       headers: { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) },
       body: JSON.stringify(question),
     })
-  const viewer = await tokenOf(guarded, 'viewer')
+  const viewer = await tokenOf(guarded, 'viewer', 'read')
   assert.deepEqual([(await ask(undefined)).status, (await ask(viewer)).status], [401, 401])
-  const allowed = await ask(await tokenOf(guarded, 'engineer'))
+  const allowed = await ask(await tokenOf(guarded, 'engineer', '*'))
   assert.match(await allowed.text(), /"connect","state":"passed"/)
   const page = await openEditor(browser, guarded.url, 'en-US', { user: 'viewer', password: 'viewer words' })
   await page.openNode('in')
@@ -211,14 +262,15 @@ test('who may only read is refused, in the form and by the server', async () => 
   }
 })
 
-async function tokenOf(guarded: NodeRed, user: string): Promise<string> {
+async function tokenOf(guarded: NodeRed, user: string, scope: string): Promise<string> {
   const form = {
     client_id: 'node-red-admin',
     grant_type: 'password',
-    scope: '*',
+    scope,
     username: user,
     password: `${user} words`,
   }
   const answer = await guarded.request('/auth/token', { method: 'POST', body: new URLSearchParams(form) })
+  assert.equal(answer.status, 200)
   return ((await answer.json()) as { readonly access_token: string }).access_token
 }

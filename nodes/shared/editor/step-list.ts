@@ -8,8 +8,12 @@ const css = `
 .rowline-ask { display: flex; gap: 10px; align-items: center; margin-top: 14px; flex-wrap: wrap; }
 .rowline-said { font-size: 12px; color: var(--red-ui-secondary-text-color); }
 .rowline-said.rowline-wrong { color: var(--red-ui-text-color-error); }
-.rowline-steps { margin: 8px 0 0; padding: 0; list-style: none; font-size: 13px; line-height: 1.4; }
+.rowline-form .rowline-steps { margin: 10px 0 0; padding: 0; list-style: none; font-size: 13px; line-height: 1.4; }
 .rowline-steps > li { display: grid; grid-template-columns: 20px minmax(0, 1fr); margin-bottom: 5px; overflow-wrap: anywhere; }
+.rowline-form .rowline-samples { margin: 8px 0 0; padding: 0; list-style: none; font: 12px/1.4 var(--red-ui-monospace-font, monospace); max-height: 260px; overflow: auto; }
+.rowline-samples > li { margin-bottom: 6px; overflow-wrap: anywhere; }
+.rowline-samples .rowline-more { color: var(--red-ui-secondary-text-color); }
+.rowline-ask > select { width: auto; max-width: 50%; margin: 0; }
 .rowline-steps > li > i { padding-top: 3px; color: var(--red-ui-secondary-text-color); }
 .rowline-steps .rowline-more { font-size: 12px; color: var(--red-ui-secondary-text-color); white-space: pre-line; }
 .rowline-steps > [data-state="passed"] > i { color: var(--red-ui-text-color-success); }

@@ -32,7 +32,8 @@ export const part: DialogPart = {
             button.prop('disabled', false)
             const isEarly = list.children('[data-state="running"]').remove().length > 0
             const isWrong = states.has('failed') || isEarly
-            say(failure ?? (isEarly ? 'early' : isWrong ? 'failed' : 'passed'), failure !== undefined || isWrong)
+            const outcome = isEarly ? 'early' : isWrong ? 'failed' : states.has('noted') ? 'noted' : 'passed'
+            say(failure ?? outcome, failure !== undefined || isWrong)
           },
         },
       )

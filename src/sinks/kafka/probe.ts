@@ -25,13 +25,14 @@ export async function* probeCluster(
 ): AsyncGenerator<Step, void> {
   const target = nameOfCluster(config)
   const explain = (error: unknown) => classify(error, target)
-  const access = yield* attempt({
+  const reading = {
     step: 'access',
     values: {},
     work: () => createAccess(config, directory),
     describe: () => ({}),
     explain,
-  })
+  }
+  const access = config.useTls || config.ca !== '' ? yield* attempt(reading) : await createAccess(config, directory)
   if (!access) return
   const inTime = <T>(work: (signal: AbortSignal) => Promise<T>) =>
     bounded(Math.min(stepMs, config.connectTimeoutMs), signal, work)
