@@ -1,5 +1,6 @@
 import type { NodeAPI } from 'node-red'
 import type { Step } from '../../src/core/steps.ts'
+import { nobody } from '../../src/google/authorization.ts'
 import type { GoogleConfig } from '../../src/google/config.ts'
 import { probeSignIn } from '../../src/google/probe.ts'
 import { probeBigQuery } from '../../src/sinks/bigquery/probe.ts'
@@ -19,12 +20,14 @@ async function* probe(
   used: ReadonlySet<string>,
 ): AsyncGenerator<Step, void> {
   const { directory } = rowline
+  const { pubsubEmulator, bigqueryEmulator } = config
   const isUsed = (type: string) => used.size === 0 || used.has(type)
-  const emulators = { 'pubsub-sink': config.pubsubEmulator, 'bigquery-sink': config.bigqueryEmulator }
-  const isNeeded = Object.entries(emulators).some(([type, emulator]) => isUsed(type) && emulator === '')
+  const [pubsub, bigquery] = [isUsed('pubsub-sink'), isUsed('bigquery-sink')]
+  const isNeeded = (pubsub && pubsubEmulator === '') || (bigquery && bigqueryEmulator === '')
   const access = yield* probeSignIn(config, { directory, isNeeded }, signal)
-  yield* probePubsub(config, isUsed('pubsub-sink') ? access : undefined, signal)
-  yield* probeBigQuery(config, isUsed('bigquery-sink') ? access : undefined, signal)
+  const at = (emulator: string) => (emulator === '' ? access : nobody)
+  yield* probePubsub(config, pubsub ? at(pubsubEmulator) : undefined, signal)
+  yield* probeBigQuery(config, bigquery ? at(bigqueryEmulator) : undefined, signal)
 }
 
 /** Of the sinks that refer to this node. */

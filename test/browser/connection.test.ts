@@ -149,7 +149,7 @@ test('Google Cloud is tested for what its sinks use', async () => {
   await show(editor, 'test-google')
   assert.deepEqual(
     steps.map((step) => /^\w+ \w+/.exec(step)![0]),
-    ['skipped Credentials', 'failed Pub', 'failed BigQuery'],
+    ['skipped Credentials', 'failed Pub', 'skipped BigQuery'],
   )
   await editor.cancelConfig()
   await editor.cancel()

@@ -74,7 +74,7 @@ test('nobody signs in to emulators', async () => {
 })
 
 test('Pub/Sub is reached, or not, or without the right to list topics', async () => {
-  const ask = (pubsubEmulator: string) => outcomesOf(probePubsub(config({ pubsubEmulator }), undefined, forever))
+  const ask = (pubsubEmulator: string) => outcomesOf(probePubsub(config({ pubsubEmulator }), nobody, forever))
   const [reached] = await ask(pubsub.address)
   assert.deepEqual(reached, { step: 'pubsub', state: 'passed', values: { project, address: pubsub.address } })
   const [away] = await ask(`127.0.0.1:${await freePort()}`)

@@ -1,5 +1,5 @@
 import { attempt, type Step } from '../../core/steps.ts'
-import { type Authorization, nobody } from '../../google/authorization.ts'
+import type { Authorization } from '../../google/authorization.ts'
 import type { GoogleConfig } from '../../google/config.ts'
 import { exceptListing } from '../../google/probe.ts'
 import { classifyRest } from './errors.ts'
@@ -7,17 +7,16 @@ import { askRest, originOf } from './rest.ts'
 
 const timeoutMs = 8000
 
-/** Lists one dataset. `authorization` is undefined where there is no access to Google. */
+/** Lists one dataset. Without an authorization nobody is asked. */
 export async function* probeBigQuery(
   config: GoogleConfig,
   authorization: Authorization | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Step> {
-  const { projectId, bigqueryEmulator } = config
+  const { projectId } = config
   const origin = originOf(config)
   const values = { project: projectId, address: new URL(origin).host }
-  const asking = bigqueryEmulator === '' ? authorization : nobody
-  if (!asking) {
+  if (!authorization) {
     yield { step: 'bigquery', state: 'skipped', values }
     return
   }
@@ -27,7 +26,7 @@ export async function* probeBigQuery(
     step: 'bigquery',
     values,
     work: async () => {
-      const answer = askRest({ origin, authorization: asking, timeoutMs }, { method: 'GET', path }, signal)
+      const answer = askRest({ origin, authorization, timeoutMs }, { method: 'GET', path }, signal)
       return await answer.then(
         () => true,
         (error: unknown) => exceptListing(explain(error)),

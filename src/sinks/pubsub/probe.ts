@@ -1,5 +1,5 @@
 import { attempt, type Step } from '../../core/steps.ts'
-import { type Authorization, nobody } from '../../google/authorization.ts'
+import type { Authorization } from '../../google/authorization.ts'
 import type { GoogleConfig } from '../../google/config.ts'
 import { classifyCall } from '../../google/errors.ts'
 import { GrpcChannel } from '../../google/grpc.ts'
@@ -9,7 +9,7 @@ import { listTopicsRequest } from './wire.ts'
 
 const timeoutMs = 8000
 
-/** Lists one topic. `authorization` is undefined where there is no access to Google. */
+/** Lists one topic. Without an authorization nobody is asked. */
 export async function* probePubsub(
   { projectId, pubsubEmulator }: GoogleConfig,
   authorization: Authorization | undefined,
@@ -17,15 +17,14 @@ export async function* probePubsub(
 ): AsyncGenerator<Step> {
   const address = pubsubEmulator || String(sinkFields.endpoint.default)
   const values = { project: projectId, address }
-  const asking = pubsubEmulator === '' ? authorization : nobody
-  if (!asking) {
+  if (!authorization) {
     yield { step: 'pubsub', state: 'skipped', values }
     return
   }
   const channel = new GrpcChannel({
     origin: pubsubEmulator === '' ? `https://${address}` : `http://${address}`,
     service: 'google.pubsub.v1.Publisher',
-    headers: () => asking.headers(),
+    headers: () => authorization.headers(),
     timeoutMs,
   })
   const project = `projects/${projectId}`
