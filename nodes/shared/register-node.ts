@@ -2,6 +2,7 @@ import type { Node, NodeAPI, NodeDef } from 'node-red'
 import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import { expandEnvironment } from '../../src/config/environment.ts'
 import { type ConfigOf, type FieldProblem, type Fields, parseFields, problemTexts } from '../../src/config/fields.ts'
+import { migrated, storedVersion, versionOf } from '../../src/config/migrations.ts'
 import { messageOf } from '../../src/core/errors.ts'
 import { type Rowline, rowlineOf, settingOf } from './rowline.ts'
 
@@ -25,6 +26,7 @@ export function registerNode<F extends Fields>(
   start: (node: RowlineNode<ConfigOf<F>>, config: ConfigOf<F>, rowline: Rowline) => void = () => {},
 ): void {
   const rowline = rowlineOf(RED)
+  rowline.declarations.set(declaration.type, declaration as unknown as NodeDeclaration)
   if (declaration.kind !== 'config') rowline.types.add(declaration.type)
   function construct(this: RowlineNode<ConfigOf<F>>, definition: NodeDef): void {
     RED.nodes.createNode(this, definition)
@@ -53,8 +55,10 @@ function readConfig<F extends Fields>(
   definition: Raw,
   declaration: NodeDeclaration<F>,
 ): ReadConfig<F> {
-  const raw = { ...definition, ...(node.credentials as Raw | undefined) }
-  return parseRaw(RED, { node, raw, stored: () => storedDefinition(RED, node) }, declaration)
+  if (storedVersion(definition) > versionOf(declaration as object)) return { problems: [newerFlow] }
+  const raw = { ...migrated(declaration as object, definition), ...(node.credentials as Raw | undefined) }
+  const stored = () => migrated(declaration as object, storedDefinition(RED, node))
+  return parseRaw(RED, { node, raw, stored }, declaration)
 }
 
 export interface ReadConfig<F extends Fields> {
@@ -78,6 +82,8 @@ export function parseRaw<F extends Fields>(
   if (parsed.config) texts.push(...brokenReferences(RED, fields, parsed.config as Raw))
   return parsed.config && texts.length === 0 ? { config: parsed.config, problems: [] } : { problems: texts }
 }
+
+const newerFlow = 'made by a newer version of this package: update the package'
 
 /** What was to come from a variable that is set to nothing. */
 function emptied(fields: Fields, values: Raw, stored: () => Raw): FieldProblem[] {

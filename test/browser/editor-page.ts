@@ -63,7 +63,7 @@ export async function openEditor(
   const load = async () => {
     await page.goto(url, { waitUntil: 'domcontentloaded' })
     if (user !== undefined && (await context.storageState()).origins.length === 0) await signIn(page, user, password)
-    await page.waitForSelector('.red-ui-palette-node', { timeout: 60_000 })
+    await page.waitForSelector('.red-ui-palette-node', { timeout: 120_000 })
     await page.waitForSelector('#red-ui-loading-progress', { state: 'hidden', timeout: 60_000 })
   }
   await load()

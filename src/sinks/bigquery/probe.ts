@@ -26,7 +26,11 @@ export async function* probeBigQuery(
     step: 'bigquery',
     values,
     work: async () => {
-      const answer = askRest({ origin, authorization, timeoutMs }, { method: 'GET', path }, signal)
+      const answer = askRest(
+        { origin, headers: () => authorization.headers(), timeoutMs },
+        { method: 'GET', path },
+        signal,
+      )
       return await answer.then(
         () => true,
         (error: unknown) => exceptListing(explain(error)),

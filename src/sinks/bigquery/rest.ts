@@ -1,4 +1,3 @@
-import type { Authorization } from '../../google/authorization.ts'
 import type { GoogleConfig } from '../../google/config.ts'
 import { RestError } from './errors.ts'
 
@@ -35,7 +34,8 @@ export interface RestOptions {
   /** Without a path. */
   readonly origin: string
   readonly place: TablePlace
-  readonly authorization: Authorization
+  /** Who we are, asked for at each request. */
+  readonly headers: (signal: AbortSignal) => Promise<{ readonly [name: string]: string }>
   readonly timeoutMs: number
 }
 
@@ -92,13 +92,13 @@ interface RestRequest {
 
 /** One question. Rejects with a RestError and what `fetch` throws. */
 export async function askRest(
-  { origin, authorization, timeoutMs }: Omit<RestOptions, 'place'>,
+  { origin, headers, timeoutMs }: Omit<RestOptions, 'place'>,
   { method, path, body, more }: RestRequest,
   signal: AbortSignal,
 ): Promise<unknown> {
   const response = await fetch(`${origin}${path}`, {
     method,
-    headers: { 'content-type': 'application/json', ...(await authorization.headers()), ...more },
+    headers: { 'content-type': 'application/json', ...(await headers(signal)), ...more },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
   })
