@@ -3,9 +3,11 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { declarations } from '../nodes/declarations.ts'
 import type { NodeDeclaration } from '../src/config/declaration.ts'
+import { systems } from '../src/migration/systems.ts'
 import { englishCatalogue, type Texts } from './catalogue.ts'
 import { exampleLines } from './decoder-examples.ts'
 import { helpHtml, type Language, languages } from './help.ts'
+import { migrationTables } from './migrating.ts'
 import { errorList, optionTables, replaceSection, settingsTable } from './readme.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -17,7 +19,12 @@ export async function generatedFiles(): Promise<Files> {
   const locales = await Promise.all(
     declarations.flatMap((declaration) => languages.map((language) => localeFiles(declaration, language))),
   )
-  return [...locales.flat(), ['README.md', await readme()], ['package.json', await packageJson()]]
+  const documents: Files = [
+    ['README.md', await readme()],
+    ['docs/migrating.md', await migrating()],
+    ['package.json', await packageJson()],
+  ]
+  return [...locales.flat(), ...documents]
 }
 
 /** German texts are written by hand; only its help is put together here. */
@@ -37,6 +44,9 @@ async function readme(): Promise<string> {
   const withOptions = replaceSection(written, 'options', `${optionTables(declarations)}\n\n${settingsTable()}`)
   return replaceSection(withOptions, 'errors', errorList())
 }
+
+const migrating = async (): Promise<string> =>
+  replaceSection(await read('docs/migrating.md'), 'systems', migrationTables(systems, declarations))
 
 async function packageJson(): Promise<string> {
   const manifest = JSON.parse(await read('package.json')) as { 'node-red': { nodes: { [set: string]: string } } }
