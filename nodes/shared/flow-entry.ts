@@ -1,5 +1,5 @@
 import type { NodeStatus } from 'node-red'
-import { accepted, released } from '../../src/core/delivery.ts'
+import { accepted, type Outcome, released } from '../../src/core/delivery.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import type { Batch } from '../../src/core/source.ts'
 import type { Tally } from '../../src/core/tally.ts'
@@ -7,6 +7,7 @@ import type { InConfig } from '../../src/mqtt/config.ts'
 import type { MqttSource, SourceReceiver } from '../../src/mqtt/mqtt-source.ts'
 import type { FlowMessage, FlowResult, Handle, Holder } from './handle.ts'
 import { batchMessage, originOf, readingMessage, rejectedMessage } from './messages.ts'
+import { ReadingLog } from './reading-log.ts'
 import { onClose, type RowlineNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
 import type { Rowline } from './rowline.ts'
@@ -25,6 +26,7 @@ export class FlowEntry implements SourceReceiver {
   readonly #rowline: Rowline
   readonly #rejections: Rejections
   readonly #tally: Tally
+  readonly #log: ReadingLog
   readonly #open = new Set<Handle>()
   readonly #abort = new AbortController()
   /** What arrived while nodes were being replaced. */
@@ -39,6 +41,7 @@ export class FlowEntry implements SourceReceiver {
     this.#rowline = rowline
     this.#rejections = new Rejections(node, rowline)
     this.#tally = rowline.tallyOf(node)
+    this.#log = new ReadingLog(node, config.logLevel)
   }
 
   /** Opens the source when all nodes are there, and closes it with the node. `onRemoved` comes last, if nobody replaces it. */
@@ -77,14 +80,16 @@ export class FlowEntry implements SourceReceiver {
 
   batch(batch: Batch): void {
     this.#received(batch)
-    this.#whenRunning(batch, () => this.#send(batch, this.#message(batch), 0))
+    this.#whenRunning(batch, () => this.#send(batch, this.#message(batch), 0, 'acknowledged'))
   }
 
   refused(batch: Batch, error: PipelineError): void {
     this.#received(batch)
     const record = batch.records[0]!
     if (this.#rejections.isWired)
-      this.#whenRunning(batch, () => this.#send(batch, rejectedMessage(record, error, this.#node.id), 1))
+      this.#whenRunning(batch, () =>
+        this.#send(batch, rejectedMessage(record, error, this.#node.id), 1, rejected(error)),
+      )
     else this.#store(batch, error)
   }
 
@@ -105,11 +110,12 @@ export class FlowEntry implements SourceReceiver {
     return this.#config.output === 'batches' ? batchMessage(records) : readingMessage(records[0]!)
   }
 
-  #send(batch: Batch, message: FlowMessage, output: 0 | 1): void {
+  /** `outcome`: what has become of the readings when the flow has finished with them. */
+  #send(batch: Batch, message: FlowMessage, output: 0 | 1, outcome: string): void {
     const ports = (output === 0 ? message : [null, message]) as Parameters<RowlineNode['send']>[0]
     if (this.#config.acknowledge === 'onReceipt') {
       this.#node.send(ports)
-      batch.delivery.settle(accepted)
+      this.#settle(batch, accepted, outcome)
       return
     }
     const { tracker } = this.#rowline
@@ -120,7 +126,7 @@ export class FlowEntry implements SourceReceiver {
       timeoutMs: this.#config.settleTimeoutMs,
       onFinished: (result) => {
         this.#open.delete(handle)
-        this.#finish(batch, result)
+        this.#finish(batch, result, outcome)
       },
     })
     this.#open.add(handle)
@@ -128,20 +134,28 @@ export class FlowEntry implements SourceReceiver {
     tracker.sent(handle)
   }
 
-  #finish(batch: Batch, result: FlowResult): void {
+  #finish(batch: Batch, result: FlowResult, outcome: string): void {
     if (result.status === 'accepted') this.#hanging = undefined
     else if (result.status === 'abandoned' && result.timeoutMs < this.#config.settleTimeoutMs)
       this.#hanging = result.node
-    if (result.status === 'accepted') batch.delivery.settle(accepted)
-    else if (result.status === 'released' || this.#config.onFailure === 'redeliver') batch.delivery.settle(released)
+    if (result.status === 'accepted') this.#settle(batch, accepted, outcome)
+    else if (result.status === 'released' || this.#config.onFailure === 'redeliver')
+      this.#settle(batch, released, givenBack)
     else this.#store(batch, failure(result))
   }
 
   /** Stores the readings as dead letters; only then are they acknowledged. A node that closes before gives them back. */
   #store(batch: Batch, error: PipelineError): void {
-    const rejected = batch.records.map((record) => ({ record, error }))
-    const { delivery } = batch
-    this.#rejections.store(rejected, (isStored) => delivery.settle(isStored ? { status: 'rejected', error } : released))
+    const readings = batch.records.map((record) => ({ record, error }))
+    this.#rejections.store(readings, (isStored) => {
+      if (isStored) this.#settle(batch, { status: 'rejected', error }, `${rejected(error)}, a dead letter`)
+      else this.#settle(batch, released, givenBack)
+    })
+  }
+
+  #settle({ delivery, records }: Batch, outcome: Outcome, words: string): void {
+    delivery.settle(outcome)
+    this.#log.note(records, () => words)
   }
 
   async #close(source: MqttSource, opening: Promise<void> | undefined): Promise<void> {
@@ -151,7 +165,7 @@ export class FlowEntry implements SourceReceiver {
     source.pause()
     await this.#drain()
     for (const handle of [...this.#open]) this.#rowline.tracker.abandon(handle)
-    for (const { batch } of this.#parked.splice(0)) batch.delivery.settle(released)
+    for (const { batch } of this.#parked.splice(0)) this.#settle(batch, released, givenBack)
     await source.close()
     await this.#rejections.close()
   }
@@ -168,6 +182,10 @@ export class FlowEntry implements SourceReceiver {
     }
   }
 }
+
+const givenBack = 'given back to the broker'
+
+const rejected = ({ code }: PipelineError) => `rejected (${code})`
 
 function failure(result: Extract<FlowResult, { status: 'failed' | 'abandoned' }>): PipelineError {
   const node = result.node ? `the ${nameOf(result.node)}` : 'no node'

@@ -11,6 +11,7 @@ import {
   table,
   text,
 } from '../config/fields.ts'
+import { logLevelField } from '../config/log-field.ts'
 import { templateProblem } from '../core/metadata.ts'
 import { mostPartitions } from '../core/record.ts'
 import { filterProblem } from '../core/topic-filter.ts'
@@ -364,6 +365,7 @@ export const inFields = {
     default: 'dead-letter',
     advanced: true,
   }),
+  logLevel: logLevelField('that the flow has finished with'),
 }
 
 export type InConfig = ConfigOf<typeof inFields>

@@ -101,15 +101,12 @@ export const danube: System = {
       'poll',
       'Not needed: readings are handed on as they come.',
     ),
-    needless(['LOG_LEVEL', 'processing.log_level', 'RUST_LOG'], 'logLevel', '`logging.console.level` in settings.js.'),
-    needless(['tcp_nodelay', 'mqtt.tcp_nodelay'], 'noDelay', 'Not needed: it is always on.'),
     option(
-      ['mqtt.routes', 'mqtt.topic_mappings'],
-      Object.values(rowPlaces()),
-      'Rows, the first match wins. See the five below.',
-      [{ from: 'a/+', to: '/iot/a', qos: 'ExactlyOnce', partitions: '4', reliable_dispatch: 'true' }],
-      readRoutes,
-      { columns: Object.values(routes).flat() },
+      ['LOG_LEVEL', 'processing.log_level', 'RUST_LOG'],
+      ['mqtt-v3-in.logLevel', 'sink.logLevel'],
+      '`debug` and `trace` become `debug`, a line for each reading; the rest `info`. `logging.console.level` in settings.js says what is shown of it.',
+      'debug',
+      (value) => logLevel(/\b(debug|trace)\b/i.test(textOf(value)) ? 'debug' : 'info'),
     ),
     told(['routes[].from', 'topic_mappings[].mqtt_topic'], [rows('filter')], 'The same.'),
     told(
@@ -192,6 +189,8 @@ export const danube: System = {
     ),
   ],
 }
+
+const logLevel = (level: string): Meaning => ({ set: { 'mqtt-v3-in.logLevel': level, 'sink.logLevel': level } })
 
 function rowPlaces() {
   return {
