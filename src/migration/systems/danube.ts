@@ -108,6 +108,15 @@ export const danube: System = {
       'debug',
       (value) => logLevel(/\b(debug|trace)\b/i.test(textOf(value)) ? 'debug' : 'info'),
     ),
+    needless(['tcp_nodelay', 'mqtt.tcp_nodelay'], 'noDelay', 'Not needed: it is always on.'),
+    option(
+      ['mqtt.routes', 'mqtt.topic_mappings'],
+      Object.values(rowPlaces()),
+      'Rows, the first match wins. See the five below.',
+      [{ from: 'a/+', to: '/iot/a', qos: 'ExactlyOnce', partitions: '4', reliable_dispatch: 'true' }],
+      readRoutes,
+      { columns: Object.values(routes).flat() },
+    ),
     told(['routes[].from', 'topic_mappings[].mqtt_topic'], [rows('filter')], 'The same.'),
     told(
       ['routes[].to', 'topic_mappings[].danube_topic'],
