@@ -8,7 +8,7 @@ import { englishCatalogue, type Texts } from './catalogue.ts'
 import { exampleLines } from './decoder-examples.ts'
 import { helpHtml, type Language, languages } from './help.ts'
 import { migrationTables } from './migrating.ts'
-import { errorList, optionTables, replaceSection, settingsTable } from './readme.ts'
+import { errorList, metricList, optionTables, replaceSection, settingsTable } from './readme.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -42,7 +42,8 @@ async function localeFiles(declaration: NodeDeclaration, language: Language): Pr
 async function readme(): Promise<string> {
   const written = await read('README.md')
   const withOptions = replaceSection(written, 'options', `${optionTables(declarations)}\n\n${settingsTable()}`)
-  return replaceSection(withOptions, 'errors', errorList())
+  const withMetrics = replaceSection(withOptions, 'metrics', metricList())
+  return replaceSection(withMetrics, 'errors', errorList())
 }
 
 const migrating = async (): Promise<string> =>

@@ -2,6 +2,7 @@ import type { NodeDeclaration } from '../src/config/declaration.ts'
 import type { Field, Fields } from '../src/config/fields.ts'
 import { settingsFields } from '../src/config/settings.ts'
 import { type Disposition, errorTable } from '../src/core/errors.ts'
+import { type DeclaredMetric, metricTable } from '../src/metrics/table.ts'
 import { defaultText } from './help.ts'
 
 /** Replaces what stands between `<!-- generated:name:start -->` and `<!-- generated:name:end -->`. */
@@ -54,6 +55,15 @@ const consequences: { readonly [disposition in Disposition]: string } = {
   reject: 'the record goes to output 2 or the dead letter',
   config: 'nothing is lost or acknowledged; red until somebody corrects it',
   fatal: 'red until the next deploy or restart',
+}
+
+/** Every metric of `/rowline/metrics`. */
+export function metricList(): string {
+  const rows = Object.entries(metricTable).map(([name, { type, labels, help }]: [string, DeclaredMetric]) => {
+    const names = labels.map((label) => `\`${label}\``).join(', ')
+    return `| \`${name}\` | ${type} | ${names} | ${help.replaceAll('|', '\\|')} |`
+  })
+  return ['| Metric | Type | Labels | What it says |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }
 
 /** Every error code, what happens to the record, and what the message says. */

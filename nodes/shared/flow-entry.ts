@@ -28,6 +28,8 @@ export class FlowEntry implements SourceReceiver {
   readonly #tally: Tally
   readonly #log: ReadingLog
   readonly #open = new Set<Handle>()
+  /** In the order of their arrival. */
+  readonly #unsettled = new Set<Batch>()
   readonly #abort = new AbortController()
   /** What arrived while nodes were being replaced. */
   #parked: { readonly batch: Batch; readonly send: () => void }[] = []
@@ -59,6 +61,7 @@ export class FlowEntry implements SourceReceiver {
       kind: 'source',
       connection: source.status,
       received: source.received,
+      oldestUnconfirmedAt: this.#oldestUnsettledAt(),
     })
     const unwatch = this.#rowline.watch(snapshot)
     this.#status = new StatusLine(this.#node, (rate) => {
@@ -97,8 +100,21 @@ export class FlowEntry implements SourceReceiver {
     this.#status?.refresh()
   }
 
-  #received({ records }: Batch): void {
-    for (const { route } of records) this.#tally.received(route)
+  #received(batch: Batch): void {
+    this.#unsettled.add(batch)
+    for (const { route } of batch.records) this.#tally.received(route)
+  }
+
+  /** `words`: the outcome for the log. */
+  #settle(batch: Batch, outcome: Outcome, words: string): void {
+    this.#unsettled.delete(batch)
+    batch.delivery.settle(outcome)
+    this.#log.note(batch.records, () => words)
+  }
+
+  #oldestUnsettledAt(): number | undefined {
+    const [oldest] = this.#unsettled
+    return oldest?.records[0]?.receivedAt
   }
 
   #whenRunning(batch: Batch, send: () => void): void {
@@ -151,11 +167,6 @@ export class FlowEntry implements SourceReceiver {
       if (isStored) this.#settle(batch, { status: 'rejected', error }, `${rejected(error)}, a dead letter`)
       else this.#settle(batch, released, givenBack)
     })
-  }
-
-  #settle({ delivery, records }: Batch, outcome: Outcome, words: string): void {
-    delivery.settle(outcome)
-    this.#log.note(records, () => words)
   }
 
   async #close(source: MqttSource, opening: Promise<void> | undefined): Promise<void> {

@@ -39,7 +39,7 @@ test('the package holds licence, readme and examples, and nothing that only the 
   )
   assert.ok(files.some((file) => /^examples\/.+\.json$/.test(file)))
   const known =
-    /^(dist\/(src|nodes)\/.+\.js|dist\/nodes\/[^/]+\/.+\.(html|json|svg)|examples\/.+\.json|docs\/[\w-]+\.md|[A-Z]+(\.md)?|package\.json)$/
+    /^(dist\/(src|nodes)\/.+\.js|dist\/nodes\/[^/]+\/.+\.(html|json|svg)|examples\/.+\.json|docs\/[\w-]+\.md|monitoring\/(alerts\.yml|grafana-dashboard\.json)|[A-Z]+(\.md)?|package\.json)$/
   assert.deepEqual(
     files.filter((file) => !known.test(file)),
     [],
