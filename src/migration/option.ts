@@ -36,7 +36,9 @@ export interface Option {
   readonly columns?: readonly string[]
 }
 
-export type SinkType = 'kafka-sink' | 'pubsub-sink' | 'bigquery-sink' | 'mqtt-v3-out' | 'file-sink'
+/** The sinks with delivery modes, as the user may choose one. */
+export const sinkTypes = ['kafka-sink', 'pubsub-sink', 'bigquery-sink', 'mqtt-v3-out', 'file-sink'] as const
+export type SinkType = (typeof sinkTypes)[number]
 
 export interface System {
   readonly key: string

@@ -7,14 +7,14 @@ import { Problem } from '../../src/config/fields.ts'
 import { notices } from '../../src/config/migration-notices.ts'
 import { guessSystem, type Migration, migrate } from '../../src/migration/migrate.ts'
 import { placeParts } from '../../src/migration/node-fields.ts'
-import type { Option, Place, SinkType, System } from '../../src/migration/option.ts'
+import { type Option, type Place, type System, sinkTypes } from '../../src/migration/option.ts'
 import { type PastedTable, readPasted } from '../../src/migration/pasted.ts'
 import { systems } from '../../src/migration/systems.ts'
 import { parseTableImport } from '../../src/rows/import-table.ts'
 
 const root = path.join(import.meta.dirname, '../..')
 const systemOf = (key: string): System => systems.find((system) => system.key === key)!
-const everySink: readonly SinkType[] = ['kafka-sink', 'pubsub-sink', 'bigquery-sink', 'mqtt-v3-out', 'file-sink']
+const everySink = sinkTypes
 
 function read(text: string): PastedTable {
   const pasted = readPasted(text)
@@ -329,6 +329,11 @@ kafka:
     assert.equal(said['ssl.odd'], 'unknown')
     const elsewhere = migrate(system, ['kafka-sink'], { maxInflight: '5' })
     assert.equal(outcomes(elsewhere).maxInflight, 'elsewhere mqtt-v3-out.maxInflight')
+  })
+
+  it('may write to every sink that has delivery modes', () => {
+    const types = declarations.filter(({ kind, fields }) => kind === 'sink' && 'delivery' in fields)
+    assert.deepEqual([...sinkTypes].sort(), types.map(({ type }) => type).sort())
   })
 
   it('of what is wrong says where, and takes no value that its field would not take', () => {

@@ -1,10 +1,9 @@
 import { fillText, Problem } from '../../../src/config/fields.ts'
 import { guessSystem, type MigratedLine, type Migration, migrate } from '../../../src/migration/migrate.ts'
 import { placeParts } from '../../../src/migration/node-fields.ts'
-import type { Place, SinkType, System } from '../../../src/migration/option.ts'
+import { type Place, type SinkType, type System, sinkTypes } from '../../../src/migration/option.ts'
 import { type PastedTable, readPasted } from '../../../src/migration/pasted.ts'
 import { systems } from '../../../src/migration/systems.ts'
-import { declarations } from '../../declarations.ts'
 import { applyToFlow, cancelTrays, flowEditor, freeLine } from './editor-flow.ts'
 import { planMigration } from './migration-plan.ts'
 import { addStyle } from './style.ts'
@@ -20,7 +19,6 @@ interface Words {
 const action = 'rowline:import-settings'
 const menuItem = 'menu-item-rowline-import-settings'
 const pasteable = systems.filter(({ importedBy }) => importedBy === 'nodes')
-const sinkTypes = declarations.filter(({ kind }) => kind === 'sink').map(({ type }) => type)
 let words: Words | undefined
 
 /** *Import settings of another program…* in the main menu and the list of actions. May be called twice. */
