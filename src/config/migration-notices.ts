@@ -11,7 +11,6 @@ export const notices = {
   merging: 'Flows have no layers. Take a value from the environment by ${NAME}.',
   noSession: 'It says nothing with MQTT 5: see Session expiry.',
   schemasDiffer: 'The entries say different things: take a sink, or a route of the row decoder, for each.',
-  routesDiffer: 'The routes say different things: take an mqtt v3 in for each.',
 } as const
 
 export type Notice = keyof typeof notices

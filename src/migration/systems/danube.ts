@@ -1,23 +1,7 @@
-import { Problem } from '../../config/fields.ts'
 import { flag, listOf, type Meaning, needless, option, type System, textOf, to, told, unit } from '../option.ts'
-import { isTable, type Pasted, type PastedTable } from '../pasted.ts'
+import { quality, readRoutes, readSchemas, receipt, routes, rowPlaces, rows, schemas } from './danube-tables.ts'
 
 const source = (property: string) => `mqtt-v3-source.${property}`
-const rows = (column: string) => `mqtt-v3-in.subscriptions[].${column}`
-const qualities: { readonly [name: string]: string } = { atmostonce: '0', atleastonce: '1', exactlyonce: '2' }
-const quality = (name: string) => qualities[name.toLowerCase()] ?? name
-const receipt = (reliable: string) =>
-  flag(reliable) === 'true' ? 'afterFlow' : flag(reliable) === 'false' ? 'onReceipt' : reliable
-
-const routes = {
-  from: ['from', 'mqtt_topic'],
-  to: ['to', 'danube_topic'],
-  qos: ['qos'],
-  partitions: ['partitions'],
-  reliable: ['reliable_dispatch'],
-} as const
-const schemas = ['topic', 'subject', 'schema_type', 'schema_file', 'auto_register', 'version_strategy']
-
 export const danube: System = {
   key: 'danube',
   title: 'danube: source-mqtt',
@@ -111,7 +95,7 @@ export const danube: System = {
     needless(['tcp_nodelay', 'mqtt.tcp_nodelay'], 'noDelay', 'Not needed: it is always on.'),
     option(
       ['mqtt.routes', 'mqtt.topic_mappings'],
-      Object.values(rowPlaces()),
+      Object.values(rowPlaces),
       'Rows, the first match wins. See the five below.',
       [{ from: 'a/+', to: '/iot/a', qos: 'ExactlyOnce', partitions: '4', reliable_dispatch: 'true' }],
       readRoutes,
@@ -132,7 +116,7 @@ export const danube: System = {
     told(
       'routes[].reliable_dispatch',
       ['mqtt-v3-in.acknowledge'],
-      'For the whole *mqtt v3 in*. Where routes differ, take two nodes.',
+      'For the whole *mqtt v3 in*: where routes differ the import takes `afterFlow`, which loses nothing. Take two nodes for two ways.',
     ),
     to(
       'retry.max_retries',
@@ -200,68 +184,3 @@ export const danube: System = {
 }
 
 const logLevel = (level: string): Meaning => ({ set: { 'mqtt-v3-in.logLevel': level, 'sink.logLevel': level } })
-
-function rowPlaces() {
-  return {
-    filter: rows('filter'),
-    to: rows('to'),
-    qos: rows('qos'),
-    partitions: rows('partitions'),
-    acknowledge: 'mqtt-v3-in.acknowledge',
-  }
-}
-
-const field = (table: PastedTable, names: readonly string[]) =>
-  textOf(names.map((name) => table[name]).find((value) => value !== undefined) ?? '')
-
-function readRoutes(value: Pasted): Meaning {
-  const tables = tablesOf(value)
-  if (tables instanceof Problem) return tables
-  const of = (names: readonly string[]) => tables.map((table) => field(table, names))
-  const places = rowPlaces()
-  const reliable = new Set(of(routes.reliable).filter((each) => each !== ''))
-  if (reliable.size > 1) return { notice: 'routesDiffer' }
-  const set = {
-    [places.filter]: of(routes.from),
-    [places.to]: of(routes.to),
-    [places.qos]: of(routes.qos).map((name) => quality(name || '1')),
-    [places.partitions]: of(routes.partitions).map((count) => (count === '0' ? '' : count)),
-    ...Object.fromEntries([...reliable].map((each) => [places.acknowledge, receipt(each)])),
-  }
-  return { set }
-}
-
-const formats: { readonly [type: string]: string } = {
-  json_schema: 'json-schema',
-  string: 'text',
-  bytes: 'raw',
-  number: 'json',
-  avro: 'json',
-}
-
-/** What all entries say alike; else they need a node each. */
-function readSchemas(value: Pasted): Meaning {
-  const tables = tablesOf(value)
-  if (tables instanceof Problem) return tables
-  const type = same(tables.map((table) => field(table, ['schema_type']) || 'json_schema'))
-  const register = same(tables.map((table) => flag(field(table, ['auto_register']) || 'true')))
-  const version = same(tables.map((table) => versionOf(table.version_strategy ?? 'latest')))
-  if (type === undefined || register === undefined || version === undefined) return { notice: 'schemasDiffer' }
-  const format = formats[type.toLowerCase()]
-  if (format === undefined)
-    return new Problem(`cannot have the schema_type ${type}: choose a format of the row decoder`)
-  const registry = { 'kafka-sink.autoRegister': register, 'kafka-sink.schemaVersion': version }
-  return { set: { 'row-decoder.format': format, ...registry } }
-}
-
-function versionOf(strategy: Pasted): string {
-  if (!isTable(strategy)) return textOf(strategy)
-  return strategy.minimum === undefined ? textOf(strategy.pinned ?? '') : `>=${textOf(strategy.minimum)}`
-}
-
-const same = (values: readonly string[]) => (new Set(values).size === 1 ? values[0] : undefined)
-
-function tablesOf(value: Pasted): readonly PastedTable[] | Problem {
-  const tables = Array.isArray(value) ? (value as readonly Pasted[]).filter(isTable) : []
-  return tables.length > 0 ? tables : new Problem('must be a list of tables')
-}
