@@ -4,12 +4,7 @@ import { colons, flag, type Meaning, needless, option, type System, textOf, to, 
 
 const source = (property: string) => `mqtt-v3-source.${property}`
 /** Flink's and Spark's setting of one thing. */
-const client = (name: string) => [
-  `spark.mqtt.client.${name}`,
-  `flink.mqtt.client.${name}`,
-  `spark.mqtt.${name}`,
-  `flink.mqtt.${name}`,
-]
+const client = (name: string) => [`spark.mqtt.${name}`, `flink.mqtt.${name}`]
 const forEver = (attempts: string) => (attempts === '-1' ? '0' : attempts)
 
 export const bahir: System = {
@@ -122,9 +117,9 @@ is to be made.`,
       '5',
     ),
     needless('autopruning.backlog', 'backlog', 'Not counted in messages: *Outbox size* and *Outbox age* of the sink.'),
-    to(client('connect.attempts'), source('connectAttempts'), '-1 becomes 0: for ever.', '-1', forEver),
+    to(client('client.connect.attempts'), source('connectAttempts'), '-1 becomes 0: for ever.', '-1', forEver),
     to(
-      client('connect.backoff'),
+      client('client.connect.backoff'),
       source('reconnectPeriodMs'),
       'The upper bound of the first wait, which doubles; each is drawn at random below it.',
       '5000',
@@ -137,8 +132,8 @@ is to be made.`,
       '600000',
       unit('ms'),
     ),
-    to(client('publish.attempts'), 'mqtt-v3-out.publishAttempts', '-1 becomes 0: for ever.', '-1', forEver),
-    to(client('publish.backoff'), 'mqtt-v3-out.publishBackoffMs', 'The same.', '5000', unit('ms')),
+    to(client('client.publish.attempts'), 'mqtt-v3-out.publishAttempts', '-1 becomes 0: for ever.', '-1', forEver),
+    to(client('client.publish.backoff'), 'mqtt-v3-out.publishBackoffMs', 'The same.', '5000', unit('ms')),
     option(
       'setLogFailuresOnly',
       ['sink.onError'],
