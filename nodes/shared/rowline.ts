@@ -17,6 +17,7 @@ import { FlowTracker, type Hooks } from './flow-tracker.ts'
 import type { Holder } from './handle.ts'
 import { leftOutboxes } from './left-outboxes.ts'
 import type { NodeLabels } from './metrics.ts'
+import { PipelineWatch } from './pipeline-watch.ts'
 import { servePreview } from './preview.ts'
 import { SessionFiles } from './session-files.ts'
 import type { RowlineSnapshot } from './snapshot.ts'
@@ -37,6 +38,7 @@ export class Rowline {
   /** By node type. */
   readonly declarations = new Map<string, NodeDeclaration>()
   readonly sinks = new Map<string, SinkDefinition>()
+  readonly #pipelines: PipelineWatch
   /** By node id, until the node is there again. */
   readonly leftOutboxes = new Map<string, LeftOutbox>()
   /** The folders of all sinks so far. */
@@ -66,6 +68,11 @@ export class Rowline {
       maxUnconfirmedAgeMs: settings.maxUnconfirmedAgeMs,
     }))
     servePreview(RED, this)
+    this.#pipelines = new PipelineWatch(RED, {
+      types: this.declarations,
+      snapshot: () => this.snapshot(),
+      tallyOf: (id) => this.#tallies.get(id)?.tally,
+    })
     this.tracker = new FlowTracker(RED.hooks as unknown as Hooks, {
       lateSend: (node) => this.#warnOfLateSend(node),
       isRowline: (type) => this.types.has(type),
@@ -146,6 +153,7 @@ export class Rowline {
   #started(): void {
     this.tracker.redeploying = false
     for (const callback of this.#waiting) callback()
+    this.#pipelines.judge()
     setImmediate(() => {
       this.tracker.releaseLost()
       this.pool.resume()

@@ -1,5 +1,6 @@
 import { formatAmount } from '../../../src/config/amounts.ts'
 import type { NodeDeclaration } from '../../../src/config/declaration.ts'
+import { versionOf } from '../../../src/config/migrations.ts'
 import type { TableImport } from '../../../src/rows/import-table.ts'
 import { declaration as mqttV3In } from '../../mqtt-v3-in/declaration.ts'
 import { declaration as mqttV3Source } from '../../mqtt-v3-source/declaration.ts'
@@ -127,7 +128,8 @@ export function newNode(declaration: NodeDeclaration, id: string, given: Values,
     .map(([name, field]) => [name, editorDefault(field)])
   const credentials = Object.keys(secrets).length === 0 ? {} : { credentials: secrets }
   const { type } = declaration
-  return { id, type, name: '', ...Object.fromEntries(defaults), ...values, ...more, ...credentials }
+  const version = versionOf(declaration)
+  return { id, type, name: '', version, ...Object.fromEntries(defaults), ...values, ...more, ...credentials }
 }
 
 const changeOf = (type: Type, node: FlowNode, values: Values): Change => ({
