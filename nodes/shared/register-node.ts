@@ -2,6 +2,7 @@ import type { Node, NodeAPI, NodeDef } from 'node-red'
 import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import { expandEnvironment } from '../../src/config/environment.ts'
 import { type ConfigOf, type FieldProblem, type Fields, parseFields, problemTexts } from '../../src/config/fields.ts'
+import { migrated, storedVersion, versionOf } from '../../src/config/migrations.ts'
 import { messageOf } from '../../src/core/errors.ts'
 import { type Rowline, rowlineOf, settingOf } from './rowline.ts'
 
@@ -25,6 +26,7 @@ export function registerNode<F extends Fields>(
   start: (node: RowlineNode<ConfigOf<F>>, config: ConfigOf<F>, rowline: Rowline) => void = () => {},
 ): void {
   const rowline = rowlineOf(RED)
+  rowline.declarations.set(declaration.type, declaration as unknown as NodeDeclaration)
   if (declaration.kind !== 'config') rowline.types.add(declaration.type)
   function construct(this: RowlineNode<ConfigOf<F>>, definition: NodeDef): void {
     RED.nodes.createNode(this, definition)
@@ -51,12 +53,28 @@ function readConfig<F extends Fields>(
   RED: NodeAPI,
   node: Node,
   definition: Raw,
+  declaration: NodeDeclaration<F>,
+): ReadConfig<F> {
+  if (storedVersion(definition) > versionOf(declaration as object)) return { problems: [newerFlow] }
+  const raw = { ...migrated(declaration as object, definition), ...(node.credentials as Raw | undefined) }
+  const stored = () => migrated(declaration as object, storedDefinition(RED, node))
+  return parseRaw(RED, { node, raw, stored }, declaration)
+}
+
+export interface ReadConfig<F extends Fields> {
+  readonly config?: ConfigOf<F>
+  readonly problems: readonly string[]
+}
+
+/** `node` has the variables; `stored` are the values as the editor has them. */
+export function parseRaw<F extends Fields>(
+  RED: NodeAPI,
+  { node, raw, stored }: { readonly node: Node | undefined; readonly raw: Raw; readonly stored: () => Raw },
   { fields, check }: NodeDeclaration<F>,
-): { readonly config?: ConfigOf<F>; readonly problems: readonly string[] } {
-  const raw = { ...definition, ...(node.credentials as Raw | undefined) }
+): ReadConfig<F> {
   const declared = Object.fromEntries(Object.keys(fields).map((name) => [name, raw[name]]))
   const { values, problems } = expandEnvironment(declared, (name) => environment(RED, node, name))
-  const unset = [...problems, ...emptied(RED, node, fields, values)]
+  const unset = [...problems, ...emptied(fields, values, stored)]
   const parsed = parseFields(fields, values)
   const all = [...unset, ...parsed.problems.filter(({ field }) => unset.every((known) => known.field !== field))]
   if (parsed.config && all.length === 0) all.push(...(check?.(parsed.config) ?? []))
@@ -65,13 +83,15 @@ function readConfig<F extends Fields>(
   return parsed.config && texts.length === 0 ? { config: parsed.config, problems: [] } : { problems: texts }
 }
 
+const newerFlow = 'made by a newer version of this package: update the package'
+
 /** What was to come from a variable that is set to nothing. */
-function emptied(RED: NodeAPI, node: Node, fields: Fields, values: Raw): FieldProblem[] {
+function emptied(fields: Fields, values: Raw, stored: () => Raw): FieldProblem[] {
   const suspects = Object.keys(fields).filter((name) => fields[name]!.filled && (values[name] ?? '') === '')
   if (suspects.length === 0) return []
-  const stored = storedDefinition(RED, node)
+  const written = stored()
   const text = 'comes from a variable that is set to nothing'
-  return suspects.filter((name) => (stored[name] ?? '') !== '').map((field) => ({ field, text }))
+  return suspects.filter((name) => (written[name] ?? '') !== '').map((field) => ({ field, text }))
 }
 
 /** As the editor has it: Node-RED gives a node the values of variables only. */
@@ -85,7 +105,7 @@ function storedDefinition(RED: NodeAPI, node: Node): Raw {
   return stored
 }
 
-function environment(RED: NodeAPI, node: Node, name: string): string | undefined {
+export function environment(RED: NodeAPI, node: Node | undefined, name: string): string | undefined {
   const value = settingOf(RED, node, name)
   return value === undefined || value === null ? undefined : String(value)
 }

@@ -20,7 +20,12 @@ const bigquery = (title: string, name?: string): Proof => ['sinks/bigquery-sink.
 const bigqueryConfig = (title: string, name?: string): Proof => ['sinks/bigquery-config.test.ts', title, name]
 const pubsub = (title: string): Proof => ['sinks/pubsub-request.test.ts', title]
 const published = (title: string): Proof => ['sinks/pubsub-sink.test.ts', title]
+const authorized = (title: string): Proof => ['google/authorization.test.ts', title]
+const exampleOf = (title: string): Proof => ['nodes/acceptance-bigquery.test.ts', title]
+const gauge = (title: string, name?: string): Proof => ['metrics/gauge.test.ts', title, name]
 const gate = (title: string): Proof => ['config/environment-gate.test.ts', title]
+
+const logged: Proof = ['nodes/acceptance-configuration.test.ts', 'logLevel debug: a line for each reading']
 
 const connecting = (title: string, name?: string): Proof => ['mqtt/connecting.test.ts', title, name]
 const sent = (name?: string) => connecting('what is sent in CONNECT is what was configured', name)
@@ -53,6 +58,7 @@ const runner: { readonly [option: string]: Proof } = {
   environment: gate('F4: LOCAL only logs'),
   enabledIn: gate('the names of a plant may be others'),
   dryRunIn: gate('the names of a plant may be others'),
+  logLevel: logged,
 }
 
 /** Tests that fail when the option does nothing. */
@@ -103,24 +109,26 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     willPayload: sent('will'),
     willQos: sent('will'),
     willRetain: sent('will'),
+    willDelayInterval: ['mqtt/version5.test.ts', 'a will with a delay', 'delayInterval'],
     idleTimeoutMs: ['mqtt/outbound.test.ts', 'B6: a connection for publishing is closed when it is idle'],
   },
   'mqtt-v3-in': {
     source: source('a record says what MQTT and the subscriptions table say'),
     subscriptions: source('routes: one copy of each although filters overlap'),
+    dynamic: ['nodes/by-message.test.ts', 'messages subscribe and unsubscribe'],
     output: source('batches: full ones at once'),
     batchRecords: source('batches: full ones at once'),
     lingerMs: source('batches: full ones at once'),
     acknowledge: source('onReceipt: acknowledged as soon as'),
     retained: ['mqtt/reading.test.ts', 'retained messages with version'],
-    noLocal: version5('the options of MQTT 5 subscriptions'),
-    retainAsPublished: version5('noLocal and retainAsPublished act'),
+    retainAsPublished: version5('retainAsPublished acts'),
     defaultRoute: ['nodes/acceptance-routes.test.ts', 'D1: an unrouted reading leaves output 2'],
     tag: ['nodes/acceptance-origin.test.ts', 'E1: sources with different schemas share a topic'],
     windowRecords: held('a full window stops the reading'),
     windowBytes: held('a full window stops the reading'),
     settleTimeoutMs: held('a node that hung has its full time again'),
     onFailure: held('a flow that fails gets the reading again'),
+    logLevel: logged,
   },
   'kafka-cluster': {
     brokers: errors('broker down at connect: an outage'),
@@ -193,6 +201,16 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     publishBackoffMs: publishing('a message that was not confirmed is published again after'),
     ...runner,
   },
+  'google-cloud': {
+    projectId: authorized('works in the project of the form'),
+    credentialsMode: authorized('is the service account of a key'),
+    credentialsFile: authorized('is the service account of a key'),
+    credentialsJson: authorized('is the service account of a key'),
+    impersonate: authorized('is another service account where we may act as it'),
+    pubsubEmulator: ['nodes/acceptance-pubsub.test.ts', '08: with broker and emulator set'],
+    bigqueryEmulator: exampleOf('example ${name}: with broker and emulators'),
+    bigqueryStorageEmulator: exampleOf('example ${name}: with broker and emulators'),
+  },
   'bigquery-sink': {
     cloud: bigqueryConfig('one emulator alone is refused', 'at: { url, storage }'),
     dataset: bigquery('an unknown dataset or project is named'),
@@ -219,6 +237,13 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     endpoint: ['google/authorization.test.ts', 'publishes over TLS to the endpoint of the form'],
     requestTimeoutMs: published('that nobody answers end in time'),
     ...runner,
+  },
+  'prometheus-gauge': {
+    valueColumn: gauge('columns in sub-rows, names of their own'),
+    metric: gauge('columns in sub-rows, names of their own'),
+    labels: gauge('columns in sub-rows, names of their own'),
+    maxSeries: gauge('beyond maxSeries a further series is counted'),
+    expiryMs: gauge('with expiryMs a series without a reading goes'),
   },
 }
 

@@ -8,6 +8,8 @@ export interface FlowNode extends EditedNode {
   x?: number
   y?: number
   readonly users?: readonly FlowNode[]
+  /** What the validators said last. */
+  readonly validationErrors?: readonly string[]
   changed?: boolean
   dirty?: boolean
 }
@@ -42,11 +44,15 @@ interface EditorApi {
     dirty(): boolean
     dirty(now: boolean): void
   }
-  readonly workspaces: { active(): string; isLocked?(): boolean }
+  readonly workspaces: { active(): string; isLocked?(): boolean; show(id: string): void }
   readonly history: { push(event: HistoryEvent): void }
   readonly editor: { validateNode(node: FlowNode): void }
   readonly events: { emit(event: string, node: FlowNode): void }
-  readonly view: { redraw(updateActive: boolean): void }
+  readonly view: {
+    redraw(updateActive: boolean): void
+    /** As by Import: one step, which the user can undo. */
+    importNodes(nodes: readonly object[], options: { readonly generateIds: boolean; readonly addFlow: boolean }): void
+  }
   readonly actions: {
     add(name: string, run: () => void, options: { readonly label: string }): void
     remove(name: string): void
@@ -93,4 +99,29 @@ function applyChange({ node, values, secrets }: Change, dirty: boolean): History
   dialogs.validateNode(node)
   events.emit('nodes:change', node)
   return event
+}
+
+/** Leaves open dialogs as by Cancel. Trays slide away one after the other, and only the last one says so. */
+export function cancelTrays(then: () => void): void {
+  const [top] = $('.red-ui-tray').last().get()
+  if (top === undefined) {
+    then()
+    return
+  }
+  $(top).find('#node-config-dialog-cancel, #node-dialog-cancel').trigger('click')
+  const wait = setInterval(() => {
+    if (top.isConnected) return
+    clearInterval(wait)
+    cancelTrays(then)
+  }, 50)
+}
+
+/** Below everything on the flow. */
+export function freeLine(flow: string): number {
+  let lowest = 20
+  flowEditor().nodes.eachNode(({ z, y }) => {
+    if (z === flow) lowest = Math.max(lowest, y ?? 0)
+    return true
+  })
+  return Math.ceil(lowest / 20) * 20 + 80
 }

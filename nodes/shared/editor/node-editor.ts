@@ -1,5 +1,6 @@
-import type { NodeDeclaration } from '../../../src/config/declaration.ts'
+import { isControlled, type NodeDeclaration } from '../../../src/config/declaration.ts'
 import type { Field } from '../../../src/config/fields.ts'
+import { migrated, retiredOf, storedVersion, versionOf } from '../../../src/config/migrations.ts'
 import type { DialogPart } from './dialog-part.ts'
 import { editorDefault } from './editor-default.ts'
 import { type EditedNode, Form } from './form.ts'
@@ -18,7 +19,8 @@ interface Property {
 export function nodeEditor(declaration: NodeDeclaration, namespace: string, part?: DialogPart) {
   const around = createSurroundings(`${namespace}:${declaration.type}.`)
   const { texts } = around
-  part?.register?.((key) => texts(`part.${key}`))
+  const textsOf = (type: string) => createSurroundings(`${namespace.replace(/[^/]+$/, type)}:${type}.`).texts
+  part?.register?.((key) => texts(`part.${key}`), textsOf)
   const fields = Object.entries(declaration.fields)
   const isSecret = ([, field]: [string, Field<unknown>]) => field.kind === 'secret'
   const forms = new WeakMap<EditedNode, Form>()
@@ -28,10 +30,15 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
   }
   // While a dialog is open, a rule over several fields has to see what is entered there, not what is stored.
   const valuesOf = (node: EditedNode) => forms.get(node)?.values() ?? storedValues(declaration, node)
+  RED.events.on('nodes:add', (node: EditedNode) => bringUp(declaration, node))
   return {
-    defaults: Object.fromEntries(
-      fields.filter((entry) => !isSecret(entry)).map(([name]) => [name, property(declaration, name, around, valuesOf)]),
-    ),
+    defaults: Object.fromEntries([
+      ['version', { value: versionOf(declaration) }],
+      ...retiredOf(declaration).map((name) => [name, {}]),
+      ...fields
+        .filter((entry) => !isSecret(entry))
+        .map(([name]) => [name, property(declaration, name, around, valuesOf)]),
+    ]),
     credentials: Object.fromEntries(
       fields.filter(isSecret).map(([name, field]) => [name, { type: field.masked ? 'password' : 'text' }]),
     ),
@@ -47,7 +54,9 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
       forms.set(this, new Form(declaration, this, around, part))
     },
     oneditsave(this: EditedNode) {
-      forms.get(this)?.save()
+      const form = forms.get(this)
+      form?.save()
+      if (form) setPorts(declaration, this, form.values())
       close(this)
     },
     oneditcancel(this: EditedNode) {
@@ -57,6 +66,31 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
       close(this)
     },
   }
+}
+
+/** A node of an older flow, as it comes into the editor: from here on it is like one of today. */
+function bringUp(declaration: NodeDeclaration, node: EditedNode): void {
+  if (node.type !== declaration.type) return
+  // Node-RED's wrapper refuses changes on a locked flow.
+  const stored = (node.__node__ ?? node) as EditedNode
+  if (storedVersion(stored) > versionOf(declaration)) return
+  const now = migrated(declaration, ownProperties(declaration, stored))
+  for (const name of retiredOf(declaration)) delete stored[name]
+  Object.assign(stored, now, { version: versionOf(declaration) })
+}
+
+function ownProperties(declaration: NodeDeclaration, node: EditedNode): Values {
+  const names = ['version', ...retiredOf(declaration), ...Object.keys(declaration.fields)]
+  return Object.fromEntries(names.filter((name) => node[name] !== undefined).map((name) => [name, node[name]]))
+}
+
+/** Node-RED takes the wires of an output away that it knows was there (`__outputs`). */
+function setPorts({ controlled, outputs }: NodeDeclaration, node: EditedNode, values: Values): void {
+  if (!controlled) return
+  const isOn = isControlled(controlled, values)
+  node.__outputs = node.outputs
+  node.inputs = isOn ? 1 : 0
+  node.outputs = outputs.length + (isOn ? controlled.outputs.length : 0)
 }
 
 function labelOf({ labelField }: NodeDeclaration, node: EditedNode): string {
@@ -79,7 +113,7 @@ function property(
     validate(entered, _options) {
       const value = entered === '_ADD_' ? '' : entered
       const reason = describe(problemsOf(field, value, around), name, around.texts)
-      const wrong = reason || crossProblems(declaration, { ...valuesOf(this), [name]: value })[name]
+      const wrong = reason || crossProblems(declaration, { ...valuesOf(this), [name]: value }, around.texts)[name]
       return wrong ? `${label}: ${wrong}` : true
     },
   }
