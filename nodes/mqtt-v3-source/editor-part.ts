@@ -1,10 +1,13 @@
 import type { EditorPart } from '../../src/config/editor-part.ts'
 import { notices } from '../../src/config/migration-notices.ts'
+import { brokerSteps } from '../../src/mqtt/probe-texts.ts'
+import { testPart } from '../shared/test-part.ts'
 
 /** What the dialog shows beside its fields, and the menu action *Import settings of another program…*. */
 export const editorPart: EditorPart = {
-  module: 'migration-part',
+  module: 'source-part',
   texts: {
+    ...testPart(brokerSteps).texts,
     import: 'Import settings of another program…',
     importNote:
       'Paste TOML, YAML, properties, a dictionary, or lines of NAME=value. New nodes are made on the open flow; nothing is deployed. Passwords go to the credentials. All options stand in docs/migrating.md.',
@@ -22,7 +25,7 @@ export const editorPart: EditorPart = {
     locked: 'This flow is locked.',
     nothing: 'There are no settings of this program in the text.',
     applied: 'set: {places}',
-    refused: 'not applied: {place} {problem}',
+    notTaken: 'not applied: {place} {problem}',
     unknown: 'not applied',
     elsewhere: 'not applied, because there is none: {place}',
     created: 'New: {node}',
