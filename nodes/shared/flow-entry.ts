@@ -3,6 +3,7 @@ import { accepted, type Outcome, released } from '../../src/core/delivery.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import type { Batch } from '../../src/core/source.ts'
 import type { Tally } from '../../src/core/tally.ts'
+import { sharedFilter } from '../../src/core/topic-filter.ts'
 import type { InConfig } from '../../src/mqtt/config.ts'
 import type { MqttSource, SourceReceiver } from '../../src/mqtt/mqtt-source.ts'
 import type { FlowMessage, FlowResult, Handle, Holder } from './handle.ts'
@@ -59,6 +60,7 @@ export class FlowEntry implements SourceReceiver {
       connection: source.status,
       received: source.received,
       oldestUnconfirmedAt: this.#oldestUnsettledAt(),
+      filters: this.#config.subscriptions.map(({ filter }) => sharedFilter(filter)),
     })
     const unwatch = this.#rowline.watch(snapshot)
     this.#status = new StatusLine(this.#node, (rate) => {

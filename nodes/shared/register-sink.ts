@@ -17,7 +17,7 @@ import { recordsOf, unreadable, withoutRecords } from './messages.ts'
 import { createPublisher } from './mqtt-connections.ts'
 import { configOf, onClose, type RowlineNode, registerNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
-import type { Rowline } from './rowline.ts'
+import { type Rowline, rowlineOf } from './rowline.ts'
 import { describeSink } from './sink-status.ts'
 import { nodeSnapshot, oldestUnconfirmedAt, type SinkSnapshot } from './snapshot.ts'
 import { count, FailureLog, StatusLine } from './status.ts'
@@ -31,6 +31,7 @@ export function registerSink<F extends Fields, Request>(
   declaration: NodeDeclaration<F>,
   sink: SinkDefinition<F, Request>,
 ): void {
+  rowlineOf(RED).sinks.set(declaration.type, sink as unknown as SinkDefinition)
   registerNode(RED, declaration, (node, config, rowline) => {
     const reference = (field: string) => (config as { readonly [field: string]: unknown })[field] as string
     const rowSchema = (field: string) =>

@@ -1,11 +1,11 @@
 import { messageOf, PipelineError } from '../../core/errors.ts'
-import { propertyMetadata } from '../../core/message-properties.ts'
+import { type MessageProperties, propertyMetadata } from '../../core/message-properties.ts'
 import { mqttMetadata } from '../../core/metadata.ts'
 import { originalBytes } from '../../core/original-bytes.ts'
 import { encodePayload, type Record, type Row, toJson } from '../../core/record.ts'
 import { remember } from '../../core/remember.ts'
 import type { Prepared } from '../../core/sink.ts'
-import type { PubsubSinkConfig } from './config.ts'
+import { mostAttributes, type PubsubSinkConfig } from './config.ts'
 import { cut } from './cut.ts'
 import { isReserved, limits } from './names.ts'
 import { compileRecordTemplate, compileValue } from './record-template.ts'
@@ -23,9 +23,6 @@ export interface PubsubRequest {
 
 /** Of the service, for a request of one message. */
 export const mostRequestBytes = 10_000_000
-
-// With `rowline.id`.
-const metadataCount = 6
 
 // Topic and field headers of a request.
 const requestOverhead = 512
@@ -81,28 +78,22 @@ type Attributes = readonly Uint8Array[]
 function createAttributes({ includeMetadata, attributes }: Options): (record: Record) => Attributes {
   const metadataOf = includeMetadata ? createMetadata() : () => []
   const rows = attributes.map(({ name, value }) => createAttribute(name, value))
-  const mostProperties = limits.attributes - metadataCount - rows.length
   return (record) => {
-    const encoded = includeMetadata ? propertyAttributes(record, mostProperties) : []
-    encoded.push(...metadataOf(record))
+    const encoded = [...metadataOf(record)]
     for (const row of rows) {
       const own = row(record)
       if (own) encoded.push(own)
     }
     if (includeMetadata && record.id !== undefined) encoded.push(attribute('rowline.id', record.id))
+    const count = encoded.length + (includeMetadata ? ofMqtt - 1 : 0)
+    if (count > mostAttributes)
+      throw refused(`it has ${count} attributes and user properties, and Pub/Sub takes ${mostAttributes}`)
     return encoded
   }
 }
 
-/** What an MQTT 5 publisher said, trace context included. A name that Pub/Sub does not take gets `mqtt.user.` in front. */
-function propertyAttributes({ properties }: Record, most: number): Uint8Array[] {
-  if (!properties) return []
-  const entries = Object.entries(propertyMetadata(properties))
-  if (entries.length > most)
-    throw refused(`its ${entries.length} MQTT 5 properties are more than Pub/Sub takes as attributes (${most})`)
-  const usable = (name: string) => (name === '' || isReserved(name) ? `mqtt.user.${name}` : name)
-  return entries.map(([name, value]) => cutAttribute(usable(name), value))
-}
+/** Attributes that every reading has; they are encoded as one. */
+const ofMqtt = 5
 
 /** Per topic one for each combination of what else they say. */
 function createMetadata(): (record: Record) => Attributes {
@@ -113,8 +104,15 @@ function createMetadata(): (record: Record) => Attributes {
     known[flags] ??= [
       Buffer.concat(Object.entries(mqttMetadata(record)).map(([name, value]) => cutAttribute(name, value))),
     ]
-    return known[flags]
+    return record.properties ? [...propertyAttributes(record.properties), ...known[flags]] : known[flags]
   }
+}
+
+/** What an MQTT 5 publisher says must not stand in the place of what Google or Rowline says. */
+function propertyAttributes(properties: MessageProperties): Attributes {
+  return Object.entries(propertyMetadata(properties)).map(([name, value]) =>
+    cutAttribute(name === '' || isReserved(name) ? `mqtt.user.${name}` : name, value),
+  )
 }
 
 function createAttribute(name: string, value: string): (record: Record) => Uint8Array | undefined {
