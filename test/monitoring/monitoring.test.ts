@@ -40,7 +40,7 @@ const end = new AbortController()
 
 before(async () => {
   kafka = await sharedKafka()
-  broker = await startLoggingMosquitto({ users: { [credentials.user]: credentials.password } })
+  broker = await startLoggingMosquitto({ users: { [credentials.user]: credentials.password }, conf: ['max_qos 1'] })
   nodeRed = await startNodeRed({ nodesDir: join(import.meta.dirname, '../nodes/fixtures') })
   const { port } = nodeRed
   prometheus = await startPrometheus({
