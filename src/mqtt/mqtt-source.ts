@@ -39,8 +39,14 @@ export class MqttSource implements Source, Subscriber {
   #held: SourceLease | undefined
   #received = 0
 
-  /** `node` is the name of this source, for targets that are to know where a record comes from. */
-  constructor(config: InConfig, lease: () => Promise<SourceLease>, receiver: SourceReceiver, node?: string) {
+  /** `node` is the name of this source, for targets that are to know where a record comes from; `seen` hears of topics. */
+  constructor(
+    config: InConfig,
+    lease: () => Promise<SourceLease>,
+    receiver: SourceReceiver,
+    node?: string,
+    seen?: (topic: string) => void,
+  ) {
     const { noLocal, retainAsPublished } = config
     const options = { noLocal, retainAsPublished, retainHandling: retainHandling[config.retained] }
     this.filters = config.subscriptions.map(({ filter, qos }) => ({
@@ -53,7 +59,7 @@ export class MqttSource implements Source, Subscriber {
     this.#lease = lease
     this.#receiver = receiver
     const self = { ...(node === undefined ? {} : { node }), ...(config.tag === '' ? {} : { tag: config.tag }) }
-    this.#route = createRouter(config.subscriptions, config.defaultRoute, self)
+    this.#route = createRouter(config.subscriptions, config.defaultRoute, self, seen)
     this.#matchers = config.subscriptions.map(({ filter }) => createTopicMatcher(filter))
     this.#onReceipt = config.acknowledge === 'onReceipt'
     if (config.output === 'batches') this.#batcher = new Batcher(batchLimits(config), () => this.#flush())

@@ -17,11 +17,15 @@ export interface Routing {
 
 const TOPIC_CACHE = 10_000
 
-/** The first row that matches a topic decides. Returns undefined for a topic that no row matches. `self` is in every place. */
+/**
+ * The first row that matches a topic decides. Returns undefined for a topic that no row matches. `self` is in every place.
+ * `seen` hears of a topic the first time, and again when many others have come since.
+ */
 export function createRouter(
   subscriptions: readonly Subscription[],
   defaultRoute: string,
   self: Partial<Record> = {},
+  seen: (topic: string) => void = () => {},
 ): (topic: string) => Routing | undefined {
   const rows = subscriptions.map((row) => ({
     ...row,
@@ -52,6 +56,7 @@ export function createRouter(
     if (known.size >= TOPIC_CACHE) known.clear()
     const routing = find(topic)
     known.set(topic, routing)
+    seen(topic)
     return routing
   }
 }

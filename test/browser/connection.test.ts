@@ -56,6 +56,11 @@ const plant = () => [
   },
   { id: 'schema', type: 'row-schema', name: 'pressures', schema: 'bar DOUBLE' },
   { id: 'decoder', type: 'row-decoder', schema: 'schema', ...at(200, 160) },
+  {
+    ...{ id: 'core broker', type: 'mqtt-broker', broker: '127.0.0.1', port: String(broker.port) },
+    ...{ autoConnect: false, usetls: false, protocolVersion: '4', keepalive: '60', cleansession: true },
+  },
+  { ...at(200, 240), id: 'core', type: 'mqtt in', topic: '', qos: '2', broker: 'core broker', wires: [[]] },
   { id: 'pubsub', type: 'pubsub-sink', cloud: 'cloud', topic: 'readings', ...at(500, 160) },
 ]
 
@@ -198,6 +203,23 @@ test('a row schema samples by itself what an input reads', async () => {
   await show(editor, 'sample-schema')
   assert.match(await form().locator('.rowline-shown').innerText(), /machine: STRING/)
   await editor.cancelConfig()
+  await editor.cancel()
+})
+
+test('topics that the source has read are offered in its filters, and in the topic of the core mqtt in', async () => {
+  await editor.openNode('in')
+  await editor.field('subscriptions').locator('[data-column="filter"]:visible').focus()
+  const options = form().locator('#rowline-topics option')
+  await options.nth(sampleLimits.messages).waitFor({ state: 'attached' })
+  const offered = await options.evaluateAll((all) => all.map((option) => option.getAttribute('value')))
+  assert.deepEqual(offered.slice(0, 3), ['plant/#', 'plant/line1/#', 'plant/line1/press0'])
+  assert.equal(offered.length, 2 + sampleLimits.messages)
+  await editor.cancel()
+  await editor.openNode('core')
+  await editor.page.locator('#node-input-topic').pressSequentially('press1')
+  const completion = editor.page.locator('.red-ui-autoComplete-completion', { hasText: 'plant/line1/press1' })
+  await completion.first().waitFor()
+  await editor.screenshot('topics-core')
   await editor.cancel()
 })
 

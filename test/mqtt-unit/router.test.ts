@@ -75,3 +75,10 @@ test('a hundred thousand topics are routed rightly, each asked for twice', () =>
     for (let n = 0; n < 100_000; n++)
       if (route(`t${n}/${n % 2}`)?.to !== (n % 2 ? `t${n}/1` : 'rest')) assert.fail(`round ${round}: t${n}`)
 })
+
+test('a topic is told of when it is new, and once', () => {
+  const seen: string[] = []
+  const route = createRouter([row('sensors/#')], '', {}, (topic) => void seen.push(topic))
+  for (const topic of ['sensors/a', 'sensors/b', 'sensors/a', 'other']) route(topic)
+  assert.deepEqual(seen, ['sensors/a', 'sensors/b', 'other'])
+})
