@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
 import { after, before, test } from 'node:test'
 import mqtt from 'mqtt'
 import type { Browser } from 'playwright-core'
@@ -6,7 +7,7 @@ import { sampleLimits } from '../../src/mqtt/sample-limits.ts'
 import { type Kafka, sharedKafka } from '../services/kafka.ts'
 import { type Mosquitto, startMosquitto } from '../services/mosquitto.ts'
 import { type NodeRed, startNodeRed } from '../services/node-red.ts'
-import { freePort } from '../services/processes.ts'
+import { freePort, until } from '../services/processes.ts'
 import { type EditorPage, launchBrowser, openEditor } from './editor-page.ts'
 
 const [right, wrong] = ['right-canary-words', 'wrong-canary-words']
@@ -240,6 +241,32 @@ test('with a German browser and a dark theme the steps are German', async () => 
   await german.page.context().close()
 })
 
+test('four tests run at once and no more, a user who goes makes room, and a question has values', async () => {
+  const silent = createServer(() => {})
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const { port } = silent.address() as { readonly port: number }
+  const ask = (body: object, signal?: AbortSignal) =>
+    nodeRed.request('/rowline/test/mqtt-v3-source', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+      ...(signal && { signal }),
+    })
+  const question = { values: { host: '127.0.0.1', port: String(port) } }
+  const gone = new AbortController()
+  const four = await Promise.all([1, 2, 3, 4].map(() => ask(question, gone.signal)))
+  assert.deepEqual(
+    four.map(({ status }) => status),
+    [200, 200, 200, 200],
+  )
+  assert.equal((await ask(question)).status, 429)
+  gone.abort()
+  const away = { values: { host: '127.0.0.1', port: String(await freePort()) } }
+  await until(async () => (await ask(away)).status === 200, { what: 'room for another test' })
+  assert.equal((await ask({})).status, 400)
+  silent.close()
+})
+
 const hashes = {
   viewer: '$2b$04$8OU5vvtc5ibVMjdFIEQNYeILUj8eDk3SM5vL4iGdmcC8i4slGLCxO',
   engineer: '$2b$04$5pPbL3TnSKUwt3ozDkXiJ.BZTDXhwyJKbGjd0jRd8HzZNvYD84kM.',
@@ -277,6 +304,10 @@ test('who may only read is refused, in the form and by the server', async () => 
   await show(page, 'test-refused')
   assert.deepEqual(steps, [])
   assert.equal(said, 'Your user may not do this: it needs the permission to change flows.')
+  const engineer = await openEditor(browser, guarded.url, 'en-US', { user: 'engineer', password: 'engineer words' })
+  await engineer.openNode('in')
+  await engineer.editConfig('source')
+  assert.equal((await testConnection(engineer)).said, 'Everything works.')
   const secrets = await page.page.content()
   for (const secret of [right, viewer]) {
     assert.ok(!secrets.includes(secret))
