@@ -17,6 +17,7 @@ import { FlowTracker, type Hooks } from './flow-tracker.ts'
 import type { Holder } from './handle.ts'
 import { leftOutboxes } from './left-outboxes.ts'
 import type { NodeLabels } from './metrics.ts'
+import { PipelineWatch } from './pipeline-watch.ts'
 import { servePreview } from './preview.ts'
 import { SeenTopics } from './seen-topics.ts'
 import { SessionFiles } from './session-files.ts'
@@ -38,6 +39,7 @@ export class Rowline {
   /** By node type. */
   readonly declarations = new Map<string, NodeDeclaration>()
   readonly sinks = new Map<string, SinkDefinition>()
+  readonly #pipelines: PipelineWatch
   /** By node id, until the node is there again. */
   readonly leftOutboxes = new Map<string, LeftOutbox>()
   /** The folders of all sinks so far. */
@@ -71,6 +73,11 @@ export class Rowline {
       maxUnconfirmedAgeMs: settings.maxUnconfirmedAgeMs,
     }))
     servePreview(RED, this)
+    this.#pipelines = new PipelineWatch(RED, {
+      types: this.declarations,
+      snapshot: () => this.snapshot(),
+      tallyOf: (id) => this.#tallies.get(id)?.tally,
+    })
     this.tracker = new FlowTracker(RED.hooks as unknown as Hooks, {
       lateSend: (node) => this.#warnOfLateSend(node),
       isRowline: (type) => this.types.has(type),
@@ -151,6 +158,7 @@ export class Rowline {
   #started(): void {
     this.tracker.redeploying = false
     for (const callback of this.#waiting) callback()
+    this.#pipelines.judge()
     setImmediate(() => {
       this.tracker.releaseLost()
       this.pool.resume()

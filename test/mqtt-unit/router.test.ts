@@ -78,7 +78,16 @@ test('a hundred thousand topics are routed rightly, each asked for twice', () =>
 
 test('a topic is told of when it is new, and once', () => {
   const seen: string[] = []
-  const route = createRouter([row('sensors/#')], '', {}, (topic) => void seen.push(topic))
+  const route = createRouter([row('sensors/#')], '', {}, [], (topic) => void seen.push(topic))
   for (const topic of ['sensors/a', 'sensors/b', 'sensors/a', 'other']) route(topic)
   assert.deepEqual(seen, ['sensors/a', 'sensors/b', 'other'])
+})
+
+test('rows subscribed by message come behind the table: they neither take from it nor make its topics unrouted', () => {
+  const plain = createRouter([row('a/#')], '', {}, [row('a/1', { route: 'r' }), row('b/#')])
+  assert.deepEqual([plain('a/1')?.route, plain('a/2')?.unrouted, plain('b/1')?.filter], ['r', false, 'b/#'])
+  const routed = createRouter([row('a/1', { route: 'r' }), row('a/#')], '', {}, [row('a/2'), row('a/1', { to: 'x' })])
+  assert.deepEqual([routed('a/1')?.route, routed('a/2')?.unrouted, routed('a/3')?.unrouted], ['r', false, true])
+  const withDefault = createRouter([row('a/1', { route: 'r' })], 'rest', {}, [row('b')])
+  assert.deepEqual([withDefault('b')?.route, withDefault('b')?.unrouted], ['rest', false])
 })
