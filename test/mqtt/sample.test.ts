@@ -94,3 +94,12 @@ test('what cannot be sampled says why', async () => {
   assert.match(await problem(sample(['a'], {}, { host: 'no.such.host.invalid' })), /cannot be reached: .*ENOTFOUND/)
   assert.deepEqual(await all(sample(['nobody/publishes'], { ms: 300 })), [])
 })
+
+test('a broker that goes ends the sample at once', { timeout: 60_000 }, async () => {
+  await using other = await startMosquitto()
+  const sampling = all(sample(['a/#'], { ms: 600_000 }, { port: String(other.port) }))
+  await until(() => /Sending SUBACK|as rowline-/.test(other.log()), { what: 'the subscriber' })
+  await other.kill()
+  const [step] = (await sampling) as Step[]
+  assert.match(step?.problem ?? '', /^The MQTT broker .* cannot be reached/)
+})
