@@ -5,18 +5,22 @@ import { StoredRows } from '../../src/mqtt/stored-rows.ts'
 import { FlowEntry } from '../shared/flow-entry.ts'
 import { connectionLease, noteSession } from '../shared/mqtt-connections.ts'
 import { configOf, registerNode } from '../shared/register-node.ts'
+import { brokerOf, serveTopics } from '../shared/seen-topics.ts'
 import { followMessages } from './control.ts'
 import { declaration } from './declaration.ts'
 
 export default function (RED: NodeAPI): void {
+  serveTopics(RED)
   registerNode(RED, declaration, (node, config, rowline) => {
     const broker = RED.nodes.getNode(config.source) as Node
     const connection = configOf<SourceConfig>(RED, config.source)
     const stored = new StoredRows(rowline.pathOf('sessions', { id: `${node.id}.by-message` }))
     const rows = rowsByMessage(node, config, stored)
     const lease = connectionLease(rowline, broker, connection)
+    const address = brokerOf(connection)
+    const seen = (topic: string) => rowline.seenTopics.note(address, topic)
     const flow = new FlowEntry(node, config, rowline)
-    const source = new MqttSource(config, lease, flow, node.name || node.id, rows)
+    const source = new MqttSource(config, lease, flow, node.name || node.id, rows, seen)
     flow.start(source, () => noteSession(rowline, broker, connection))
     if (config.dynamic) followMessages(node, config, source, stored)
   })

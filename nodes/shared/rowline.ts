@@ -19,6 +19,7 @@ import { leftOutboxes } from './left-outboxes.ts'
 import type { NodeLabels } from './metrics.ts'
 import { PipelineWatch } from './pipeline-watch.ts'
 import { servePreview } from './preview.ts'
+import { SeenTopics } from './seen-topics.ts'
 import { SessionFiles } from './session-files.ts'
 import type { RowlineSnapshot } from './snapshot.ts'
 
@@ -45,6 +46,8 @@ export class Rowline {
   readonly outboxFolders = new Set<string>()
   /** How many questions of the editor are being answered over the network. */
   asking = 0
+  /** Kept over redeploys. */
+  readonly seenTopics = new SeenTopics()
   /** Of all nodes that show rows to Prometheus. */
   readonly gauges = new Set<Gauge>()
   readonly #waiting = new Set<() => void>()

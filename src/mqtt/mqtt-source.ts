@@ -31,6 +31,7 @@ export class MqttSource implements Source, Subscriber {
   readonly #config: InConfig
   readonly #lease: () => Promise<SourceLease>
   readonly #receiver: SourceReceiver
+  readonly #seen: (topic: string) => void
   readonly #self: Partial<Record>
   /** Rows behind those of the table, by filter: subscribed by message, and given up again. */
   readonly #dynamic: Map<string, Subscription>
@@ -49,7 +50,7 @@ export class MqttSource implements Source, Subscriber {
 
   /**
    * `node` is the name of this source, for targets that are to know where a record comes from. `dynamic` are rows that
-   * were subscribed by message.
+   * were subscribed by message; `seen` hears of topics.
    */
   constructor(
     config: InConfig,
@@ -57,8 +58,10 @@ export class MqttSource implements Source, Subscriber {
     receiver: SourceReceiver,
     node?: string,
     dynamic: readonly Subscription[] = [],
+    seen: (topic: string) => void = () => {},
   ) {
     this.#config = config
+    this.#seen = seen
     this.#skipsRetained = config.retained === 'skip' && !config.retainAsPublished
     this.window = { records: config.windowRecords, bytes: config.windowBytes }
     this.#lease = lease
@@ -119,7 +122,7 @@ export class MqttSource implements Source, Subscriber {
     const rows = [...subscriptions, ...this.dynamic]
     this.#filters = rows.map(({ filter, qos }) => ({ filter, qos: Number(qos) as Qos, ...options }))
     this.#matchers = rows.map(({ filter }) => createTopicMatcher(filter))
-    const present = createRouter(subscriptions, defaultRoute, this.#self, this.dynamic)
+    const present = createRouter(subscriptions, defaultRoute, this.#self, this.dynamic, this.#seen)
     const former = createRouter([], '', this.#self, [...this.#former.values()])
     this.#route = (topic) => present(topic) ?? former(topic)
   }

@@ -20,12 +20,14 @@ const TOPIC_CACHE = 10_000
 /**
  * The first row that matches a topic decides. Returns undefined for a topic that no row matches. `self` is in every
  * place. `dynamic` rows come behind the table's; what one of them matches was asked for, and is never unrouted.
+ * `seen` hears of a topic the first time, and again when many others have come since.
  */
 export function createRouter(
   subscriptions: readonly Subscription[],
   defaultRoute: string,
   self: Partial<Record> = {},
   dynamic: readonly Subscription[] = [],
+  seen: (topic: string) => void = () => {},
 ): (topic: string) => Routing | undefined {
   const rows = [...subscriptions, ...dynamic].map((row, i) => ({
     ...row,
@@ -57,6 +59,7 @@ export function createRouter(
     if (known.size >= TOPIC_CACHE) known.clear()
     const routing = find(topic)
     known.set(topic, routing)
+    seen(topic)
     return routing
   }
 }

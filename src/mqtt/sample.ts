@@ -32,15 +32,23 @@ export async function* sampleTopics(
   try {
     const options = connectionOptions(config, '', directory)
     const broker = `${options.socket.host}:${options.socket.port}`
-    // Packets over the limit are cut, not kept back: an MQTT 5 broker is not told of it.
     visited = await visit(options, take, enough).catch((error: unknown) => {
       throw connectionError(error, broker)
     })
+    let lost: { readonly error: unknown } | undefined
+    void visited.ended.then((error) => {
+      lost = { error }
+      wake()
+    })
     await subscribe(visited, filters)
     for (let given = 0; given < limits.messages && !enough.aborted; given++) {
-      while (arrived.length === 0 && !enough.aborted) await new Promise<void>((resolve) => (wake = resolve))
+      while (arrived.length === 0 && !enough.aborted && !lost)
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
       const next = arrived.shift()
       if (next) yield next
+      else if (lost) throw connectionError((lost as { readonly error: unknown }).error, broker)
     }
   } catch (error) {
     yield { step: 'sample', state: 'failed', values: {}, problem: (error as Error).message }

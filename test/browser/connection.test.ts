@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
 import { after, before, test } from 'node:test'
 import mqtt from 'mqtt'
 import type { Browser } from 'playwright-core'
@@ -6,7 +7,7 @@ import { sampleLimits } from '../../src/mqtt/sample-limits.ts'
 import { type Kafka, sharedKafka } from '../services/kafka.ts'
 import { type Mosquitto, startMosquitto } from '../services/mosquitto.ts'
 import { type NodeRed, startNodeRed } from '../services/node-red.ts'
-import { freePort } from '../services/processes.ts'
+import { freePort, until } from '../services/processes.ts'
 import { type EditorPage, launchBrowser, openEditor } from './editor-page.ts'
 
 const [right, wrong] = ['right-canary-words', 'wrong-canary-words']
@@ -56,6 +57,11 @@ const plant = () => [
   },
   { id: 'schema', type: 'row-schema', name: 'pressures', schema: 'bar DOUBLE' },
   { id: 'decoder', type: 'row-decoder', schema: 'schema', ...at(200, 160) },
+  {
+    ...{ id: 'core broker', type: 'mqtt-broker', broker: '127.0.0.1', port: String(broker.port) },
+    ...{ autoConnect: false, usetls: false, protocolVersion: '4', keepalive: '60', cleansession: true },
+  },
+  { ...at(200, 240), id: 'core', type: 'mqtt in', topic: '', qos: '2', broker: 'core broker', wires: [[]] },
   { id: 'pubsub', type: 'pubsub-sink', cloud: 'cloud', topic: 'readings', ...at(500, 160) },
 ]
 
@@ -201,6 +207,23 @@ test('a row schema samples by itself what an input reads', async () => {
   await editor.cancel()
 })
 
+test('topics that the source has read are offered in its filters, and in the topic of the core mqtt in', async () => {
+  await editor.openNode('in')
+  await editor.field('subscriptions').locator('[data-column="filter"]:visible').focus()
+  const options = form().locator('#rowline-topics option')
+  await options.nth(sampleLimits.messages).waitFor({ state: 'attached' })
+  const offered = await options.evaluateAll((all) => all.map((option) => option.getAttribute('value')))
+  assert.deepEqual(offered.slice(0, 3), ['plant/#', 'plant/line1/#', 'plant/line1/press0'])
+  assert.equal(offered.length, 2 + sampleLimits.messages)
+  await editor.cancel()
+  await editor.openNode('core')
+  await editor.page.locator('#node-input-topic').pressSequentially('press1')
+  const completion = editor.page.locator('.red-ui-autoComplete-completion', { hasText: 'plant/line1/press1' })
+  await completion.first().waitFor()
+  await editor.screenshot('topics-core')
+  await editor.cancel()
+})
+
 test('no secret is in the log or among the errors of the page', async () => {
   assert.doesNotMatch(nodeRed.log(), /canary-words/)
   assert.deepEqual(editor.errors, [])
@@ -216,6 +239,32 @@ test('with a German browser and a dark theme the steps are German', async () => 
   assert.equal(said, 'Alles geht.')
   assert.match(steps[0] ?? '', /erreicht$/)
   await german.page.context().close()
+})
+
+test('four tests run at once and no more, a user who goes makes room, and a question has values', async () => {
+  const silent = createServer(() => {})
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const { port } = silent.address() as { readonly port: number }
+  const ask = (body: object, signal?: AbortSignal) =>
+    nodeRed.request('/rowline/test/mqtt-v3-source', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+      ...(signal && { signal }),
+    })
+  const question = { values: { host: '127.0.0.1', port: String(port) } }
+  const gone = new AbortController()
+  const four = await Promise.all([1, 2, 3, 4].map(() => ask(question, gone.signal)))
+  assert.deepEqual(
+    four.map(({ status }) => status),
+    [200, 200, 200, 200],
+  )
+  assert.equal((await ask(question)).status, 429)
+  gone.abort()
+  const away = { values: { host: '127.0.0.1', port: String(await freePort()) } }
+  await until(async () => (await ask(away)).status === 200, { what: 'room for another test' })
+  assert.equal((await ask({})).status, 400)
+  silent.close()
 })
 
 const hashes = {
@@ -260,6 +309,10 @@ test('who may only read is refused, in the form and by the server', async () => 
   await show(page, 'test-refused')
   assert.deepEqual(steps, [])
   assert.equal(said, 'Your user may not do this: it needs the permission to change flows.')
+  const engineer = await openEditor(browser, guarded.url, 'en-US', { user: 'engineer', password: 'engineer words' })
+  await engineer.openNode('in')
+  await engineer.editConfig('source')
+  assert.equal((await testConnection(engineer)).said, 'Everything works.')
   const secrets = await page.page.content()
   for (const secret of [right, viewer]) {
     assert.ok(!secrets.includes(secret))

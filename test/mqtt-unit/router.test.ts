@@ -76,6 +76,13 @@ test('a hundred thousand topics are routed rightly, each asked for twice', () =>
       if (route(`t${n}/${n % 2}`)?.to !== (n % 2 ? `t${n}/1` : 'rest')) assert.fail(`round ${round}: t${n}`)
 })
 
+test('a topic is told of when it is new, and once', () => {
+  const seen: string[] = []
+  const route = createRouter([row('sensors/#')], '', {}, [], (topic) => void seen.push(topic))
+  for (const topic of ['sensors/a', 'sensors/b', 'sensors/a', 'other']) route(topic)
+  assert.deepEqual(seen, ['sensors/a', 'sensors/b', 'other'])
+})
+
 test('rows subscribed by message come behind the table: they neither take from it nor make its topics unrouted', () => {
   const plain = createRouter([row('a/#')], '', {}, [row('a/1', { route: 'r' }), row('b/#')])
   assert.deepEqual([plain('a/1')?.route, plain('a/2')?.unrouted, plain('b/1')?.filter], ['r', false, 'b/#'])

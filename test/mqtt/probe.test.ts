@@ -54,6 +54,13 @@ test('the running session of the same node is not touched', async () => {
   assert.match(String(steps[1]?.values.clientId), /^rowline-[0-9a-f]{8}$/)
   assert.equal(closed, 0)
   await running.endAsync()
+  const guests = broker.log().match(/as rowline-\w+ \(p\d, c\d/g) ?? []
+  assert.ok(guests.length > 0)
+  assert.deepEqual(
+    guests.filter((guest) => !guest.endsWith('c1')),
+    [],
+    'a session is left behind',
+  )
 })
 
 test('the certificate is read: known, not known, not looked at', async () => {

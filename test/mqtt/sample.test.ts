@@ -49,12 +49,12 @@ test('text, bytes and what is too long are told apart, and the sample ends with 
   assert.deepEqual([at('kept/long')?.payload.length, at('kept/long')?.bytes, at('kept/long')?.isCut], [100, 500, true])
 })
 
-test('it ends with its count, however many come', async () => {
+test('it ends with its count, however many come', { timeout: 60_000 }, async () => {
   const stop = new AbortController()
   const flood = (async () => {
     while (!stop.signal.aborted) await publisher.publishAsync('flood/x', '{}', { qos: 1 })
   })()
-  const found = await all(sample(['flood/#'], { messages: 7 }))
+  const found = await all(sample(['flood/#'], { messages: 7, ms: 600_000 }))
   stop.abort()
   await flood
   assert.equal(found.length, 7)
@@ -93,4 +93,13 @@ test('what cannot be sampled says why', async () => {
   assert.match(await problem(sample(['a/#/b'])), /^a\/#\/b: may have # only as its last level/)
   assert.match(await problem(sample(['a'], {}, { host: 'no.such.host.invalid' })), /cannot be reached: .*ENOTFOUND/)
   assert.deepEqual(await all(sample(['nobody/publishes'], { ms: 300 })), [])
+})
+
+test('a broker that goes ends the sample at once', { timeout: 60_000 }, async () => {
+  await using other = await startMosquitto()
+  const sampling = all(sample(['a/#'], { ms: 600_000 }, { port: String(other.port) }))
+  await until(() => /Sending SUBACK|as rowline-/.test(other.log()), { what: 'the subscriber' })
+  await other.kill()
+  const [step] = (await sampling) as Step[]
+  assert.match(step?.problem ?? '', /^The MQTT broker .* cannot be reached/)
 })

@@ -53,6 +53,7 @@ export function loadDefinition(dist: string, type: string, nodes: { readonly [id
     },
     events: { on: () => {} },
     actions: { add: () => {}, remove: () => {} },
+    plugins: { getPlugin: () => undefined, registerPlugin: () => {} },
     menu: { addItem: () => {}, removeItem: () => {} },
   }
   runInContext(scriptOf(readHtml(dist, type)), createContext({ RED, TextEncoder, TextDecoder }))

@@ -2,6 +2,7 @@ import { fillText } from '../../../src/config/fields.ts'
 import type { Sampled } from '../../../src/mqtt/sample-limits.ts'
 import type { DialogPart } from './dialog-part.ts'
 import { handOver, openSample, payloadLines, type SampleSource } from './sample.ts'
+import { offerTopics, offerTopicsToCore } from './topics.ts'
 
 type Texts = (key: string) => string
 
@@ -9,6 +10,7 @@ const longest = 300
 
 /** *Sample from broker* below the fields of an `mqtt-v3-in`. */
 export const part: DialogPart = {
+  register: offerTopicsToCore,
   open(section, form, texts) {
     const list = $('<ol class="rowline-samples">')
     const infer = $('<button type="button" class="red-ui-button rowline-infer">').text(texts('infer')).hide()
@@ -33,6 +35,11 @@ export const part: DialogPart = {
     section
       .empty()
       .append(line.append(infer), $('<div class="rowline-note rowline-said">').text(texts('sampleNote')), list)
+    offerTopics(
+      section,
+      () => form.values().source,
+      () => samples.map(({ topic }) => topic),
+    )
     return { changed: () => {}, close }
   },
 }

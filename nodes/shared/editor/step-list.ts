@@ -6,6 +6,7 @@ type Texts = (key: string) => string
 const styleId = 'rowline-steps-style'
 const css = `
 .rowline-ask { display: flex; gap: 10px; align-items: center; margin-top: 14px; flex-wrap: wrap; }
+.rowline-ask + .rowline-said { margin-top: 8px; }
 .rowline-said { font-size: 12px; color: var(--red-ui-secondary-text-color); }
 .rowline-said.rowline-wrong { color: var(--red-ui-text-color-error); }
 .rowline-form .rowline-steps { margin: 10px 0 0; padding: 0; list-style: none; font-size: 13px; line-height: 1.4; }
