@@ -62,7 +62,7 @@ const wirings: readonly Wiring[] = [
   {
     name: 'a disabled sink beside one that writes',
     nodes: [source(['kafka', 'l']), kafka(), kafka('l', { d: true })],
-    ...atMost('sinkOff l'),
+    others: ['isOff l'],
   },
   {
     name: 'a sink that only logs here',
@@ -196,6 +196,39 @@ const wirings: readonly Wiring[] = [
     name: 'a sink behind the receipts of an outbox only',
     nodes: [source(['d']), node('d', 'debug', []), kafka('kafka', {}, [['l'], []]), kafka('l')],
     ...atMost('noSink in'),
+  },
+  {
+    name: 'a disabled node before the only sink',
+    nodes: [source(['n']), node('n', 'change', [['kafka']], { d: true }), kafka()],
+    ...atMost('noSink in'),
+    others: ['isOff n'],
+  },
+  {
+    name: 'a decoder that ignores parse errors',
+    nodes: [source(['dec']), node('dec', 'row-decoder', [['kafka'], []], { ignoreParseErrors: true }), kafka()],
+    others: ['skipsErrors dec'],
+  },
+  {
+    name: 'a Catch node that reaches only a debug node',
+    nodes: [...code('return msg'), node('c', 'catch', [['d']], { scope: null }), node('d', 'debug', [])],
+    others: ['caughtLost c'],
+  },
+  {
+    name: 'a Catch node that reaches a sink',
+    nodes: [...code('return msg'), node('c', 'catch', [['dead']], { scope: ['n'] }), kafka('dead')],
+  },
+  {
+    name: 'a Catch node for other nodes, on another tab, or disabled',
+    nodes: [
+      ...code('return msg'),
+      node('c', 'catch', [[]], { scope: ['x'] }),
+      node('c2', 'catch', [[]], { z: 'second' }),
+      node('c3', 'catch', [['kafka']], { d: true }),
+    ],
+  },
+  {
+    name: 'a Catch node where only Rowline nodes are: they tell it of no reading',
+    nodes: [source(['kafka']), kafka(), node('c', 'catch', [[]], { scope: null })],
   },
   {
     name: 'links to another tab and a junction',
