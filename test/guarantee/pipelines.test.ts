@@ -36,7 +36,7 @@ const wirings: readonly Wiring[] = [
     nodes: [
       source(['kafka'], { source: 'other' }),
       kafka(),
-      broker('other', { clean: true, sessionExpiryInterval: 9 }),
+      broker('other', { clean: true, protocolVersion: '5', sessionExpiryInterval: 9 }),
     ],
     ...atMost('clean in'),
   },
@@ -185,17 +185,27 @@ const wirings: readonly Wiring[] = [
   },
   {
     name: 'dead letters that reach a sink',
-    nodes: [
-      source(['dec']),
-      node('dec', 'row-decoder', [['kafka'], ['dead']], { format: 'json' }),
-      kafka(),
-      kafka('dead'),
-    ],
+    nodes: [source(['dec']), node('dec', 'row-decoder', [['kafka'], ['dead']], {}), kafka(), kafka('dead')],
   },
   {
-    name: 'a sink behind the receipts of an outbox only',
-    nodes: [source(['d']), node('d', 'debug', []), kafka('kafka', {}, [['l'], []]), kafka('l')],
+    name: 'what gets only the receipts of an outbox',
+    nodes: [source(['kafka']), kafka('kafka', {}, [['n'], []]), node('n', 'rbe', [[]])],
+  },
+  {
+    name: 'what gets the readings that a sink has confirmed',
+    nodes: [source(['kafka']), kafka('kafka', { delivery: 'confirm' }, [['n'], []]), node('n', 'rbe', [[]])],
+    others: ['filterDrops n'],
+  },
+  {
+    name: 'a sink that gets only what the flow fails on',
+    nodes: [
+      source(['n']),
+      node('n', 'function', [[]], { func: 'return msg' }),
+      node('c', 'catch', [['kafka']], { scope: null }),
+      kafka(),
+    ],
     ...atMost('noSink in'),
+    others: ['functionDrops n'],
   },
   {
     name: 'a disabled node before the only sink',
@@ -227,8 +237,8 @@ const wirings: readonly Wiring[] = [
     ],
   },
   {
-    name: 'a Catch node where only Rowline nodes are: they tell it of no reading',
-    nodes: [source(['kafka']), kafka(), node('c', 'catch', [[]], { scope: null })],
+    name: 'a Catch node where nothing can fail: Rowline nodes tell it of no reading',
+    nodes: [source(['kafka', 'd']), kafka(), node('d', 'debug', []), node('c', 'catch', [[]], { scope: null })],
   },
   {
     name: 'links to another tab and a junction',
@@ -258,7 +268,10 @@ const wirings: readonly Wiring[] = [
     nodes: [
       ...through('link call', { links: ['li'], linkType: 'static' }),
       node('li', 'link in', [['lr']], { links: [] }),
-      node('lr', 'link out', [], { mode: 'return', links: [] }),
+      // Where it once led: Node-RED keeps that.
+      node('lr', 'link out', [], { mode: 'return', links: ['old'] }),
+      node('old', 'link in', [['f']], { links: ['lr'] }),
+      node('f', 'rbe', [[]]),
     ],
   },
   {
@@ -281,6 +294,14 @@ const wirings: readonly Wiring[] = [
     others: ['filterDrops n-f'],
   },
   {
+    name: 'a subflow whose inner node has the sink at its second output',
+    nodes: [
+      ...through('subflow:sf', {}),
+      { ...subflow, out: [{ wires: [{ id: 'f', port: 1 }] }] },
+      node('f', 'delay', [[], []], { pauseType: 'rate', drop: true, outputs: 2, z: 'sf' }),
+    ],
+  },
+  {
     name: 'a Complete node that leads to a target',
     nodes: [source(['kafka']), kafka(), node('c', 'complete', [['u']], { scope: ['kafka'] }), node('u', 'udp out', [])],
     ...atMost('unconfirmed u'),
@@ -298,6 +319,7 @@ const wirings: readonly Wiring[] = [
     others: ['killRepeats bq'],
   },
   { name: 'BigQuery exactly once beside Kafka', nodes: [source(['bq', 'kafka']), bigquery(), kafka()] },
+  { name: 'BigQuery without an outbox', nodes: [source(['bq']), bigquery({ delivery: 'confirm' })] },
   { name: 'BigQuery at least once', nodes: [source(['bq']), bigquery({ writeMethod: 'storageWrite' })] },
 ]
 
