@@ -169,6 +169,8 @@ export class SinkRunner<Request> implements RecordRunner {
     await Promise.race([this.#running, afterAbort(this.#abort.signal, 1000)])
     clearTimeout(deadline)
     this.#abort.abort()
+    // A write that ended meanwhile may have left something here.
+    this.#held.close()
     this.#state = { phase: 'closed' }
     for (const { onSettled } of this.#submissions) onSettled({ status: 'released' })
     this.#submissions.clear()
