@@ -21,6 +21,7 @@ const through = (type: string, rest: object, wires: Wires = [['kafka']]): readon
   kafka(),
 ]
 const code = (func: string) => through('function', { func })
+const gauge = (wires: Wires) => node('g', 'prometheus-gauge', wires, { valueColumn: 'v' })
 const otherwise = { rules: [{ t: 'eq', v: '1' }, { t: 'else' }] }
 const subflow = { id: 'sf', type: 'subflow', in: [{ wires: [{ id: 'f' }] }], out: [{ wires: [{ id: 'f', port: 0 }] }] }
 
@@ -187,6 +188,12 @@ const wirings: readonly Wiring[] = [
     name: 'dead letters that reach a sink',
     nodes: [source(['dec']), node('dec', 'row-decoder', [['kafka'], ['dead']], {}), kafka(), kafka('dead')],
   },
+  {
+    name: 'a gauge beside a sink, and a filter behind the gauge',
+    nodes: [source(['g', 'kafka']), gauge([['n'], []]), kafka(), node('n', 'rbe', [[]])],
+    others: ['filterDrops n'],
+  },
+  { name: 'only a gauge, which keeps nothing', nodes: [source(['g']), gauge([[], []])], ...atMost('noSink in') },
   {
     name: 'what gets only the receipts of an outbox',
     nodes: [source(['kafka']), kafka('kafka', {}, [['n'], []]), node('n', 'rbe', [[]])],

@@ -40,7 +40,7 @@ export const findingTable = {
   },
   noSink: {
     limits: 'atMostOnce',
-    text: 'leads to no Rowline sink: a reading is acknowledged when the last node says that it is done.',
+    text: 'leads to no Rowline sink that stores anything: a reading is acknowledged when the last node says that it is done.',
     advice: 'Wire a sink into the flow.',
   },
   dryRun: {

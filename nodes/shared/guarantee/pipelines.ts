@@ -93,8 +93,10 @@ class Surveyor {
     return { source, places, ...verdict([...own, ...found, ...switchedOff, ...afterKill], isExact) }
   }
 
+  /** A sink that keeps no reading, such as a gauge, only lets them pass. */
   #kindOf({ node }: Place): OwnType['kind'] | undefined {
-    return this.#context.types.get(node.type)?.kind
+    const type = this.#context.types.get(node.type)
+    return type?.kind === 'sink' && !('delivery' in type.fields) ? 'transform' : type?.kind
   }
 
   #config<C = RunnerConfig>({ id, node }: Place): C {
@@ -145,7 +147,7 @@ class Surveyor {
     const rejected = place.wires[1] ?? []
     return at([
       ...(kind === 'source' ? judgeSource(this.#reader(place)) : []),
-      ...(kind === 'transform' ? judgeDecoder(this.#config(place)) : []),
+      ...(place.node.type === 'row-decoder' ? judgeDecoder(this.#config(place)) : []),
       ...(kind === 'sink' ? judgeSink(place.node.type, this.#config(place)) : []),
       ...(rejected.length > 0 && !this.#reachesSink(rejected) ? [{ code: 'rejectedLost' } as const] : []),
     ])
