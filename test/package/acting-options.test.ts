@@ -25,6 +25,8 @@ const exampleOf = (title: string): Proof => ['nodes/acceptance-bigquery.test.ts'
 const gauge = (title: string, name?: string): Proof => ['metrics/gauge.test.ts', title, name]
 const gate = (title: string): Proof => ['config/environment-gate.test.ts', title]
 
+const logged: Proof = ['nodes/acceptance-configuration.test.ts', 'logLevel debug: a line for each reading']
+
 const connecting = (title: string, name?: string): Proof => ['mqtt/connecting.test.ts', title, name]
 const sent = (name?: string) => connecting('what is sent in CONNECT is what was configured', name)
 const brokerTls = (title: string, name?: string): Proof => ['mqtt/tls.test.ts', title, name]
@@ -56,6 +58,7 @@ const runner: { readonly [option: string]: Proof } = {
   environment: gate('F4: LOCAL only logs'),
   enabledIn: gate('the names of a plant may be others'),
   dryRunIn: gate('the names of a plant may be others'),
+  logLevel: logged,
 }
 
 /** Tests that fail when the option does nothing. */
@@ -106,24 +109,26 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     willPayload: sent('will'),
     willQos: sent('will'),
     willRetain: sent('will'),
+    willDelayInterval: ['mqtt/version5.test.ts', 'a will with a delay', 'delayInterval'],
     idleTimeoutMs: ['mqtt/outbound.test.ts', 'B6: a connection for publishing is closed when it is idle'],
   },
   'mqtt-v3-in': {
     source: source('a record says what MQTT and the subscriptions table say'),
     subscriptions: source('routes: one copy of each although filters overlap'),
+    dynamic: ['nodes/by-message.test.ts', 'messages subscribe and unsubscribe'],
     output: source('batches: full ones at once'),
     batchRecords: source('batches: full ones at once'),
     lingerMs: source('batches: full ones at once'),
     acknowledge: source('onReceipt: acknowledged as soon as'),
     retained: ['mqtt/reading.test.ts', 'retained messages with version'],
-    noLocal: version5('the options of MQTT 5 subscriptions'),
-    retainAsPublished: version5('noLocal and retainAsPublished act'),
+    retainAsPublished: version5('retainAsPublished acts'),
     defaultRoute: ['nodes/acceptance-routes.test.ts', 'D1: an unrouted reading leaves output 2'],
     tag: ['nodes/acceptance-origin.test.ts', 'E1: sources with different schemas share a topic'],
     windowRecords: held('a full window stops the reading'),
     windowBytes: held('a full window stops the reading'),
     settleTimeoutMs: held('a node that hung has its full time again'),
     onFailure: held('a flow that fails gets the reading again'),
+    logLevel: logged,
   },
   'kafka-cluster': {
     brokers: errors('broker down at connect: an outage'),
