@@ -59,6 +59,7 @@ const wirings: readonly Wiring[] = [
     nodes: [source(['kafka'], { acknowledge: 'onReceipt' }), kafka()],
     ...atMost('onReceipt in'),
   },
+  { name: 'topics by message', nodes: [source(['kafka'], { dynamic: true }), kafka()], others: ['dynamic in'] },
   { name: 'no sink', nodes: [source(['d']), node('d', 'debug', [])], ...atMost('noSink in') },
   {
     name: 'a disabled sink beside one that writes',
@@ -374,6 +375,17 @@ test('a source in a subflow is a pipeline for each instance', () => {
     [
       ['one-in', undefined],
       ['two-in', 'noSink'],
+    ],
+  )
+})
+
+test('what controls another source is not one pipeline with it', () => {
+  const nodes = [source(['other', 'kafka']), source(['n'], { dynamic: true }, 'other'), node('n', 'rbe', [[]]), kafka()]
+  assert.deepEqual(
+    judge(nodes).map(({ places }) => places.map(({ id }) => id)),
+    [
+      ['in', 'kafka'],
+      ['other', 'n'],
     ],
   )
 })

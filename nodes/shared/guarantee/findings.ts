@@ -91,6 +91,10 @@ export const findingTable = {
     text: 'is disabled: for Node-RED the wire to it leads nowhere, and the branch to that sink has finished.',
     advice: 'Enable it, or remove it.',
   },
+  dynamic: {
+    text: 'takes topics by message: their QoS is not known before.',
+    advice: 'Subscribe with QoS 1 there, too.',
+  },
   rejectedLost: {
     text: 'sends rejected readings to output 2, from where they reach no sink: they are acknowledged and gone.',
     advice: 'Wire a sink there, or remove the wire: without one they go to the dead-letter file.',

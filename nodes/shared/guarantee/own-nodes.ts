@@ -40,6 +40,7 @@ export function judgeSource(reader: Reader): readonly Found[] {
     ...(unkept === '' ? [] : [{ code: 'qos0', values: { filter: unkept } } as const]),
     ...(broker?.clean ? [{ code: 'clean' } as const] : []),
     ...(config.acknowledge === 'onReceipt' ? [{ code: 'onReceipt' } as const] : []),
+    ...(config.dynamic ? [{ code: 'dynamic' } as const] : []),
     ...(seconds === undefined || broker?.clean
       ? []
       : [{ code: 'expiry', values: { seconds: String(seconds) } } as const]),

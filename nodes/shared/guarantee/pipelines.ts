@@ -124,10 +124,16 @@ class Surveyor {
       if (!place.isOn) off.push(place)
       else {
         places.push(place)
-        for (const next of this.#next(place, accepted)) seen.add(next)
+        for (const next of this.#next(place, accepted)) if (!this.#isSource(next)) seen.add(next)
       }
     }
     return { places, off }
+  }
+
+  /** What is sent to one controls it: its own readings are another pipeline's. */
+  #isSource(id: string): boolean {
+    const place = this.#graph.get(id)
+    return place !== undefined && this.#kindOf(place) === 'source'
   }
 
   /** Output 1 of a sink with an outbox has receipts and no readings. */
