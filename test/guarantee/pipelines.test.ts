@@ -60,6 +60,15 @@ const wirings: readonly Wiring[] = [
     ...atMost('onReceipt in'),
   },
   { name: 'topics by message', nodes: [source(['kafka'], { dynamic: true }), kafka()], others: ['dynamic in'] },
+  {
+    name: 'a gauge, which stores nothing',
+    nodes: [source(['g']), node('g', 'prometheus-gauge', [[], []], { valueColumn: 'n' })],
+    ...atMost('noSink in'),
+  },
+  {
+    name: 'a sink behind a gauge',
+    nodes: [source(['g']), node('g', 'prometheus-gauge', [['kafka'], []], { valueColumn: 'n' }), kafka()],
+  },
   { name: 'no sink', nodes: [source(['d']), node('d', 'debug', [])], ...atMost('noSink in') },
   {
     name: 'a disabled sink beside one that writes',
