@@ -96,8 +96,8 @@ test('the tab shows rates of real readings, dead letters with their reasons, and
   )
   await shows(page, /JSON_INVALID at .*, Rows/)
   await editor.screenshot('sidebar-running')
-  const points = await page.locator('.rowline-line1').getAttribute('points')
-  assert.ok((points ?? '').split(' ').length >= 2)
+  const points = async () => ((await page.locator('.rowline-line1').getAttribute('points')) ?? '').split(' ').length
+  await until(async () => (await points()) >= 2, { what: 'a line in the chart' })
   load.abort()
   const published = await publishing
   await waitForLines(nodeRed, 'rows.ndjson', published)

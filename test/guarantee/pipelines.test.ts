@@ -21,6 +21,7 @@ const through = (type: string, rest: object, wires: Wires = [['kafka']]): readon
   kafka(),
 ]
 const code = (func: string) => through('function', { func })
+const gauge = (wires: Wires) => node('g', 'prometheus-gauge', wires, { valueColumn: 'v' })
 const otherwise = { rules: [{ t: 'eq', v: '1' }, { t: 'else' }] }
 const subflow = { id: 'sf', type: 'subflow', in: [{ wires: [{ id: 'f' }] }], out: [{ wires: [{ id: 'f', port: 0 }] }] }
 
@@ -36,7 +37,7 @@ const wirings: readonly Wiring[] = [
     nodes: [
       source(['kafka'], { source: 'other' }),
       kafka(),
-      broker('other', { clean: true, sessionExpiryInterval: 9 }),
+      broker('other', { clean: true, protocolVersion: '5', sessionExpiryInterval: 9 }),
     ],
     ...atMost('clean in'),
   },
@@ -58,6 +59,7 @@ const wirings: readonly Wiring[] = [
     nodes: [source(['kafka'], { acknowledge: 'onReceipt' }), kafka()],
     ...atMost('onReceipt in'),
   },
+  { name: 'topics by message', nodes: [source(['kafka'], { dynamic: true }), kafka()], others: ['dynamic in'] },
   {
     name: 'a gauge, which stores nothing',
     nodes: [source(['g']), node('g', 'prometheus-gauge', [[], []], { valueColumn: 'n' })],
@@ -71,7 +73,7 @@ const wirings: readonly Wiring[] = [
   {
     name: 'a disabled sink beside one that writes',
     nodes: [source(['kafka', 'l']), kafka(), kafka('l', { d: true })],
-    ...atMost('sinkOff l'),
+    others: ['isOff l'],
   },
   {
     name: 'a sink that only logs here',
@@ -194,17 +196,66 @@ const wirings: readonly Wiring[] = [
   },
   {
     name: 'dead letters that reach a sink',
+    nodes: [source(['dec']), node('dec', 'row-decoder', [['kafka'], ['dead']], {}), kafka(), kafka('dead')],
+  },
+  {
+    name: 'a gauge beside a sink, and a filter behind the gauge',
+    nodes: [source(['g', 'kafka']), gauge([['n'], []]), kafka(), node('n', 'rbe', [[]])],
+    others: ['filterDrops n'],
+  },
+  { name: 'only a gauge, which keeps nothing', nodes: [source(['g']), gauge([[], []])], ...atMost('noSink in') },
+  {
+    name: 'what gets only the receipts of an outbox',
+    nodes: [source(['kafka']), kafka('kafka', {}, [['n'], []]), node('n', 'rbe', [[]])],
+  },
+  {
+    name: 'what gets the readings that a sink has confirmed',
+    nodes: [source(['kafka']), kafka('kafka', { delivery: 'confirm' }, [['n'], []]), node('n', 'rbe', [[]])],
+    others: ['filterDrops n'],
+  },
+  {
+    name: 'a sink that gets only what the flow fails on',
     nodes: [
-      source(['dec']),
-      node('dec', 'row-decoder', [['kafka'], ['dead']], { format: 'json' }),
+      source(['n']),
+      node('n', 'function', [[]], { func: 'return msg' }),
+      node('c', 'catch', [['kafka']], { scope: null }),
       kafka(),
-      kafka('dead'),
+    ],
+    ...atMost('noSink in'),
+    others: ['functionDrops n'],
+  },
+  {
+    name: 'a disabled node before the only sink',
+    nodes: [source(['n']), node('n', 'change', [['kafka']], { d: true }), kafka()],
+    ...atMost('noSink in'),
+    others: ['isOff n'],
+  },
+  {
+    name: 'a decoder that ignores parse errors',
+    nodes: [source(['dec']), node('dec', 'row-decoder', [['kafka'], []], { ignoreParseErrors: true }), kafka()],
+    others: ['skipsErrors dec'],
+  },
+  {
+    name: 'a Catch node that reaches only a debug node',
+    nodes: [...code('return msg'), node('c', 'catch', [['d']], { scope: null }), node('d', 'debug', [])],
+    others: ['caughtLost c'],
+  },
+  {
+    name: 'a Catch node that reaches a sink',
+    nodes: [...code('return msg'), node('c', 'catch', [['dead']], { scope: ['n'] }), kafka('dead')],
+  },
+  {
+    name: 'a Catch node for other nodes, on another tab, or disabled',
+    nodes: [
+      ...code('return msg'),
+      node('c', 'catch', [[]], { scope: ['x'] }),
+      node('c2', 'catch', [[]], { z: 'second' }),
+      node('c3', 'catch', [['kafka']], { d: true }),
     ],
   },
   {
-    name: 'a sink behind the receipts of an outbox only',
-    nodes: [source(['d']), node('d', 'debug', []), kafka('kafka', {}, [['l'], []]), kafka('l')],
-    ...atMost('noSink in'),
+    name: 'a Catch node where nothing can fail: Rowline nodes tell it of no reading',
+    nodes: [source(['kafka', 'd']), kafka(), node('d', 'debug', []), node('c', 'catch', [[]], { scope: null })],
   },
   {
     name: 'links to another tab and a junction',
@@ -234,7 +285,10 @@ const wirings: readonly Wiring[] = [
     nodes: [
       ...through('link call', { links: ['li'], linkType: 'static' }),
       node('li', 'link in', [['lr']], { links: [] }),
-      node('lr', 'link out', [], { mode: 'return', links: [] }),
+      // Where it once led: Node-RED keeps that.
+      node('lr', 'link out', [], { mode: 'return', links: ['old'] }),
+      node('old', 'link in', [['f']], { links: ['lr'] }),
+      node('f', 'rbe', [[]]),
     ],
   },
   {
@@ -257,6 +311,14 @@ const wirings: readonly Wiring[] = [
     others: ['filterDrops n-f'],
   },
   {
+    name: 'a subflow whose inner node has the sink at its second output',
+    nodes: [
+      ...through('subflow:sf', {}),
+      { ...subflow, out: [{ wires: [{ id: 'f', port: 1 }] }] },
+      node('f', 'delay', [[], []], { pauseType: 'rate', drop: true, outputs: 2, z: 'sf' }),
+    ],
+  },
+  {
     name: 'a Complete node that leads to a target',
     nodes: [source(['kafka']), kafka(), node('c', 'complete', [['u']], { scope: ['kafka'] }), node('u', 'udp out', [])],
     ...atMost('unconfirmed u'),
@@ -274,6 +336,7 @@ const wirings: readonly Wiring[] = [
     others: ['killRepeats bq'],
   },
   { name: 'BigQuery exactly once beside Kafka', nodes: [source(['bq', 'kafka']), bigquery(), kafka()] },
+  { name: 'BigQuery without an outbox', nodes: [source(['bq']), bigquery({ delivery: 'confirm' })] },
   { name: 'BigQuery at least once', nodes: [source(['bq']), bigquery({ writeMethod: 'storageWrite' })] },
 ]
 
@@ -321,6 +384,17 @@ test('a source in a subflow is a pipeline for each instance', () => {
     [
       ['one-in', undefined],
       ['two-in', 'noSink'],
+    ],
+  )
+})
+
+test('what controls another source is not one pipeline with it', () => {
+  const nodes = [source(['other', 'kafka']), source(['n'], { dynamic: true }, 'other'), node('n', 'rbe', [[]]), kafka()]
+  assert.deepEqual(
+    judge(nodes).map(({ places }) => places.map(({ id }) => id)),
+    [
+      ['in', 'kafka'],
+      ['other', 'n'],
     ],
   )
 })

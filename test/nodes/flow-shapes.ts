@@ -205,6 +205,15 @@ export const shapes: readonly FlowShape[] = [
     lines: { k: 1 },
   },
   {
+    name: 'Function that throws, Catch leads to no sink',
+    to: ['f'],
+    nodes: [
+      functionNode('f', 'throw new Error("broken")', [[]]),
+      make('c', 'catch', [[]], { scope: null, uncaught: false }),
+    ],
+    ending: 'after',
+  },
+  {
     name: 'Complete leads to a second sink',
     to: ['k'],
     nodes: [slowSink('k', 100), make('c', 'complete', [['l']], { scope: ['k'], uncaught: false }), slowSink('l', 400)],

@@ -56,7 +56,7 @@ async function deploy(qos: string, sink: Values = {}, ...more: readonly FlowNode
   const { node, source, id } = builder
   const file = node('file-sink', 'file', { path: `${id('rows')}.ndjson`, ...sink }, [[], []])
   await nodeRed.deploy([...source(broker.port, [{ filter: 't', qos }], ['decoder']), decoder(), file, ...more])
-  await nodeRed.statusIs(id('in'), ({ fill }) => fill === 'green')
+  await nodeRed.statusIs(id('in'), ({ shape }) => shape === 'dot')
 }
 
 const decoder = () => builder.node('row-decoder', 'decoder', { format: 'json' }, [['file'], []])

@@ -30,12 +30,13 @@ const unconfirmed: Judge = ({ wires }, { reachesSink }) => (reachesSink(wires.fl
 const judges: { readonly [type: string]: Judge } = {
   ...Object.fromEntries(
     [
-      ...['debug', 'complete', 'status', 'catch', 'comment', 'junction', 'link in', 'link out', 'change', 'range'],
+      ...['debug', 'complete', 'status', 'comment', 'junction', 'link in', 'link out', 'change', 'range'],
       ...['template', 'csv', 'html', 'json', 'xml', 'yaml', 'split', 'sort', 'file in', 'inject'],
     ].map((type) => [type, fine]),
   ),
   function: judgeFunction,
   switch: judgeSwitch,
+  catch: ({ wires }, { reachesSink }) => (reachesSink(wires.flat()) ? [] : [{ code: 'caughtLost' }]),
   rbe: always('filterDrops'),
   delay: judgeDelay,
   trigger: ({ node }) => [{ code: node.op2type === 'nul' ? 'delayDrops' : 'triggerKeeps' }],
@@ -49,6 +50,10 @@ const judges: { readonly [type: string]: Judge } = {
     ),
   ),
 }
+
+/** Whether a Catch node may get a reading of it. Ours tell Catch nodes of no reading. */
+export const mayFail = ({ node: { type } }: Place): boolean =>
+  !['debug', 'complete', 'status', 'catch', 'junction', 'link in', 'link out'].includes(type)
 
 /** Of a node that is not one of ours. */
 export function judgeCoreNode(place: Place, context: CoreContext): readonly Found[] {

@@ -40,13 +40,8 @@ export const findingTable = {
   },
   noSink: {
     limits: 'atMostOnce',
-    text: 'leads to no Rowline sink: a reading is acknowledged when the last node says that it is done.',
+    text: 'leads to no Rowline sink that stores anything: a reading is acknowledged when the last node says that it is done.',
     advice: 'Wire a sink into the flow.',
-  },
-  sinkOff: {
-    limits: 'atMostOnce',
-    text: 'is disabled: for Node-RED the wire to it leads nowhere, and that branch has finished.',
-    advice: 'Enable the sink, or remove it.',
   },
   dryRun: {
     limits: 'atMostOnce',
@@ -92,9 +87,25 @@ export const findingTable = {
     text: 'lets the broker forget the session after {seconds} s: an absence that is longer loses what was published.',
     advice: 'Leave Session expiry empty, or make it longer than any outage.',
   },
+  isOff: {
+    text: 'is disabled: for Node-RED the wire to it leads nowhere, and the branch to that sink has finished.',
+    advice: 'Enable it, or remove it.',
+  },
+  dynamic: {
+    text: 'takes topics by message: their QoS is not known before.',
+    advice: 'Subscribe with QoS 1 there, too.',
+  },
   rejectedLost: {
     text: 'sends rejected readings to output 2, from where they reach no sink: they are acknowledged and gone.',
     advice: 'Wire a sink there, or remove the wire: without one they go to the dead-letter file.',
+  },
+  caughtLost: {
+    text: 'catches what the flow fails on, and leads to no sink: such readings are acknowledged and gone.',
+    advice: 'Wire a sink behind it. Without a Catch node they go to the dead-letter file.',
+  },
+  skipsErrors: {
+    text: 'skips payloads that it cannot read: they are counted, acknowledged and gone.',
+    advice: 'Switch Ignore parse errors off: then they go to output 2 or the dead-letter file.',
   },
   functionDrops: {
     text: 'may swallow readings: what it does not return or send is acknowledged.',

@@ -18,6 +18,8 @@ export interface Place {
   readonly wires: string[][]
   /** Places that get a message when this one has finished with it (Complete nodes). */
   readonly completes: string[]
+  /** Catch nodes that get a message on which this one fails. */
+  readonly catches: string[]
   /** Of a `link call`: where it sends to before anything comes out of its own output. */
   readonly calls: readonly string[]
 }
@@ -45,7 +47,7 @@ export function graphOf(flow: readonly FlowNode[]): FlowGraph {
       const isOn = node.d !== true && !off.has(node.z ?? '')
       const inHere = (ids: readonly string[]) => ids.map((one) => prefix + one)
       const wires = (node.wires ?? []).map(inHere)
-      const place = { id, node, isOn, wires, completes: [], calls: inHere(callsOf(node)) }
+      const place = { id, node, isOn, wires, completes: [], catches: [], calls: inHere(callsOf(node)) }
       const [, name = ''] = subflowType.exec(node.type) ?? []
       const subflow = subflows.get(name)
       if (!subflow || around.includes(name)) places.set(id, place)
@@ -85,7 +87,13 @@ const listOf = (value: unknown): readonly string[] => (Array.isArray(value) ? va
 const callsOf = ({ type, links, linkType }: FlowNode): readonly string[] =>
   type === 'link call' && linkType !== 'dynamic' ? [links].flat().map(String).slice(0, 1) : []
 
-/** Links stand at both ends. A Complete node names the nodes that it listens to. */
+/** Those whose failures a Catch node gets; what a Catch node gets after others, it may get first here. */
+function caught({ node: { id, z, g, scope } }: Place, nodes: readonly FlowNode[]): readonly FlowNode[] {
+  const isIn = (node: FlowNode) => !scope || (scope === 'group' ? node.g === g : listOf(scope).includes(node.id))
+  return nodes.filter((node) => node.id !== id && node.z === z && isIn(node))
+}
+
+/** Links stand at both ends. Complete and Catch nodes name the nodes that they listen to. */
 function link(places: FlowGraph, nodes: readonly FlowNode[], prefix: string): void {
   const near = (id: string) => places.get(prefix + id) ?? places.get(id)
   const connect = (from: Place | undefined, to: Place | undefined) => {
@@ -97,6 +105,7 @@ function link(places: FlowGraph, nodes: readonly FlowNode[], prefix: string): vo
     const own = near(id)
     if (type === 'link out') for (const to of listOf(links)) connect(own, near(to))
     if (type === 'link in') for (const from of listOf(links)) connect(near(from), own)
+    if (type === 'catch') for (const from of caught(own!, nodes)) near(from.id)?.catches.push(prefix + id)
     if (type === 'complete') for (const from of listOf(scope)) near(from)?.completes.push(prefix + id)
   }
 }

@@ -2,6 +2,7 @@ import { environmentGate } from '../../../src/config/environment-gate.ts'
 import { type ConfigOf, type Field, type Fields, Problem, parseField } from '../../../src/config/fields.ts'
 import type { runnerFields } from '../../../src/config/sink-fields.ts'
 import { addressesOf, type InConfig, type SourceConfig } from '../../../src/mqtt/config.ts'
+import { type RowDecoderConfig, rowDecoderFields } from '../../../src/rows/config.ts'
 import type { BigQuerySinkConfig } from '../../../src/sinks/bigquery/config.ts'
 import type { FileSinkConfig } from '../../../src/sinks/file/config.ts'
 import type { MqttSinkConfig } from '../../../src/sinks/mqtt/config.ts'
@@ -39,11 +40,17 @@ export function judgeSource(reader: Reader): readonly Found[] {
     ...(unkept === '' ? [] : [{ code: 'qos0', values: { filter: unkept } } as const]),
     ...(broker?.clean ? [{ code: 'clean' } as const] : []),
     ...(config.acknowledge === 'onReceipt' ? [{ code: 'onReceipt' } as const] : []),
+    ...(config.dynamic ? [{ code: 'dynamic' } as const] : []),
     ...(seconds === undefined || broker?.clean
       ? []
       : [{ code: 'expiry', values: { seconds: String(seconds) } } as const]),
   ]
 }
+
+const rowFormats: readonly string[] = rowDecoderFields.ignoreParseErrors.when?.values.map(String) ?? []
+
+export const judgeDecoder = ({ format, ignoreParseErrors }: RowDecoderConfig): readonly Found[] =>
+  ignoreParseErrors && rowFormats.includes(format) ? [{ code: 'skipsErrors' }] : []
 
 /** Why rows can come twice although their sink writes each once. */
 export function judgeRepeats(reader: Reader): readonly Found[] {

@@ -1,12 +1,13 @@
 import type { Fields } from '../../../src/config/fields.ts'
 import { filtersOverlap } from '../../../src/core/topic-filter.ts'
 import type { InConfig, SourceConfig } from '../../../src/mqtt/config.ts'
-import { type CoreContext, type Found, judgeCoreNode } from './core-nodes.ts'
+import { type CoreContext, type Found, judgeCoreNode, mayFail } from './core-nodes.ts'
 import { type DeliveryClass, entryOf, type Finding, findingCodes } from './findings.ts'
 import { type FlowGraph, type FlowNode, graphOf, type Place } from './flow-graph.ts'
 import {
   isExactlyOnce,
   isSameBroker,
+  judgeDecoder,
   judgeRepeats,
   judgeSink,
   judgeSource,
@@ -85,14 +86,17 @@ class Surveyor {
       ...this.#overlaps(source, reader, sinks),
     ].map((one) => at(source, one))
     const switchedOff = off
-      .filter((place) => this.#kindOf(place) === 'sink')
-      .map((place) => at(place, { code: 'sinkOff' }))
+      .filter((place) => place.node.type !== 'catch')
+      .filter((place) => this.#kindOf(place) === 'sink' || this.#reachesSink(this.#next(place, true)))
+      .map((place) => at(place, { code: 'isOff' }))
     const afterKill = isExact ? accepted.map((sink) => at(sink, { code: 'killRepeats' })) : []
     return { source, places, ...verdict([...own, ...found, ...switchedOff, ...afterKill], isExact) }
   }
 
+  /** A sink that keeps no reading, such as a gauge, only lets them pass. */
   #kindOf({ node }: Place): OwnType['kind'] | undefined {
-    return this.#context.types.get(node.type)?.kind
+    const type = this.#context.types.get(node.type)
+    return type?.kind === 'sink' && !('delivery' in type.fields) ? 'transform' : type?.kind
   }
 
   #config<C = RunnerConfig>({ id, node }: Place): C {
@@ -120,17 +124,24 @@ class Surveyor {
       if (!place.isOn) off.push(place)
       else {
         places.push(place)
-        for (const next of this.#next(place, accepted)) seen.add(next)
+        for (const next of this.#next(place, accepted)) if (!this.#isSource(next)) seen.add(next)
       }
     }
     return { places, off }
   }
 
+  /** What is sent to one controls it: its own readings are another pipeline's. */
+  #isSource(id: string): boolean {
+    const place = this.#graph.get(id)
+    return place !== undefined && this.#kindOf(place) === 'source'
+  }
+
   /** Output 1 of a sink with an outbox has receipts and no readings. */
   #next(place: Place, accepted: boolean): readonly string[] {
-    const { wires, calls, completes } = place
+    const { wires, calls, completes, catches } = place
     const kind = this.#kindOf(place)
-    if (kind === undefined) return [...calls, ...wires.flat(), ...completes]
+    if (kind === undefined)
+      return [...calls, ...wires.flat(), ...completes, ...(accepted || !mayFail(place) ? [] : catches)]
     const passes = kind !== 'sink' || this.#config(place).delivery === 'confirm'
     return [...(passes ? (wires[0] ?? []) : []), ...(accepted ? [] : (wires[1] ?? [])), ...completes]
   }
@@ -142,6 +153,7 @@ class Surveyor {
     const rejected = place.wires[1] ?? []
     return at([
       ...(kind === 'source' ? judgeSource(this.#reader(place)) : []),
+      ...(place.node.type === 'row-decoder' ? judgeDecoder(this.#config(place)) : []),
       ...(kind === 'sink' ? judgeSink(place.node.type, this.#config(place)) : []),
       ...(rejected.length > 0 && !this.#reachesSink(rejected) ? [{ code: 'rejectedLost' } as const] : []),
     ])
