@@ -1,5 +1,6 @@
 import { build } from 'esbuild'
 import type { NodeDeclaration } from '../src/config/declaration.ts'
+import { retiredOf } from '../src/config/migrations.ts'
 import { formTemplate } from './form-template.ts'
 
 /**
@@ -41,9 +42,8 @@ function isInTable(type: string, all: readonly NodeDeclaration[]): boolean {
 function entry(packageName: string, declaration: NodeDeclaration, inTable: boolean): string {
   const { type, kind, color, icon, outputs, editorPart } = declaration
   const fields = Object.entries(declaration.fields)
-  const defaults = fields
-    .filter(([, field]) => field.kind !== 'secret')
-    .map(([name]) => `${name}: editor.defaults.${name}`)
+  const stored = fields.filter(([, field]) => field.kind !== 'secret').map(([name]) => name)
+  const defaults = ['version', ...retiredOf(declaration), ...stored].map((name) => `${name}: editor.defaults.${name}`)
   const secrets = fields
     .filter(([, field]) => field.kind === 'secret')
     .map(([name]) => `${name}: editor.credentials.${name}`)

@@ -16,6 +16,8 @@ export interface SourceSnapshot extends NodeSnapshot {
   /** Undefined until the connection is there. */
   readonly connection: ConnectionStatus | undefined
   readonly received: number
+  /** As of a sink: of what is not acknowledged, wherever in the flow it is. */
+  readonly oldestUnconfirmedAt: number | undefined
 }
 
 export interface SinkSnapshot extends NodeSnapshot {
@@ -38,6 +40,14 @@ export interface DecoderSnapshot extends NodeSnapshot {
   readonly unnamed: number
 }
 
+export interface GaugeSnapshot extends NodeSnapshot {
+  readonly kind: 'gauge'
+  /** What is shown now, records that were shown, and those for which "Most series" left no room. */
+  readonly series: number
+  readonly shown: number
+  readonly unshown: number
+}
+
 /**
  * What all Rowline nodes of one Node-RED are doing at this moment, for status lines, metrics and health: numbers, names
  * and error texts, never anything of a payload.
@@ -49,7 +59,7 @@ export interface RowlineSnapshot {
   readonly lateCompletions: number
   /** Nodes that send messages on after they have said that they are done with them. */
   readonly lateSenders: readonly string[]
-  readonly nodes: readonly (SourceSnapshot | DecoderSnapshot | SinkSnapshot)[]
+  readonly nodes: readonly (SourceSnapshot | DecoderSnapshot | SinkSnapshot | GaugeSnapshot)[]
 }
 
 interface Named {

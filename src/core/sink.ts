@@ -24,6 +24,9 @@ export interface Prepared<Request> {
   readonly lane?: string | undefined
 }
 
+/** What a sink may count on its own: the words stand in its status, and each has a metric. */
+export type Counted = 'topic collisions' | 'timestamps replaced'
+
 /**
  * A target. `open` connects and checks, and is called again after it has thrown. `prepare` is called once per record
  * as soon as the record reaches the sink, so that nothing the flow does to the message later can change what is
@@ -32,8 +35,8 @@ export interface Prepared<Request> {
 export interface Sink<Request = unknown> {
   /** Why the write under way has not succeeded yet, while the sink's client repeats it by itself. */
   readonly trouble?: PipelineError | undefined
-  /** What else an operator may want to know: totals by what is counted, in words. */
-  readonly counters?: { readonly [counted: string]: number }
+  /** What else an operator may want to know: totals. */
+  readonly counters?: { readonly [counted in Counted]?: number }
   open(signal: AbortSignal): Promise<void>
   /** Pure and synchronous. Throws a PipelineError with disposition `reject` when the record itself cannot be written. */
   prepare(record: Record): Prepared<Request>

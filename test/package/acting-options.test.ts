@@ -22,6 +22,7 @@ const pubsub = (title: string): Proof => ['sinks/pubsub-request.test.ts', title]
 const published = (title: string): Proof => ['sinks/pubsub-sink.test.ts', title]
 const authorized = (title: string): Proof => ['google/authorization.test.ts', title]
 const exampleOf = (title: string): Proof => ['nodes/acceptance-bigquery.test.ts', title]
+const gauge = (title: string, name?: string): Proof => ['metrics/gauge.test.ts', title, name]
 const gate = (title: string): Proof => ['config/environment-gate.test.ts', title]
 
 const connecting = (title: string, name?: string): Proof => ['mqtt/connecting.test.ts', title, name]
@@ -231,6 +232,13 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     endpoint: ['google/authorization.test.ts', 'publishes over TLS to the endpoint of the form'],
     requestTimeoutMs: published('that nobody answers end in time'),
     ...runner,
+  },
+  'prometheus-gauge': {
+    valueColumn: gauge('columns in sub-rows, names of their own'),
+    metric: gauge('columns in sub-rows, names of their own'),
+    labels: gauge('columns in sub-rows, names of their own'),
+    maxSeries: gauge('beyond maxSeries a further series is counted'),
+    expiryMs: gauge('with expiryMs a series without a reading goes'),
   },
 }
 

@@ -52,6 +52,7 @@ describe('the message of a reading', () => {
       responseTopic: 'answers/1',
       correlationData: Buffer.from([0, 255]),
       userProperties: [
+        ['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'],
         ['site', 'north'],
         ['site', 'south'],
         ['mqtt.topic', 'forged'],
@@ -68,6 +69,7 @@ describe('the message of a reading', () => {
       'mqtt.content-type': 'text/plain',
       'mqtt.response-topic': 'answers/1',
       'mqtt.correlation-data': 'AP8=',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
       site: 'north, south',
       'mqtt.user.mqtt.topic': 'forged',
       'mqtt.user.rowline.id': 'forged',

@@ -14,6 +14,7 @@ import { describeRows } from './descriptor.ts'
 import { classifyCall, classifyRest } from './errors.ts'
 import { ExactlyOnceWriter } from './exactly-once.ts'
 import { IntentFile } from './intents.ts'
+import { previewRow } from './preview.ts'
 import { type BigQueryRequest, createRequestBuilder } from './request.ts'
 import { TableRest } from './rest.ts'
 import { prepareTable } from './table.ts'
@@ -23,6 +24,7 @@ export const bigquerySink: SinkDefinition<typeof sinkFields, BigQueryRequest> = 
   type: 'bigquery-sink',
   fields: sinkFields,
   create: (config, context) => new BigQuerySink(config, context),
+  preview: previewRow,
 }
 
 const service = 'google.cloud.bigquery.storage.v1.BigQueryWrite'

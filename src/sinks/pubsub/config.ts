@@ -48,7 +48,7 @@ export const sinkFields = {
   }),
   includeMetadata: flag({
     label: 'Metadata attributes',
-    note: 'Adds the attributes mqtt.topic, mqtt.qos, mqtt.retain, mqtt.dup and source, from an outbox rowline.id, and what an MQTT 5 publisher said: its user properties and mqtt.content-type, mqtt.response-topic, mqtt.correlation-data.',
+    note: 'Adds the attributes mqtt.topic, mqtt.qos, mqtt.retain, mqtt.dup and source, from an outbox rowline.id, and what an MQTT 5 publisher said: its user properties (traceparent and tracestate too) and mqtt.content-type, mqtt.response-topic, mqtt.correlation-data.',
     default: true,
   }),
   attributes: table({

@@ -8,6 +8,7 @@ import { inTime } from '../../google/in-time.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
 import { type PubsubSinkConfig, sinkFields } from './config.ts'
 import { classify } from './errors.ts'
+import { previewMessage } from './preview.ts'
 import { createRequestBuilder, type PubsubRequest } from './request.ts'
 import { fixedTopic } from './topic-name.ts'
 import { countIds, getTopicRequest, publishRequest } from './wire.ts'
@@ -16,6 +17,7 @@ export const pubsubSink: SinkDefinition<typeof sinkFields, PubsubRequest> = {
   type: 'pubsub-sink',
   fields: sinkFields,
   create: (config, context) => new PubsubSink(config, context),
+  preview: previewMessage,
 }
 
 /** Of the service, for one request; the bytes leave room for what is not counted. */
