@@ -1,3 +1,4 @@
+import { classTexts, entryOf, findingCodes } from '../nodes/shared/guarantee/findings.ts'
 import type { NodeDeclaration } from '../src/config/declaration.ts'
 import type { Field, Fields } from '../src/config/fields.ts'
 import { settingsFields } from '../src/config/settings.ts'
@@ -11,6 +12,15 @@ export function replaceSection(readme: string, name: string, content: string): s
   const [from, to] = [readme.indexOf(start), readme.indexOf(end)]
   if (from < 0 || to < from) throw new Error(`README.md lacks the markers ${start} and ${end}`)
   return `${readme.slice(0, from + start.length)}\n${content}\n${readme.slice(to)}`
+}
+
+/** Everything that the guarantee check can find. */
+export function findingList(): string {
+  const rows = findingCodes.map((code) => {
+    const { limits, text, advice } = entryOf(code)
+    return `| \`${code}\` | ${limits ? classTexts[limits] : 'may'} | … ${text} | ${advice} |`
+  })
+  return ['| Finding | Class | The node … | What to do |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }
 
 /** One section per node type with its options. */

@@ -1,5 +1,7 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { sourceFields } from '../../src/mqtt/config.ts'
+import { brokerSteps } from '../../src/mqtt/probe-texts.ts'
+import { testPart } from '../shared/test-part.ts'
 
 export const declaration = declareNode({
   type: 'mqtt-v3-source',
@@ -9,6 +11,7 @@ export const declaration = declareNode({
   outputs: [],
   fields: sourceFields,
   labelField: 'host',
+  editorPart: testPart(brokerSteps),
   check: ({
     user,
     password,

@@ -17,6 +17,7 @@ import { FlowTracker, type Hooks } from './flow-tracker.ts'
 import type { Holder } from './handle.ts'
 import { leftOutboxes } from './left-outboxes.ts'
 import type { NodeLabels } from './metrics.ts'
+import { PipelineWatch } from './pipeline-watch.ts'
 import { servePreview } from './preview.ts'
 import { SessionFiles } from './session-files.ts'
 import type { RowlineSnapshot } from './snapshot.ts'
@@ -37,10 +38,13 @@ export class Rowline {
   /** By node type. */
   readonly declarations = new Map<string, NodeDeclaration>()
   readonly sinks = new Map<string, SinkDefinition>()
+  readonly #pipelines: PipelineWatch
   /** By node id, until the node is there again. */
   readonly leftOutboxes = new Map<string, LeftOutbox>()
   /** The folders of all sinks so far. */
   readonly outboxFolders = new Set<string>()
+  /** How many questions of the editor are being answered over the network. */
+  asking = 0
   /** Of all nodes that show rows to Prometheus. */
   readonly gauges = new Set<Gauge>()
   readonly #waiting = new Set<() => void>()
@@ -66,6 +70,11 @@ export class Rowline {
       maxUnconfirmedAgeMs: settings.maxUnconfirmedAgeMs,
     }))
     servePreview(RED, this)
+    this.#pipelines = new PipelineWatch(RED, {
+      types: this.declarations,
+      snapshot: () => this.snapshot(),
+      tallyOf: (id) => this.#tallies.get(id)?.tally,
+    })
     this.tracker = new FlowTracker(RED.hooks as unknown as Hooks, {
       lateSend: (node) => this.#warnOfLateSend(node),
       isRowline: (type) => this.types.has(type),
@@ -146,6 +155,7 @@ export class Rowline {
   #started(): void {
     this.tracker.redeploying = false
     for (const callback of this.#waiting) callback()
+    this.#pipelines.judge()
     setImmediate(() => {
       this.tracker.releaseLost()
       this.pool.resume()
@@ -169,8 +179,8 @@ export class Rowline {
 }
 
 /** Flow, group and subflow variables, then those of the process, as Node-RED itself looks them up. */
-export function settingOf(RED: NodeAPI, node: Node, name: string): unknown {
-  return (RED.util as unknown as { getSetting(node: Node, name: string): unknown }).getSetting(node, name)
+export function settingOf(RED: NodeAPI, node: Node | undefined, name: string): unknown {
+  return (RED.util as unknown as { getSetting(node: Node | undefined, name: string): unknown }).getSetting(node, name)
 }
 
 /** By Node-RED's event bus, which all its node modules share. */

@@ -8,7 +8,12 @@ interface NodeSnapshot {
   readonly type: string
   readonly name: string
   /** Records that went to output 2 or the dead letters, and why dead letters cannot be stored at present. */
-  readonly rejections: { readonly count: number; readonly error: PipelineError | undefined }
+  readonly rejections: {
+    readonly count: number
+    readonly error: PipelineError | undefined
+    /** Wall-clock ms at which each error code was last met, the newest last. */
+    readonly last: Rejections['last']
+  }
 }
 
 export interface SourceSnapshot extends NodeSnapshot {
@@ -18,6 +23,7 @@ export interface SourceSnapshot extends NodeSnapshot {
   readonly received: number
   /** As of a sink: of what is not acknowledged, wherever in the flow it is. */
   readonly oldestUnconfirmedAt: number | undefined
+  readonly filters: readonly string[]
 }
 
 export interface SinkSnapshot extends NodeSnapshot {
@@ -68,11 +74,11 @@ interface Named {
   readonly name?: string | undefined
 }
 
-export const nodeSnapshot = ({ id, type, name = '' }: Named, { count, error }: Rejections): NodeSnapshot => ({
+export const nodeSnapshot = ({ id, type, name = '' }: Named, { count, error, last }: Rejections): NodeSnapshot => ({
   id,
   type,
   name,
-  rejections: { count, error },
+  rejections: { count, error, last },
 })
 
 /** With an outbox, its oldest entry: what came later waits behind it. */

@@ -53,6 +53,7 @@ export interface RunnerSnapshot {
   readonly lastFailure: { readonly error: PipelineError; readonly at: number } | undefined
   /** The sink's own. */
   readonly counters: NonNullable<Sink['counters']>
+  readonly weaknesses: NonNullable<Sink['weaknesses']>
 }
 
 interface Submission {
@@ -153,6 +154,7 @@ export class SinkRunner<Request> implements RecordRunner {
       failures: Math.max(this.#failures, this.#held.failures),
       lastFailure: this.#lastFailure,
       counters: this.#sink.counters ?? {},
+      weaknesses: this.#sink.weaknesses ?? [],
     }
   }
 

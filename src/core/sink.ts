@@ -16,6 +16,13 @@ export interface WriteResult {
   readonly held?: readonly Rejection[]
 }
 
+/** What of a target that is there may cost records it has confirmed. */
+export interface Weakness {
+  readonly kind: 'oneReplica' | 'oneInSync'
+  /** The topic that has it. */
+  readonly topic: string
+}
+
 /** A record made ready for its target. It shares nothing mutable with the flow that the record came from. */
 export interface Prepared<Request> {
   readonly request: Request
@@ -37,6 +44,8 @@ export interface Sink<Request = unknown> {
   readonly trouble?: PipelineError | undefined
   /** What else an operator may want to know: totals. */
   readonly counters?: { readonly [counted in Counted]?: number }
+  /** Of what it has written to so far, the first of each kind. */
+  readonly weaknesses?: readonly Weakness[]
   open(signal: AbortSignal): Promise<void>
   /** Pure and synchronous. Throws a PipelineError with disposition `reject` when the record itself cannot be written. */
   prepare(record: Record): Prepared<Request>

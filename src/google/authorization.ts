@@ -16,6 +16,14 @@ export interface Authorization {
   headers(): Promise<{ readonly [name: string]: string }>
 }
 
+/** Who that is. No secret. */
+export interface Account {
+  /** As credential files name it; `compute` is the machine's own account. */
+  readonly kind: string
+  /** Its e-mail or, of an identity from elsewhere, for whom it is meant. Empty where the credentials do not say it. */
+  readonly account: string
+}
+
 const scopes = ['https://www.googleapis.com/auth/cloud-platform']
 
 /** What an emulator is asked with. */
@@ -29,7 +37,7 @@ export async function createAuthorization(
   config: GoogleConfig,
   directory: string,
   timeoutMs = tokenTimeoutMs,
-): Promise<Authorization> {
+): Promise<Authorization & { readonly account: Account }> {
   const library: Library = await import('google-auth-library').catch((error: unknown) => {
     if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
     throw new PipelineError('DEPENDENCY_MISSING', { name: 'google-auth-library' }, error)
@@ -38,6 +46,7 @@ export async function createAuthorization(
   const own = await ownClient(clients, config, directory)
   const client = config.impersonate === '' ? own : impersonated(clients, own, config.impersonate)
   return {
+    account: accountOf(library, client),
     headers: async () => {
       try {
         return Object.fromEntries(await client.getRequestHeaders())
@@ -52,6 +61,16 @@ interface Clients {
   readonly library: Library
   /** Options of every client. */
   readonly asking: { readonly transporterOptions: { readonly timeout: number } }
+}
+
+function accountOf(library: Library, client: AuthClient): Account {
+  if (client instanceof library.JWT) return { kind: 'service_account', account: client.email ?? '' }
+  if (client instanceof library.Impersonated)
+    return { kind: 'impersonated_service_account', account: client.getTargetPrincipal() }
+  if (client instanceof library.UserRefreshClient) return { kind: 'authorized_user', account: '' }
+  if (client instanceof library.Compute) return { kind: 'compute', account: '' }
+  const external = client as { readonly getServiceAccountEmail?: () => string | null }
+  return { kind: 'external_account', account: external.getServiceAccountEmail?.() ?? '' }
 }
 
 async function ownClient(clients: Clients, config: GoogleConfig, directory: string): Promise<AuthClient> {

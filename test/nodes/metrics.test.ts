@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, beforeEach, test } from 'node:test'
+import type { PipelineView } from '../../nodes/shared/pipeline-view.ts'
 import { type FakeBroker, startFakeBroker } from '../services/fake-broker.ts'
 import { sharedKafka } from '../services/kafka.ts'
 import { createTopic, readTopic } from '../services/kafka-topics.ts'
@@ -87,6 +88,9 @@ for (const delivery of ['outbox', 'confirm'] as const)
       what: 'ten confirmed records',
       timeoutMs: 60_000,
     })
+    const judged = (await (await nodeRed.request('/rowline/pipelines')).json()) as readonly PipelineView[]
+    const [weak] = judged[0]!.findings
+    assert.deepEqual([weak!.code, weak!.node, weak!.values], ['oneReplica', builder.id('kafka'), { topic }])
     const text = await scrape()
     const received = (route: string) =>
       amount(text, 'rowline_records_received_total', { node: builder.id('in'), route })

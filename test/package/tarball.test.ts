@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
+import { sidebarName } from '../../nodes/shared/sidebar-texts.ts'
 import { languages } from '../../scripts/help.ts'
 import { type OfflineKind, packOffline } from '../../scripts/pack-offline.ts'
 import { packageTarball, readPackage } from '../services/package.ts'
@@ -33,6 +34,12 @@ test('the package holds for each type what Node-RED looks for beside its runtime
     for (const file of [`${folder}/${type}.js`, `${folder}/${type}.html`, ...texts])
       assert.ok(files.includes(file), file)
   }
+})
+
+test('the package holds the tab of the sidebar with its texts', () => {
+  const folder = `dist/nodes/${sidebarName}`
+  const texts = languages.map((language) => `${folder}/locales/${language}/${sidebarName}.json`)
+  for (const file of [`${folder}/${sidebarName}.html`, ...texts]) assert.ok(files.includes(file), file)
 })
 
 test('the package holds licence, readme and examples, and nothing that only the making of it needs', () => {

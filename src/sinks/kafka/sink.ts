@@ -58,6 +58,10 @@ class KafkaSink implements Sink<KafkaRequest> {
     return { 'topic collisions': this.#collisions.count, 'timestamps replaced': this.#times.replaced }
   }
 
+  get weaknesses(): NonNullable<Sink['weaknesses']> {
+    return this.#topics.weaknesses
+  }
+
   async open(signal: AbortSignal): Promise<void> {
     const client = await this.#ready()
     await this.#untilAborted(signal, async () => {
