@@ -1,7 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { sourceFields } from '../../src/mqtt/config.ts'
-import { brokerSteps } from '../../src/mqtt/probe-texts.ts'
-import { testPart } from '../shared/test-part.ts'
+import { editorPart } from './editor-part.ts'
 
 export const declaration = declareNode({
   type: 'mqtt-v3-source',
@@ -10,8 +9,8 @@ export const declaration = declareNode({
   summary: 'An MQTT broker and the session kept there.',
   outputs: [],
   fields: sourceFields,
+  editorPart,
   labelField: 'host',
-  editorPart: testPart(brokerSteps),
   check: ({
     user,
     password,

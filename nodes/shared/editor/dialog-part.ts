@@ -14,8 +14,8 @@ export interface OpenPart {
 
 /** A part of a dialog that no field describes. `texts` are those of its declaration, in the user's language. */
 export interface DialogPart {
-  /** Once, when the editor has loaded the node type. */
-  register?(texts: Texts): void
+  /** Once, when the editor has loaded the node type. `textsOf`: those of the catalogue of another type. */
+  register?(texts: Texts, textsOf: (type: string) => Texts): void
   /** Fills its section of the open form. `changed` is called whenever a field has changed, `close` with the dialog. */
-  open(section: JQuery, form: OpenPart, texts: Texts): { changed(): void; close?(): void }
+  open(section: JQuery, form: OpenPart, texts: Texts): { changed(): void; close?(): void } | undefined
 }
