@@ -1,4 +1,4 @@
-import { globSync, readdirSync } from 'node:fs'
+import { globSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
@@ -70,7 +70,7 @@ async function everything(): Promise<boolean> {
   const kafka = await stage('Apache Kafka for all tests', () => startKafka())
   process.env.ROWLINE_TEST_KAFKA = kafka.brokers
   try {
-    return await runFiles(isSoak ? filesIn(lastDirectory) : [...unitFiles(), ...serviceFiles()])
+    return await runFiles(isSoak ? soakFiles() : [...unitFiles(), ...serviceFiles()])
   } finally {
     await kafka.stop()
   }
@@ -108,6 +108,13 @@ function serviceFiles(): string[] {
   const all = readdirSync(join(project, 'test'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
   const names = all.map((entry) => entry.name).filter((name) => ![...unitDirectories, lastDirectory].includes(name))
   return [...names.sort(), lastDirectory].flatMap(filesIn)
+}
+
+/** What has a long form, wherever it is, and all of the last directory. */
+function soakFiles(): string[] {
+  const last = filesIn(lastDirectory)
+  const isLong = (file: string) => /\bsized\(/.test(readFileSync(file, 'utf8'))
+  return [...serviceFiles().filter((file) => !last.includes(file) && isLong(file)), ...last]
 }
 
 function filesIn(directory: string): string[] {

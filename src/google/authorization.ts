@@ -29,17 +29,22 @@ const scopes = ['https://www.googleapis.com/auth/cloud-platform']
 /** What an emulator is asked with. */
 export const nobody: Authorization = { headers: () => Promise.resolve({}) }
 
+/** How long a sign-in service may take: the library asks none twice at a time, and would wait for ever. */
+const tokenTimeoutMs = 20_000
+
 /** Loads the library and reads the credentials. Rejects with DEPENDENCY_MISSING or CREDENTIALS_UNUSABLE. */
 export async function createAuthorization(
   config: GoogleConfig,
   directory: string,
+  timeoutMs = tokenTimeoutMs,
 ): Promise<Authorization & { readonly account: Account }> {
   const library: Library = await import('google-auth-library').catch((error: unknown) => {
     if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
     throw new PipelineError('DEPENDENCY_MISSING', { name: 'google-auth-library' }, error)
   })
-  const own = await ownClient(library, config, directory)
-  const client = config.impersonate === '' ? own : impersonated(library, own, config.impersonate)
+  const clients = { library, asking: { transporterOptions: { timeout: timeoutMs } } }
+  const own = await ownClient(clients, config, directory)
+  const client = config.impersonate === '' ? own : impersonated(clients, own, config.impersonate)
   return {
     account: accountOf(library, client),
     headers: async () => {
@@ -52,6 +57,12 @@ export async function createAuthorization(
   }
 }
 
+interface Clients {
+  readonly library: Library
+  /** Options of every client. */
+  readonly asking: { readonly transporterOptions: { readonly timeout: number } }
+}
+
 function accountOf(library: Library, client: AuthClient): Account {
   if (client instanceof library.JWT) return { kind: 'service_account', account: client.email ?? '' }
   if (client instanceof library.Impersonated)
@@ -62,29 +73,33 @@ function accountOf(library: Library, client: AuthClient): Account {
   return { kind: 'external_account', account: external.getServiceAccountEmail?.() ?? '' }
 }
 
-async function ownClient(library: Library, config: GoogleConfig, directory: string): Promise<AuthClient> {
+async function ownClient(clients: Clients, config: GoogleConfig, directory: string): Promise<AuthClient> {
   const { credentialsMode, credentialsFile, credentialsJson } = config
-  if (credentialsMode === 'adc') return await new library.GoogleAuth({ scopes }).getClient().catch(unusable)
+  if (credentialsMode === 'adc') {
+    const { library, asking: clientOptions } = clients
+    return await new library.GoogleAuth({ scopes, clientOptions }).getClient().catch(unusable)
+  }
   const text = credentialsMode === 'file' ? await readText(resolve(directory, credentialsFile)) : credentialsJson
   const json = readCredentials(text)
   const name = credentialsMode === 'file' ? credentialsFile : 'The text under "Credentials"'
   if (typeof json === 'string') throw new PipelineError('CREDENTIALS_UNUSABLE', { problem: `${name} ${json}` })
   try {
-    return clientOf(library, json)
+    return clientOf(clients, json)
   } catch (error) {
     return unusable(error)
   }
 }
 
 /** By kind, as the library asks for: its own choice of a kind would follow whatever a file says. */
-function clientOf(library: Library, json: CredentialsJson): AuthClient {
+function clientOf(clients: Clients, json: CredentialsJson): AuthClient {
+  const { library, asking } = clients
   if (json.type === 'service_account') {
     const { client_email: email, private_key: key, private_key_id: keyId } = json as { [name: string]: string }
-    return new library.JWT({ email: email!, key: key!, ...(keyId && { keyId }), scopes })
+    return new library.JWT({ email: email!, key: key!, ...(keyId && { keyId }), scopes, ...asking })
   }
   if (json.type === 'authorized_user') {
     const { client_id: clientId, client_secret: clientSecret, refresh_token: refreshToken } = json as unknown as Texts
-    return new library.UserRefreshClient({ clientId, clientSecret, refreshToken })
+    return new library.UserRefreshClient({ clientId, clientSecret, refreshToken, ...asking })
   }
   if (json.type === 'impersonated_service_account') {
     const { source_credentials: source, service_account_impersonation_url: url } = json
@@ -92,9 +107,9 @@ function clientOf(library: Library, json: CredentialsJson): AuthClient {
     const inner = readCredentials(JSON.stringify(source ?? null))
     if (account === undefined || typeof inner === 'string')
       throw new Error('its "service_account_impersonation_url" or "source_credentials" cannot be read')
-    return impersonated(library, clientOf(library, inner), account)
+    return impersonated(clients, clientOf(clients, inner), account)
   }
-  const options = { ...json, scopes } as unknown as IdentityPoolClientOptions
+  const options = { ...json, scopes, ...asking } as unknown as IdentityPoolClientOptions
   const { environment_id: aws, executable } = Object(json.credential_source) as { [name: string]: unknown }
   if (executable !== undefined) throw new Error('a credential source that is a program is not supported')
   return aws === undefined
@@ -104,8 +119,9 @@ function clientOf(library: Library, json: CredentialsJson): AuthClient {
 
 type Texts = { readonly [name in 'client_id' | 'client_secret' | 'refresh_token']: string }
 
-function impersonated(library: Library, sourceClient: AuthClient, targetPrincipal: string): AuthClient {
+function impersonated({ library, asking }: Clients, sourceClient: AuthClient, targetPrincipal: string): AuthClient {
   return new library.Impersonated({
+    ...asking,
     sourceClient,
     targetPrincipal,
     targetScopes: scopes,
@@ -127,7 +143,8 @@ function classifyToken(error: unknown): PipelineError {
   if (error instanceof PipelineError) return error
   const { status, code } = error as { readonly status?: unknown; readonly code?: unknown }
   const number = Number(status ?? code)
-  const isAway = (number >= 500 && number < 600) || number === 429 || /^E(?!RR_)[A-Z_]+$/.test(String(code))
+  const isAway =
+    (number >= 500 && number < 600) || number === 429 || /^(E(?!RR_)[A-Z_]+|TimeoutError)$/.test(String(code))
   const problem = messageOf(error)
   return isAway
     ? new PipelineError('TARGET_UNREACHABLE', { target: "Google's sign-in service", problem }, error)

@@ -2,6 +2,7 @@ import { messageOf, PipelineError, toPipelineError } from '../core/errors.ts'
 import type { Record } from '../core/record.ts'
 import { pause, retryDelayMs, within } from '../core/retry.ts'
 import type { RecordRunner, RunnerSnapshot, Settled } from '../core/sink-runner.ts'
+import { type Forwarded, OnTheWay } from './on-the-way.ts'
 import { diskBackoff, Outbox, type OutboxEntry, type OutboxOptions, type OutboxSnapshot } from './outbox.ts'
 import { decodeRecord, encodeRecord } from './record-codec.ts'
 
@@ -28,17 +29,9 @@ const OUTBOX_CLOSE_MS = 3000
 /** How long a close waits for a disk that does not answer. */
 const OUTBOX_HANGS_MS = 1000
 
-/** Batches on their way to the target at a time: one is written while the next is made ready. */
-const IN_FLIGHT = 4
-
 interface Submitted {
   readonly entries: readonly Uint8Array[]
   readonly onSettled: (settled: Settled) => void
-}
-
-interface Forwarded {
-  readonly last: number
-  done: boolean
 }
 
 /**
@@ -52,7 +45,7 @@ export class OutboxRunner implements RecordRunner {
   readonly #abort = new AbortController()
   /** In order. They outlive an outbox that is lost before it has stored them. */
   readonly #unsettled = new Set<Submitted>()
-  readonly #forwarded: Forwarded[] = []
+  readonly #onTheWay: OnTheWay
   #room: (() => void) | undefined
   #outbox: Outbox | undefined
   #running: Promise<void> | undefined
@@ -65,6 +58,7 @@ export class OutboxRunner implements RecordRunner {
   ) {
     this.#runner = runner
     this.#options = options
+    this.#onTheWay = new OnTheWay(options.batchRecords, options.batchBytes)
     this.#refused = refused
   }
 
@@ -166,7 +160,7 @@ export class OutboxRunner implements RecordRunner {
     const outbox = this.#outbox!
     this.#error = outbox.snapshot().error
     this.#outbox = undefined
-    this.#forwarded.length = 0
+    this.#onTheWay.clear()
     await outbox.close(OUTBOX_HANGS_MS)
   }
 
@@ -182,7 +176,7 @@ export class OutboxRunner implements RecordRunner {
         failures = 0
         this.#hand(entries)
         await this.#pace(entries.length)
-        if (this.#forwarded.length >= IN_FLIGHT) await this.#untilRoom()
+        if (this.#onTheWay.isFull) await this.#untilRoom()
       } catch (error) {
         await this.#failed(error, failures++)
       }
@@ -196,8 +190,7 @@ export class OutboxRunner implements RecordRunner {
 
   #hand(entries: readonly OutboxEntry[]): void {
     const outbox = this.#outbox!
-    const forwarded = { last: entries.at(-1)!.position, done: false }
-    this.#forwarded.push(forwarded)
+    const forwarded = this.#onTheWay.add(entries)
     const records: Record[] = []
     const unreadable: Refused[] = []
     for (const { position, bytes } of entries) {
@@ -218,8 +211,8 @@ export class OutboxRunner implements RecordRunner {
 
   /** In order: what is confirmed is confirmed up to a position. */
   #done(forwarded: Forwarded): void {
-    forwarded.done = true
-    while (this.#forwarded[0]?.done) this.#outbox!.confirm(this.#forwarded.shift()!.last)
+    const last = this.#onTheWay.finish(forwarded)
+    if (last !== undefined) this.#outbox!.confirm(last)
     this.#room?.()
   }
 
@@ -227,7 +220,7 @@ export class OutboxRunner implements RecordRunner {
     return new Promise((resolve) => {
       this.#room = () => {
         const isOver = this.#abort.signal.aborted || this.#outbox!.lost.aborted
-        if (this.#forwarded.length >= IN_FLIGHT && !isOver) return
+        if (this.#onTheWay.isFull && !isOver) return
         this.#room = undefined
         resolve()
       }

@@ -167,6 +167,18 @@ describe('credentials that cannot be used', () => {
   })
 })
 
+describe('a sign-in service that does not answer', () => {
+  for (const impersonate of ['', 'other@rowline-test.iam.gserviceaccount.com'])
+    it(`is given up in time and asked again${impersonate && ', also to act as another'}`, async () => {
+      const cloud = config({ credentialsMode: 'inline', credentialsJson: keyOf(key.privateKey), impersonate })
+      const authorization = await createAuthorization(cloud, directory, 300)
+      google.givesTokens = false
+      await assert.rejects(authorization.headers(), { code: 'TARGET_UNREACHABLE', disposition: 'retry' })
+      google.givesTokens = true
+      assert.match((await authorization.headers()).authorization ?? '', /^Bearer token-of-/)
+    })
+})
+
 describe('a sink that signs in', () => {
   const written = { rejected: [] }
 

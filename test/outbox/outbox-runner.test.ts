@@ -320,6 +320,33 @@ test('with a dead target memory holds four batches, and the rest is on disk alon
   assert.deepEqual(sink.stored, numbers(2001))
 })
 
+test('behind a lane that is held, four full batches pass, however small the parts in which they come', async () => {
+  const sink = new IdSink()
+  const lane = (n: number) => String(n % 3)
+  sink.laneOf = lane
+  sink.behaviour = (batch) => {
+    const held = batch.flatMap((n, index) => (lane(n) === '1' ? [{ index, error: outage() }] : []))
+    if (held.length === batch.length) throw outage()
+    return { rejected: [], held }
+  }
+  const { submit } = start(sink)
+  await submit(...numbers(3))
+  await until(() => sink.stored.length === 2, 'the lanes that are not held')
+  // Each is handed out before the next comes: none of them waits for a batch to fill.
+  for (const n of numbers(28, 4)) {
+    await submit(n)
+    await until(() => sink.prepared.length >= n, `number ${n}`)
+  }
+  for (const n of numbers(60, 32)) await submit(n)
+  await wait(50)
+  assert.ok(sink.prepared.length <= 40, `${sink.prepared.length} are with the target`)
+  await until(() => sink.stored.length >= 20, 'the other lanes')
+  up(sink)
+  await until(() => sink.stored.length === 91, 'the rest')
+  const inLane = (list: readonly number[], name: string) => list.filter((n) => lane(n) === name)
+  for (const name of ['0', '1', '2']) assert.deepEqual(inLane(sink.stored, name), inLane(numbers(91), name))
+})
+
 /** Whoever takes a lock of these notices within milliseconds that it is gone. */
 const watchful: FileLayer = {
   ...nodeFiles,

@@ -376,14 +376,17 @@ export function errorAnswer(code: number, message: string, storageCode = 0): Buf
 }
 
 /** An AppendRowsResponse that names bad rows, as Google does: with an error for the whole. */
-export function rowErrorsAnswer(bad: readonly { readonly index: number; readonly message: string }[]): Buffer {
+/** `code` is a RowErrorCode; 1, FIELDS_ERROR, if absent. */
+export function rowErrorsAnswer(
+  bad: readonly { readonly index: number; readonly message: string; readonly code?: number }[],
+): Buffer {
   const error = status(3, 'Errors found while processing rows. Please refer to the row_errors field for details.')
   const to = new ProtoWriter()
   to.bytesField(2, error)
-  for (const { index, message } of bad) {
+  for (const { index, message, code = 1 } of bad) {
     to.messageField(4, () => {
       to.numberField(1, index)
-      to.numberField(2, 1)
+      to.numberField(2, code)
       to.bytesField(3, message)
     })
   }

@@ -2,15 +2,17 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Disposition } from '../../src/core/errors.ts'
 import { type GrpcCode, GrpcError, grpcCodes } from '../../src/google/errors.ts'
+import { decodeAppended } from '../../src/sinks/bigquery/append.ts'
 import {
   classifyCall,
   classifyRest,
   classifyRow,
   RestError,
+  rejectedRow,
   restMeanings,
   storageMeanings,
 } from '../../src/sinks/bigquery/errors.ts'
-import { status } from '../services/bigquery-front.ts'
+import { rowErrorsAnswer, status } from '../services/bigquery-front.ts'
 
 const table = 'The BigQuery table p.d.t'
 
@@ -109,6 +111,15 @@ for (const [reason, disposition] of Object.entries(rows)) {
 test('every reason of the REST interface has a row in this table', () => {
   assert.deepEqual(Object.keys(rows), Object.keys(restMeanings))
 })
+
+for (const [code, name] of ['ROW_ERROR_CODE_UNSPECIFIED', 'FIELDS_ERROR', 'one of later years'].entries())
+  test(`a row error with the code ${name} refuses its row, with the words of BigQuery`, () => {
+    const { rowErrors } = decodeAppended(rowErrorsAnswer([{ index: 499, message: 'The value is too long', code }]))
+    assert.deepEqual(rowErrors, [{ index: 499, message: 'The value is too long' }])
+    const { disposition, message } = rejectedRow(rowErrors[0]!.message, table)
+    assert.equal(disposition, 'reject')
+    assert.match(message, /p\.d\.t.*The value is too long/)
+  })
 
 test('a reason that nobody knows is tried again', () => {
   assert.equal(classifyRow('brandNew', '', table).disposition, 'retry')

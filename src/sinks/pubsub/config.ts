@@ -41,7 +41,7 @@ export const sinkFields = {
   }),
   orderingKey: text({
     label: 'Ordering key',
-    note: 'Messages with the same key are published one after the other and stay in order, also over failures; a failing key holds up no other, with an outbox for four batches, which it confirms in order. Takes the same placeholders as the topic. Where a value is not known, or the field is empty, a message has no key and no order.',
+    note: 'Messages with the same key are published one after the other and stay in order, also over failures; a failing key holds up no other, with an outbox for four full batches, as it confirms in order. Takes the same placeholders as the topic. Where a value is not known, or the field is empty, a message has no key and no order.',
     default: '',
     placeholder: '{topic}',
     check: recordTemplateProblem,
