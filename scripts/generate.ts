@@ -2,11 +2,12 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { declarations } from '../nodes/declarations.ts'
+import { sidebarName, sidebarTexts } from '../nodes/shared/sidebar-texts.ts'
 import type { NodeDeclaration } from '../src/config/declaration.ts'
 import { englishCatalogue, type Texts } from './catalogue.ts'
 import { exampleLines } from './decoder-examples.ts'
 import { helpHtml, type Language, languages } from './help.ts'
-import { errorList, nodePage, optionTables, replaceSection, settingsTable } from './readme.ts'
+import { errorList, findingList, metricList, nodePage, optionTables, replaceSection, settingsTable } from './readme.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -18,7 +19,14 @@ export async function generatedFiles(): Promise<Files> {
     declarations.flatMap((declaration) => languages.map((language) => localeFiles(declaration, language))),
   )
   const pages = await Promise.all(declarations.map(page))
-  return [...locales.flat(), ...pages, ['README.md', await readme()], ['package.json', await packageJson()]]
+  return [
+    ...locales.flat(),
+    ...pages,
+    ['README.md', await readme()],
+    ['docs/guarantees.md', await guarantees()],
+    [`locales/en-US/${sidebarName}.json`, toJson(sidebarTexts)],
+    ['package.json', await packageJson()],
+  ]
 }
 
 async function page(declaration: NodeDeclaration): Promise<Files[number]> {
@@ -46,7 +54,12 @@ async function localeFiles(declaration: NodeDeclaration, language: Language): Pr
 async function readme(): Promise<string> {
   const written = await read('README.md')
   const withOptions = replaceSection(written, 'options', `${optionTables(declarations)}\n\n${settingsTable()}`)
-  return replaceSection(withOptions, 'errors', errorList())
+  const withMetrics = replaceSection(withOptions, 'metrics', metricList())
+  return replaceSection(withMetrics, 'errors', errorList())
+}
+
+async function guarantees(): Promise<string> {
+  return replaceSection(await read('docs/guarantees.md'), 'findings', findingList())
 }
 
 async function packageJson(): Promise<string> {

@@ -1,7 +1,9 @@
+import { classTexts, entryOf, findingCodes } from '../nodes/shared/guarantee/findings.ts'
 import type { NodeDeclaration } from '../src/config/declaration.ts'
 import type { Field, Fields } from '../src/config/fields.ts'
 import { settingsFields } from '../src/config/settings.ts'
 import { type Disposition, errorTable } from '../src/core/errors.ts'
+import { type DeclaredMetric, metricTable } from '../src/metrics/table.ts'
 import { defaultText } from './help.ts'
 
 /** Replaces what stands between `<!-- generated:name:start -->` and `<!-- generated:name:end -->`. */
@@ -10,6 +12,15 @@ export function replaceSection(readme: string, name: string, content: string): s
   const [from, to] = [readme.indexOf(start), readme.indexOf(end)]
   if (from < 0 || to < from) throw new Error(`README.md lacks the markers ${start} and ${end}`)
   return `${readme.slice(0, from + start.length)}\n${content}\n${readme.slice(to)}`
+}
+
+/** Everything that the guarantee check can find. */
+export function findingList(): string {
+  const rows = findingCodes.map((code) => {
+    const { limits, text, advice } = entryOf(code)
+    return `| \`${code}\` | ${limits ? classTexts[limits] : 'may'} | … ${text} | ${advice} |`
+  })
+  return ['| Finding | Class | The node … | What to do |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }
 
 /** One section per node type with its options. */
@@ -66,6 +77,15 @@ const consequences: { readonly [disposition in Disposition]: string } = {
   reject: 'the record goes to output 2 or the dead letter',
   config: 'nothing is lost or acknowledged; red until somebody corrects it',
   fatal: 'red until the next deploy or restart',
+}
+
+/** Every metric of `/rowline/metrics`. */
+export function metricList(): string {
+  const rows = Object.entries(metricTable).map(([name, { type, labels, help }]: [string, DeclaredMetric]) => {
+    const names = labels.map((label) => `\`${label}\``).join(', ')
+    return `| \`${name}\` | ${type} | ${names} | ${help.replaceAll('|', '\\|')} |`
+  })
+  return ['| Metric | Type | Labels | What it says |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }
 
 /** Every error code, what happens to the record, and what the message says. */

@@ -26,6 +26,7 @@ export function registerNode<F extends Fields>(
   start: (node: RowlineNode<ConfigOf<F>>, config: ConfigOf<F>, rowline: Rowline) => void = () => {},
 ): void {
   const rowline = rowlineOf(RED)
+  rowline.declarations.set(declaration.type, declaration as unknown as NodeDeclaration)
   if (declaration.kind !== 'config') rowline.types.add(declaration.type)
   function construct(this: RowlineNode<ConfigOf<F>>, definition: NodeDef): void {
     RED.nodes.createNode(this, definition)

@@ -31,18 +31,22 @@ export function createTopicMatcher(filter: string): (topic: string) => boolean {
   const levels = plain.split('/')
   const open = levels.at(-1) === '#'
   if (open) levels.pop()
-  const hidesDollar = plain.startsWith('+') || plain.startsWith('#')
+  const first = plain.split('/', 1)[0]!
   return (topic) => {
-    if (hidesDollar && topic.startsWith('$')) return false
+    if (hidesDollar(first, topic)) return false
     const parts = topic.split('/')
     if (open ? parts.length < levels.length : parts.length !== levels.length) return false
     return levels.every((level, i) => level === '+' || level === parts[i])
   }
 }
 
-/** Whether a topic can match both. */
+/**
+ * Whether there is a topic that both match, as `createTopicMatcher` says it: of a shared subscription what follows its
+ * group counts. Both must be filters.
+ */
 export function filtersOverlap(a: string, b: string): boolean {
-  const [levelsA, levelsB] = [a.split('/'), b.split('/')]
+  const [levelsA, levelsB] = [sharedFilter(a).split('/'), sharedFilter(b).split('/')]
+  if (hidesDollar(levelsA[0]!, levelsB[0]!) || hidesDollar(levelsB[0]!, levelsA[0]!)) return false
   for (let i = 0; ; i++) {
     const [one, other] = [levelsA[i], levelsB[i]]
     if (one === '#' || other === '#') return true
@@ -50,3 +54,6 @@ export function filtersOverlap(a: string, b: string): boolean {
     if (one !== other && one !== '+' && other !== '+') return false
   }
 }
+
+/** A wildcard at the first level does not match topics that begin with `$` [MQTT-4.7.2-1]. */
+const hidesDollar = (first: string, other: string): boolean => (first === '+' || first === '#') && other.startsWith('$')

@@ -16,7 +16,7 @@ import type { InboundPublish, ProtocolVersion } from './publish-decoder.ts'
 import type { ReceivedIds } from './received-ids.ts'
 import { filesOf, tlsOptions } from './socket.ts'
 import type { FilterOptions } from './subscription-plan.ts'
-import { Subscriptions } from './subscriptions.ts'
+import { type GrantedFilter, Subscriptions } from './subscriptions.ts'
 
 export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion'> {
   readonly reconnect: Backoff
@@ -39,6 +39,8 @@ export interface ConnectionStatus {
   readonly error: PipelineError | undefined
   readonly windowLimited: boolean
   readonly unacknowledged: number
+  /** Filters that the server grants with less than was asked for. */
+  readonly lowered: readonly GrantedFilter[]
 }
 
 /** Somebody who takes messages of a connection. */
@@ -116,6 +118,7 @@ export class MqttConnection {
       error: this.#error,
       windowLimited: this.#epoch?.windowLimited ?? false,
       unacknowledged: this.#epoch?.unacknowledged ?? 0,
+      lowered: this.#subscriptions.lowered,
     }
   }
 

@@ -64,5 +64,6 @@ function combined(all: readonly ConnectionStatus[]): ConnectionStatus {
     error: troubled.error,
     windowLimited: all.every(({ windowLimited }) => windowLimited),
     unacknowledged: all.reduce((sum, { unacknowledged }) => sum + unacknowledged, 0),
+    lowered: all[0]!.lowered,
   }
 }

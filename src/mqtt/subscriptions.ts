@@ -33,6 +33,12 @@ export interface ServerFeatures {
 
 const noFeatures: ServerFeatures = { subscribeOptions: false, subscriptionIds: false }
 
+/** What the server has granted for a filter. */
+export interface GrantedFilter {
+  readonly filter: string
+  readonly qos: number
+}
+
 /** Who wants which topics, and what the server has been asked for and has granted. */
 export class Subscriptions {
   readonly #subscribers = new Set<Subscriber>()
@@ -44,6 +50,8 @@ export class Subscriptions {
   readonly #inherited = new Map<string, string>()
   /** Filter -> the server's words, if it has any. */
   readonly #refused = new Map<string, string>()
+  /** Filter -> the QoS that the server grants, where that is less than was asked for. */
+  readonly #lowered = new Map<string, number>()
   readonly #takers = new Map<string, readonly Subscriber[]>()
   readonly #copies = new Copies()
   readonly #salt = randomUUID()
@@ -61,6 +69,10 @@ export class Subscriptions {
 
   get granted(): readonly SubscribedFilter[] {
     return [...this.#granted]
+  }
+
+  get lowered(): readonly GrantedFilter[] {
+    return [...this.#lowered].map(([filter, qos]) => ({ filter, qos }))
   }
 
   /**
@@ -116,6 +128,7 @@ export class Subscriptions {
     this.#refused.clear()
     if (!sessionPresent) {
       this.#granted.clear()
+      this.#lowered.clear()
       this.#inherited.clear()
       this.#copies.clear()
     }
@@ -140,6 +153,7 @@ export class Subscriptions {
     if (!this.#client || unwanted.length === 0) return
     for (const filter of unwanted) {
       this.#granted.delete(filter)
+      this.#lowered.delete(filter)
       this.#copies.forget(filter)
     }
     this.#client.unsubscribe(unwanted)
@@ -206,7 +220,10 @@ export class Subscriptions {
       const { filter } = wish
       if (this.#asked.get(filter) === keyOf(wish)) this.#asked.delete(filter)
       if (isUnanswered) continue
-      if ((answer?.granted?.[i] ?? 0) >= REFUSED) this.#refused.set(filter, answer?.properties?.reasonString ?? '')
+      const granted = answer?.granted?.[i] ?? wish.qos
+      this.#lowered.delete(filter)
+      if (granted < wish.qos) this.#lowered.set(filter, granted)
+      if (granted >= REFUSED) this.#refused.set(filter, answer?.properties?.reasonString ?? '')
       else {
         this.#granted.set(filter, keyOf(wish))
         this.#refused.delete(filter)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createTopicMatcher, filterProblem, sharedFilter } from '../../src/core/topic-filter.ts'
+import { createTopicMatcher, filterProblem, filtersOverlap, sharedFilter } from '../../src/core/topic-filter.ts'
 import { randomIntegers } from '../core/random.ts'
 
 const matches = (filter: string, topic: string) => createTopicMatcher(filter)(topic)
@@ -54,6 +54,27 @@ test('random filters and topics match as a plain recursion over their levels say
     assert.equal(matches(filter.join('/'), topic.join('/')), expected, `${filter.join('/')} ~ ${topic.join('/')}`)
   }
   assert.ok(hits > 2000)
+})
+
+const lists = (levels: readonly string[], length: number): string[][] =>
+  length === 0 ? [[]] : lists(levels, length - 1).flatMap((list) => levels.map((level) => [...list, level]))
+
+test('two filters overlap exactly where there is a topic that both match', () => {
+  // A name that no filter has stands for every other one, and one level more than any filter has for all deeper topics.
+  const topics = [1, 2, 3, 4].flatMap((length) => lists(['a', '$', '', 'z'], length)).map((list) => list.join('/'))
+  const plain = [1, 2, 3].flatMap((length) => lists(['a', '$', '', '+'], length)).map((list) => list.join('/'))
+  const open = ['#', ...[1, 2].flatMap((length) => lists(['a', '$', '', '+'], length)).map((l) => `${l.join('/')}/#`)]
+  const filters = [...plain, ...open].filter((filter) => filterProblem(filter) === undefined)
+  const matched = new Map(filters.map((filter) => [filter, new Set(topics.filter(createTopicMatcher(filter)))]))
+  let overlaps = 0
+  for (const [one, ofOne] of matched)
+    for (const [other, ofOther] of matched) {
+      const expected = [...ofOne].some((topic) => ofOther.has(topic))
+      if (expected) overlaps++
+      assert.equal(filtersOverlap(one, other), expected, `${one} and ${other}`)
+      if (one !== '') assert.equal(filtersOverlap(`$share/g/${one}`, other), expected, `$share/g/${one} and ${other}`)
+    }
+  assert.ok(overlaps > 1000 && overlaps < matched.size ** 2 / 2, String(overlaps))
 })
 
 test('what is no filter is refused with the reason', () => {

@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { before, test } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
+import { sidebarName } from '../../nodes/shared/sidebar-texts.ts'
+import { languages } from '../../scripts/help.ts'
 import { build, readHtml, root, scriptOf } from './built.ts'
 
 interface Manifest {
@@ -13,7 +15,11 @@ interface Manifest {
   readonly repository: { readonly url: string }
   readonly bugs: { readonly url: string }
   readonly engines: { readonly node: string }
-  readonly 'node-red': { readonly version: string; readonly nodes: { readonly [set: string]: string } }
+  readonly 'node-red': {
+    readonly version: string
+    readonly nodes: { readonly [set: string]: string }
+    readonly plugins: object
+  }
   readonly dependencies: { readonly [name: string]: string }
   readonly optionalDependencies: { readonly [name: string]: string }
 }
@@ -56,6 +62,14 @@ test('N01: every node set is a file of its own with a type of its own', () => {
     assert.equal(file, `dist/nodes/${set}/${set}.js`)
     assert.ok(existsSync(path.join(dist, '..', file)), file)
   }
+})
+
+test('the plugin of the sidebar is named, and all of its files are there', () => {
+  const file = `dist/nodes/${sidebarName}/${sidebarName}.html`
+  assert.deepEqual(manifest['node-red'].plugins, { [sidebarName]: file })
+  assert.match(readHtml(dist, sidebarName), /registerPlugin/)
+  for (const language of languages)
+    assert.ok(existsSync(path.join(dist, 'nodes', sidebarName, 'locales', language, `${sidebarName}.json`)), language)
 })
 
 test('N: a reader that does not run the script finds type, look, ports and properties in it', () => {

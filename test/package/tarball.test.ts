@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
+import { sidebarName } from '../../nodes/shared/sidebar-texts.ts'
 import { languages } from '../../scripts/help.ts'
 import { type OfflineKind, packOffline } from '../../scripts/pack-offline.ts'
 import { packageTarball, readPackage } from '../services/package.ts'
@@ -35,6 +36,12 @@ test('the package holds for each type what Node-RED looks for beside its runtime
   }
 })
 
+test('the package holds the tab of the sidebar with its texts', () => {
+  const folder = `dist/nodes/${sidebarName}`
+  const texts = languages.map((language) => `${folder}/locales/${language}/${sidebarName}.json`)
+  for (const file of [`${folder}/${sidebarName}.html`, ...texts]) assert.ok(files.includes(file), file)
+})
+
 test('the package holds licence, readme and examples, and nothing that only the making of it needs', () => {
   for (const file of ['package.json', 'LICENSE', 'README.md']) assert.ok(files.includes(file), file)
   const readme = readFileSync(join(root, 'README.md'), 'utf8')
@@ -46,7 +53,7 @@ test('the package holds licence, readme and examples, and nothing that only the 
   )
   assert.ok(files.some((file) => /^examples\/.+\.json$/.test(file)))
   const known =
-    /^(dist\/(src|nodes)\/.+\.js|dist\/nodes\/[^/]+\/.+\.(html|json|svg)|examples\/.+\.json|docs\/(nodes\/)?[\w-]+\.md|[A-Z]+(\.md)?|package\.json)$/
+    /^(dist\/(src|nodes)\/.+\.js|dist\/nodes\/[^/]+\/.+\.(html|json|svg)|examples\/.+\.json|docs\/(nodes\/)?[\w-]+\.md|monitoring\/(alerts\.yml|grafana-dashboard\.json)|[A-Z]+(\.md)?|package\.json)$/
   assert.deepEqual(
     files.filter((file) => !known.test(file)),
     [],

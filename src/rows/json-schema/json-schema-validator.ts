@@ -83,6 +83,8 @@ function compile(shared: Shared, options: Options): ValidateFunction {
     strict: false,
     logger: false,
     meta: false,
+    // a large definition that is referred to often would be compiled as often
+    inlineRefs: false,
     validateSchema: false,
     // what every object has of itself is no property
     ownProperties: true,
