@@ -31,7 +31,7 @@ export function englishCatalogue(declaration: NodeDeclaration): Texts {
     summary: declaration.summary,
     ...section(
       'output',
-      declaration.outputs.map((label, i) => [String(i), label]),
+      [...declaration.outputs, ...(declaration.controlled?.outputs ?? [])].map((label, i) => [String(i), label]),
     ),
     form: formTexts,
     ...(declaration.importer ? { import: importTexts(declaration.importer) } : {}),

@@ -50,13 +50,15 @@ function isInTable(type: string, all: readonly NodeDeclaration[]): boolean {
 }
 
 function entry(packageName: string, declaration: NodeDeclaration, inTable: boolean): string {
-  const { type, kind, color, icon, outputs, editorPart } = declaration
+  const { type, kind, color, icon, outputs, controlled, editorPart } = declaration
   const fields = Object.entries(declaration.fields)
   const stored = fields.filter(([, field]) => field.kind !== 'secret').map(([name]) => name)
   const defaults = ['version', ...retiredOf(declaration), ...stored].map((name) => `${name}: editor.defaults.${name}`)
   const secrets = fields
     .filter(([, field]) => field.kind === 'secret')
     .map(([name]) => `${name}: editor.credentials.${name}`)
+  // Node-RED keeps the ports of a single node only where they are properties of its type.
+  const ports = controlled ? ['inputs: { value: 0 }', `outputs: { value: ${outputs.length} }`] : []
   const definition = [
     `category: ${key(kind === 'config' ? 'config' : 'rowline')}`,
     ...(color === undefined ? [] : [`color: ${key(color)}`]),
@@ -64,7 +66,7 @@ function entry(packageName: string, declaration: NodeDeclaration, inTable: boole
     ...(kind === 'config' ? [] : [`inputs: ${kind === 'source' ? 0 : 1}`, `outputs: ${outputs.length}`]),
     ...(inTable ? ['hasUsers: false'] : []),
     ...(kind === 'sink' ? ["align: 'right'"] : []),
-    `defaults: { name: { value: '' }, ${defaults.join(', ')} }`,
+    `defaults: { name: { value: '' }, ${[...defaults, ...ports].join(', ')} }`,
     ...(secrets.length === 0 ? [] : [`credentials: { ${secrets.join(', ')} }`]),
     ...[
       'label',

@@ -1,5 +1,5 @@
 import { declareNode } from '../../src/config/declaration.ts'
-import { inFields } from '../../src/mqtt/config.ts'
+import { checkIn, inFields } from '../../src/mqtt/config.ts'
 
 export const declaration = declareNode({
   type: 'mqtt-v3-in',
@@ -9,5 +9,7 @@ export const declaration = declareNode({
   color: '#C0DEED',
   icon: 'font-awesome/fa-sign-in',
   outputs: ['readings', 'rejected'],
+  controlled: { by: 'dynamic', outputs: ['answers'] },
   fields: inFields,
+  check: checkIn,
 })

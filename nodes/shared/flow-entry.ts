@@ -65,7 +65,7 @@ export class FlowEntry implements SourceReceiver {
     const unwatch = this.#rowline.watch(snapshot)
     this.#status = new StatusLine(this.#node, (rate) => {
       const now = snapshot()
-      failures.note(now.connection?.error ?? now.rejections.error, 'Working again')
+      failures.note(now.connection?.error ?? now.rejections.error ?? now.connection?.lowered, 'Working again')
       return describe(now, rate(now.received), this.#hanging)
     })
     onClose(this.#node, async (removed) => {
@@ -204,10 +204,12 @@ function describe(
   const { phase, windowLimited, unacknowledged } = connection
   const error = connection.error ?? rejections.error
   if (error) return failing(error)
+  if (phase === 'stopped') return { fill: 'grey', shape: 'ring', text: 'disconnected by message' }
   if (phase !== 'connected') return { fill: 'yellow', shape: 'ring', text: 'connecting' }
   const open = unacknowledged > 0 ? ` · ${count(unacknowledged)} open` : ''
   const stored = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
   if (hanging) return { fill: 'yellow', shape: 'dot', text: `${nameOf(hanging)} does not finish${open}${stored}` }
+  if (connection.lowered) return { ...failing(connection.lowered), fill: 'yellow', shape: 'dot' }
   if (windowLimited) return { fill: 'yellow', shape: 'dot', text: `window-limited${open}${stored}` }
   return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${open}${stored}` }
 }

@@ -1,4 +1,5 @@
 import type { EditorPart } from './editor-part.ts'
+import { hasReference } from './environment.ts'
 import type { ConfigOf, FieldProblem, Fields } from './fields.ts'
 import type { Importer } from './imported.ts'
 import type { Migration } from './migrations.ts'
@@ -17,6 +18,8 @@ export interface NodeDeclaration<F extends Fields = Fields> {
   readonly icon?: string
   /** Labels of the outputs, in order. */
   readonly outputs: readonly string[]
+  /** While this flag is on, the node also has an input, and these outputs behind the others. */
+  readonly controlled?: Controlled
   readonly fields: F
   /** What no field can see alone. Called with a parsed configuration. */
   check?(config: ConfigOf<F>): readonly FieldProblem[]
@@ -27,6 +30,18 @@ export interface NodeDeclaration<F extends Fields = Fields> {
   readonly migrations?: readonly Migration[]
   /** The field whose value is shown as the node's label when it has no name. */
   readonly labelField?: keyof F & string
+}
+
+/** `by` is the name of the flag. */
+export interface Controlled {
+  readonly by: string
+  readonly outputs: readonly string[]
+}
+
+/** Whether the flag is on, or only the runtime knows. */
+export function isControlled(controlled: Controlled | undefined, raw: { readonly [field: string]: unknown }): boolean {
+  const value = controlled && raw[controlled.by]
+  return value === true || value === 'true' || hasReference(value)
 }
 
 /** Gives the fields' types to `check` without naming them. */

@@ -224,11 +224,14 @@ export function node(options: Common & { readonly nodeType: string; readonly opt
   }
 }
 
-/** Rows of fields. A problem names the row (from 1) and the column. */
+/**
+ * Rows of fields. A problem names the row (from 1) and the column. `mayBeEmpty`: whether a required one may have no rows
+ * is for the declaration's `check` to say.
+ */
 export function table<F extends Fields>(
-  options: Common & { readonly columns: F; readonly required?: boolean },
+  options: Common & { readonly columns: F; readonly required?: boolean; readonly mayBeEmpty?: boolean },
 ): Field<readonly ConfigOf<F>[]> {
-  const required = options.required ?? false
+  const { required = false, mayBeEmpty = !required } = options
   return {
     ...base(options),
     kind: 'table',
@@ -237,7 +240,7 @@ export function table<F extends Fields>(
     columns: options.columns,
     parse: (raw) => {
       if (!Array.isArray(raw)) return problem('table')
-      if (required && raw.length === 0) return problem('rows')
+      if (!mayBeEmpty && raw.length === 0) return problem('rows')
       const rows = raw.map((row) => parseFields(options.columns, Object(row)))
       const wrong = rows.flatMap((row, i) =>
         row.problems.map(({ field, text }) => `row ${i + 1}: ${options.columns[field]!.label} ${text}`),

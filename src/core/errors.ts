@@ -295,6 +295,23 @@ export const errorTable = {
       'No further attempt to connect after {attempts}, as "Connect attempts" or "Reconnect" say; deploy to go on. {problem}',
   },
   SUBSCRIPTION_REFUSED: { disposition: 'config', message: 'The broker refuses the subscription {filter}' },
+  SUBSCRIPTION_LOWERED: {
+    disposition: 'config',
+    message:
+      'The broker grants less than was asked for: {filter}. At QoS 0 readings that are under way when a connection ends are lost. Raise the QoS that the broker allows this client.',
+    status: 'QoS lowered: {filter}',
+  },
+  SUBSCRIPTIONS_UNREADABLE: {
+    disposition: 'fatal',
+    message:
+      'The subscriptions made by message cannot be read from {path}: {problem}. Restore the file, or remove it and make them again.',
+    status: 'subscriptions by message not readable: {problem}',
+  },
+  CONTROL_INVALID: {
+    disposition: 'reject',
+    reason: 'control',
+    message: 'The control message says nothing that can be done: {problem}',
+  },
   PROTOCOL_VIOLATION: { disposition: 'retry', message: 'The broker broke the MQTT protocol: {problem}' },
 } as const satisfies { readonly [code: string]: Entry }
 

@@ -20,5 +20,5 @@ export function decodeAnswer(packetType: number, packet: Buffer): Answer | undef
   if (!kind) return undefined
   const at = bodyStart(packet, 0)
   const packetId = packet.readUInt16BE(at)
-  return { kind, packetId, reasonCode: packet[at + 2] ?? 0, reasonString: reasonString(packet, at + 4) }
+  return { kind, packetId, reasonCode: packet[at + 2] ?? 0, reasonString: reasonString(packet, at + 3) }
 }

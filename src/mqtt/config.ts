@@ -3,10 +3,12 @@ import {
   type ConfigOf,
   choice,
   duration,
+  type FieldProblem,
   flag,
   integer,
   node,
   optionalInteger,
+  problemTexts,
   secret,
   table,
   text,
@@ -156,9 +158,9 @@ export const sourceFields = {
   }),
   connectTimeoutMs: duration({
     label: 'Connect timeout',
-    note: 'How long the broker may take to answer.',
+    note: 'How long the broker may take to answer. 0: for ever.',
     default: 30_000,
-    min: 100,
+    min: 0,
     max: 600_000,
     advanced: true,
   }),
@@ -225,6 +227,14 @@ export const sourceFields = {
     default: false,
     advanced: true,
   }),
+  willDelayInterval: optionalInteger({
+    label: 'Will delay (s)',
+    note: 'How long an MQTT 5 broker waits before it publishes the will: a connection that is back by then has not gone. Left empty: not at all.',
+    min: 1,
+    max: 4_294_967_294,
+    advanced: true,
+    when: version5,
+  }),
   idleTimeoutMs: duration({
     label: 'Idle timeout',
     note: 'A connection that is only published over is closed when nothing was published for so long, and made again with the next message. One that is read from is never closed. 0: never.',
@@ -237,7 +247,7 @@ export const sourceFields = {
 
 export type SourceConfig = ConfigOf<typeof sourceFields>
 
-const subscriptionColumns = {
+export const subscriptionColumns = {
   filter: text({
     label: 'Topic filter',
     note: 'With + for one level and # for the rest.',
@@ -270,6 +280,13 @@ export const inFields = {
     note: 'What to subscribe to. The first row that matches a reading gives it its route and target.',
     columns: subscriptionColumns,
     required: true,
+    mayBeEmpty: true,
+  }),
+  dynamic: flag({
+    label: 'Control by message',
+    note: 'The node gets an input: messages subscribe to more topics, unsubscribe those again, and connect or disconnect. Answers leave at output 3. Off: subscriptions made by message are given up.',
+    default: false,
+    advanced: true,
   }),
   output: choice({
     label: 'Output',
@@ -307,12 +324,6 @@ export const inFields = {
     note: 'What the broker has stored of a topic: "take" takes it each time the flow starts, "takeOnce" only when the subscription is new, "skip" never.',
     values: ['take', 'takeOnce', 'skip'],
     default: 'take',
-    advanced: true,
-  }),
-  noLocal: flag({
-    label: 'Not our own',
-    note: 'MQTT 5: what this client itself publishes does not come back.',
-    default: false,
     advanced: true,
   }),
   retainAsPublished: flag({
@@ -367,3 +378,7 @@ export const inFields = {
 }
 
 export type InConfig = ConfigOf<typeof inFields>
+
+/** A node that reads nothing is a mistake, unless messages tell it what to read. */
+export const checkIn = ({ subscriptions, dynamic }: InConfig): readonly FieldProblem[] =>
+  subscriptions.length === 0 && !dynamic ? [{ field: 'subscriptions', text: problemTexts.rows }] : []

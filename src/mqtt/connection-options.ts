@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { isPem } from '../config/tls-fields.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
@@ -8,6 +9,8 @@ import type { TlsOptions } from './socket.ts'
 
 const PORT = 1883
 const TLS_PORT = 8883
+/** Of a client id on MQTT 3.1. */
+const MOST_CHARACTERS = 23
 
 /**
  * What a connection needs, from the options of a `mqtt-v3-source`. `clientId` is used where none is set; relative paths
@@ -49,11 +52,12 @@ export function connectionOptions(config: SourceConfig, clientId: string, direct
 export function publishingOptions(config: SourceConfig, clientId: string, directory: string): ConnectionOptions {
   const { will: _, ...options } = connectionOptions(config, clientId, directory)
   const { idleTimeoutMs } = config
-  return { ...options, clientId: `${options.clientId}-out`, publishing: { idleTimeoutMs } }
+  return { ...options, clientId: suffixed(options, '-out'), publishing: { idleTimeoutMs } }
 }
 
-function will({ willTopic, willPayload, willQos, willRetain }: SourceConfig): ConnectionOptions['will'] & object {
-  return { topic: willTopic, payload: willPayload, qos: Number(willQos) as 0 | 1 | 2, retain: willRetain }
+function will(config: SourceConfig): ConnectionOptions['will'] & object {
+  const { willTopic: topic, willPayload: payload, willQos, willRetain: retain, willDelayInterval } = config
+  return { topic, payload, qos: Number(willQos) as 0 | 1 | 2, retain, delayInterval: willDelayInterval }
 }
 
 function tlsOf(config: SourceConfig, directory: string): TlsOptions {
@@ -102,7 +106,15 @@ export function poolOptions(config: SourceConfig, clientId: string, directory: s
 
 /** A will would say that the client has gone while the others are there. */
 function member({ will: _, ...options }: ConnectionOptions, number: number): ConnectionOptions {
-  return { ...options, clientId: `${options.clientId}-${number}` }
+  return { ...options, clientId: suffixed(options, `-${number}`) }
+}
+
+/** MQTT 3.1 takes no more than 23 characters: a hash then stands for the end of a longer client id. */
+function suffixed({ clientId, protocolVersion }: ConnectionOptions, suffix: string): string {
+  const excess = clientId.length + suffix.length - MOST_CHARACTERS
+  if (protocolVersion !== 3 || excess <= 0) return clientId + suffix
+  const hash = createHash('sha256').update(clientId).digest('hex').slice(0, 6)
+  return clientId.slice(0, MOST_CHARACTERS - suffix.length - hash.length) + hash + suffix
 }
 
 const headersOf = ({ wsHeaders }: SourceConfig): { [name: string]: string } =>

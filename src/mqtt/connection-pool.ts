@@ -5,6 +5,10 @@ import type { SubscribedFilter } from './subscription-plan.ts'
 export interface Lease {
   readonly connection: MqttConnection
   subscribe(subscriber: Subscriber): void
+  /** See `MqttConnection`; `connect` and `disconnect` are for everybody who shares it. */
+  change(subscriber: Subscriber, former: readonly string[]): Promise<void>
+  connect(): Promise<void>
+  disconnect(): Promise<void>
   /** Gives the connection back; resolves when nothing of this lease is left. The last one out closes it. */
   release(): Promise<void>
 }
@@ -39,19 +43,23 @@ export class ConnectionPool {
     this.#shared.set(key, shared)
     shared.leases++
     shared.connection.open()
+    const { connection } = shared
     const subscribers = new Set<Subscriber>()
     let held = true
     return {
-      connection: shared.connection,
+      connection,
       subscribe: (subscriber) => {
         subscribers.add(subscriber)
-        shared.connection.subscribe(subscriber)
+        connection.subscribe(subscriber)
       },
+      change: (subscriber, former) => connection.change(subscriber, former),
+      connect: () => connection.connect(),
+      disconnect: () => connection.disconnect(),
       release: async () => {
         if (!held) return
         held = false
-        for (const subscriber of subscribers) shared.connection.unsubscribe(subscriber)
-        if (--shared.leases === 0) await this.#close(key, shared.connection)
+        for (const subscriber of subscribers) connection.unsubscribe(subscriber)
+        if (--shared.leases === 0) await this.#close(key, connection)
       },
     }
   }

@@ -10,13 +10,15 @@ import type { SessionMemory } from './connection-pool.ts'
 import { Epoch, type EpochEnd, type SessionOptions } from './epoch.ts'
 import { watchFiles } from './file-watch.ts'
 import { InboundSession } from './inbound-session.ts'
+import { OnOff } from './on-off.ts'
 import { Outbound } from './outbound.ts'
 import { ProtocolChoice } from './protocol-choice.ts'
 import type { InboundPublish, ProtocolVersion } from './publish-decoder.ts'
 import type { ReceivedIds } from './received-ids.ts'
+import type { GrantedFilter } from './server-filters.ts'
 import { filesOf, tlsOptions } from './socket.ts'
 import type { FilterOptions } from './subscription-plan.ts'
-import { type GrantedFilter, Subscriptions } from './subscriptions.ts'
+import { Subscriptions } from './subscriptions.ts'
 
 export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion'> {
   readonly reconnect: Backoff
@@ -35,20 +37,26 @@ export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion
 }
 
 export interface ConnectionStatus {
-  readonly phase: 'connecting' | 'connected' | 'waiting' | 'closed'
+  /** `stopped`: it was disconnected from here, until `connect`. */
+  readonly phase: 'connecting' | 'connected' | 'waiting' | 'stopped' | 'closed'
   readonly error: PipelineError | undefined
+  /** What works, but with less than was asked for. */
+  readonly lowered: PipelineError | undefined
   readonly windowLimited: boolean
   readonly unacknowledged: number
   /** Filters that the server grants with less than was asked for. */
-  readonly lowered: readonly GrantedFilter[]
+  readonly loweredFilters: readonly GrantedFilter[]
 }
 
 /** Somebody who takes messages of a connection. */
 export interface Subscriber {
+  /** Others may stand here later (`MqttConnection.change`). */
   readonly filters: readonly (FilterOptions & { readonly filter: string })[]
   /** What this subscriber allows to be unacknowledged; the connection adds up its subscribers'. */
   readonly window: { readonly records: number; readonly bytes: number }
   matches(topic: string): boolean
+  /** Whether it did before it gave up filters: it gets what comes for those when nobody else takes it. */
+  matchedBefore?(topic: string): boolean
   /** The delivery is settled exactly once, whatever happens. */
   receive(publish: InboundPublish, delivery: Delivery): void
   /** The connection's state or error has changed. */
@@ -88,6 +96,7 @@ export class MqttConnection {
   #suspended = false
   #suspendedEpoch: Epoch | undefined
   #epoch: Epoch | undefined
+  readonly #onOff = new OnOff()
   #unwatch: () => void = () => {}
   #phase: ConnectionStatus['phase'] = 'connecting'
   #error: PipelineError | undefined
@@ -105,20 +114,22 @@ export class MqttConnection {
     this.#limits = options.publishing ? { ...STRAY, budget } : { records: 0, bytes: 0, budget }
     this.#unclaimed = unclaimed
     this.outbound = new Outbound(this.#broker)
-    this.#subscriptions = new Subscriptions((error) => {
-      this.#error = error
+    const answered = (refusal: PipelineError | undefined) => {
+      this.#error = refusal
       this.#notify()
       this.#remember()
-    })
+    }
+    this.#subscriptions = new Subscriptions(answered, () => this.#remember())
   }
 
   get status(): ConnectionStatus {
     return {
       phase: this.#phase,
       error: this.#error,
+      lowered: this.#subscriptions.lowered,
       windowLimited: this.#epoch?.windowLimited ?? false,
       unacknowledged: this.#epoch?.unacknowledged ?? 0,
-      lowered: this.#subscriptions.lowered,
+      loweredFilters: this.#subscriptions.loweredFilters,
     }
   }
 
@@ -142,10 +153,22 @@ export class MqttConnection {
     void this.#epoch?.close(CLOSE_GRACE_MS)
   }
 
+  /** Also switches it on again, where somebody has disconnected it. */
   subscribe(subscriber: Subscriber): void {
+    this.#onOff.on()
     this.#subscriptions.add(subscriber)
     this.#limit()
     this.#handOut()
+  }
+
+  /**
+   * A subscriber has other filters now than these. Resolves when the server has answered for them, or there is no
+   * connection: then they are asked for with the next one. Throws SUBSCRIPTION_REFUSED. While subscribers are being
+   * replaced one of them may want what this one gives up: it ends after `resume`.
+   */
+  async change(subscriber: Subscriber, former: readonly string[]): Promise<void> {
+    this.#subscriptions.change(this.#suspended ? [] : former)
+    await this.#subscriptions.answered(subscriber.filters.map(({ filter }) => filter))
   }
 
   /** Its filters are unsubscribed a little later, unless another subscriber has them by then. */
@@ -153,6 +176,28 @@ export class MqttConnection {
     this.#subscriptions.remove(subscriber)
     this.#limit()
     this.#pruneLater()
+  }
+
+  /**
+   * Ends the connection until `connect`; a kept session goes on collecting messages at the server. What is in the flow
+   * is acknowledged when the server sends it again. Resolves when the connection has ended.
+   */
+  async disconnect(): Promise<void> {
+    if (this.#phase === 'closed') return
+    this.#onOff.off()
+    await this.#epoch?.close(CLOSE_GRACE_MS)
+  }
+
+  /** Ends what `disconnect` has begun, or having given up. Resolves when it stands; throws why the next attempt fails. */
+  async connect(): Promise<void> {
+    const wasOff = this.#onOff.isOff
+    this.#onOff.on()
+    if (this.#phase === 'connected' && !wasOff) return
+    if (this.#abort.signal.aborted) throw this.#isStopped
+    const arrival = this.#onOff.arrival()
+    if (this.#phase === 'closed') this.#running = this.#run()
+    this.#onOff.hurry()
+    await arrival
   }
 
   /** Subscribers are being replaced: until `resume` nobody gets anything, or one would miss what two want. */
@@ -176,7 +221,7 @@ export class MqttConnection {
    */
   inherit(memory: SessionMemory | undefined, remember: (memory: SessionMemory) => void): void {
     this.#subscriptions.inherit(memory?.filters ?? [], memory?.session === this.#sessionName)
-    this.#remember = () => remember({ session: this.#sessionName, filters: this.#subscriptions.granted })
+    this.#remember = () => remember({ session: this.#sessionName, filters: this.#subscriptions.known })
   }
 
   async close(): Promise<void> {
@@ -187,6 +232,7 @@ export class MqttConnection {
     await Promise.all(this.#stores.map((store) => store.close()))
     this.#phase = 'closed'
     this.outbound.ended(undefined)
+    this.#onOff.failed(this.#isStopped)
     this.#giveBack()
     for (const { publish, delivery } of this.#held.splice(0)) this.#unclaimed(publish, delivery)
   }
@@ -194,8 +240,14 @@ export class MqttConnection {
   async #run(): Promise<void> {
     const { signal } = this.#abort
     for (let failures = 0, takeovers = 0, attempts = 0; !signal.aborted; ) {
+      if (this.#onOff.isOff) {
+        this.#enter('stopped', undefined)
+        await this.#onOff.untilOn(signal)
+        continue
+      }
       const { closedHere, error, connectedMs } = await this.#connectOnce()
       if (signal.aborted) return
+      if (this.#onOff.isOff) continue
       if (connectedMs === 0 && this.#protocol.failed(error)) continue
       attempts = connectedMs === 0 ? attempts + 1 : 0
       if (!closedHere && this.#isGivenUp(attempts)) return this.#enter('closed', this.#givenUp(error, attempts))
@@ -208,7 +260,7 @@ export class MqttConnection {
       this.#enter('waiting', closedHere ? undefined : this.#explain(error, takeovers))
       const atOnce = closedHere && failures === 1
       const waitMs = atOnce ? RESTART_MS : reconnectDelayMs(failures - 1, this.#options.reconnect)
-      if (!isIntended) await pause(waitMs, signal)
+      if (!isIntended) await this.#onOff.pause(waitMs, signal)
       if (this.#isIdle) await this.outbound.wanted(signal)
     }
   }
@@ -371,7 +423,13 @@ export class MqttConnection {
     if (phase === 'connected') this.outbound.connected()
     if (phase === 'waiting' || phase === 'closed') this.outbound.ended(error)
     if (phase === 'closed' && error) this.outbound.over(error)
+    if (phase === 'connected') this.#onOff.arrived()
+    else if (phase === 'stopped' || (phase !== 'connecting' && error)) this.#onOff.failed(error ?? this.#isStopped)
     this.#notify()
+  }
+
+  get #isStopped(): PipelineError {
+    return new PipelineError('BROKER_UNREACHABLE', { broker: this.#broker, problem: 'it was disconnected from here' })
   }
 
   #notify(): void {

@@ -5,6 +5,7 @@ import { strictText } from './violation.ts'
 const SESSION_EXPIRY = 0x11
 const REASON_STRING = 0x1f
 const USER_PROPERTY = 0x26
+const CONTINUES = 0x80
 
 /**
  * Why an MQTT 5 server ends the connection (section 3.14). Read here: the end of the connection may overtake the packet
@@ -12,12 +13,14 @@ const USER_PROPERTY = 0x26
  */
 export function disconnectReason(packet: Buffer): ServerReason {
   const at = bodyStart(packet, 0)
-  return new ServerReason(packet[at] ?? 0, reasonString(packet, at + 2))
+  return new ServerReason(packet[at] ?? 0, reasonString(packet, at + 1))
 }
 
-/** Properties of less than 128 bytes have a length of one byte; the words of longer ones are not worth more. */
+/** Of the properties whose length stands at `start`, in one to four bytes (section 1.5.5). */
 export function reasonString(packet: Buffer, start: number): string | undefined {
-  for (let at = start; at < packet.length; ) {
+  let at = start
+  while ((packet[at++] ?? 0) >= CONTINUES);
+  while (at < packet.length) {
     const id = packet[at++]!
     if (id === SESSION_EXPIRY) at += 4
     else {

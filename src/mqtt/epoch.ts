@@ -17,6 +17,7 @@ export interface SessionOptions {
   readonly clean: boolean
   /** Seconds, 0 = none. */
   readonly keepalive: number
+  /** 0 = none. */
   readonly connectTimeoutMs: number
   readonly user: string
   readonly password: string
@@ -35,6 +36,8 @@ export interface SessionOptions {
     readonly payload: string
     readonly qos: 0 | 1 | 2
     readonly retain: boolean
+    /** MQTT 5, seconds. Absent: none. */
+    readonly delayInterval?: number | undefined
   }
 }
 
@@ -60,6 +63,7 @@ const RETRY_RELEASED_MS = 100
 const FINISH_MS = 500
 const NEVER_EXPIRES = 0xffff_ffff
 const MOST_PACKETS = 65_535
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** What MQTT.js shows of the packets in which an MQTT 5 server gives its reasons. */
 interface ReasonPacket {
@@ -186,14 +190,14 @@ export class Epoch {
       clientId,
       clean,
       keepalive,
-      connectTimeout: connectTimeoutMs,
+      connectTimeout: connectTimeoutMs || LONGEST_TIMER_MS,
       reconnectPeriod: 0,
       resubscribe: false,
       queueQoSZero: false,
       manualConnect: true,
       ...(user === '' ? {} : { username: user }),
       ...(password === '' || (user === '' && protocolVersion !== 5) ? {} : { password }),
-      ...(will ? { will: { ...will, payload: Buffer.from(will.payload) } } : {}),
+      ...(will ? { will: willPacket(will) } : {}),
     })
     client.on('connect', ({ properties }) => {
       const isVersion5 = protocolVersion === 5
@@ -320,4 +324,9 @@ export class Epoch {
     })
     this.#answering = turn
   }
+}
+
+function willPacket({ topic, payload, qos, retain, delayInterval }: SessionOptions['will'] & object) {
+  const properties = delayInterval === undefined ? {} : { properties: { willDelayInterval: delayInterval } }
+  return { topic, payload: Buffer.from(payload), qos, retain, ...properties }
 }

@@ -1,10 +1,10 @@
 import { Batcher, type BatchLimits } from '../core/batcher.ts'
 import { accepted, createDelivery, type Delivery, released } from '../core/delivery.ts'
 import { PipelineError } from '../core/errors.ts'
-import type { Record } from '../core/record.ts'
+import type { Qos, Record } from '../core/record.ts'
 import type { Batch, Source } from '../core/source.ts'
 import { createTopicMatcher } from '../core/topic-filter.ts'
-import { type InConfig, sourceFields } from './config.ts'
+import { type InConfig, type Subscription, sourceFields } from './config.ts'
 import type { ConnectionStatus, Subscriber } from './connection.ts'
 import type { InboundPublish } from './publish-decoder.ts'
 import { createRouter, type Routing } from './router.ts'
@@ -23,14 +23,22 @@ interface Arrived {
   readonly delivery: Delivery
 }
 
+const MOST_FORMER = 1000
+
 /** Takes the messages of one subscriptions table from a shared connection and makes batches of records of them. */
 export class MqttSource implements Source, Subscriber {
-  readonly filters: Subscriber['filters']
   readonly window: Subscriber['window']
+  readonly #config: InConfig
   readonly #lease: () => Promise<SourceLease>
   readonly #receiver: SourceReceiver
-  readonly #route: (topic: string) => Routing | undefined
-  readonly #matchers: readonly ((topic: string) => boolean)[]
+  readonly #self: Partial<Record>
+  /** Rows behind those of the table, by filter: subscribed by message, and given up again. */
+  readonly #dynamic: Map<string, Subscription>
+  /** What the broker had already queued for them still comes. */
+  readonly #former = new Map<string, Subscription>()
+  #filters: Subscriber['filters'] = []
+  #route: (topic: string) => Routing | undefined = () => undefined
+  #matchers: readonly ((topic: string) => boolean)[] = []
   readonly #batcher: Batcher<Arrived> | undefined
   readonly #onReceipt: boolean
   readonly #skipsRetained: boolean
@@ -39,24 +47,81 @@ export class MqttSource implements Source, Subscriber {
   #held: SourceLease | undefined
   #received = 0
 
-  /** `node` is the name of this source, for targets that are to know where a record comes from. */
-  constructor(config: InConfig, lease: () => Promise<SourceLease>, receiver: SourceReceiver, node?: string) {
-    const { noLocal, retainAsPublished } = config
-    const options = { noLocal, retainAsPublished, retainHandling: retainHandling[config.retained] }
-    this.filters = config.subscriptions.map(({ filter, qos }) => ({
-      filter,
-      qos: Number(qos) as 0 | 1 | 2,
-      ...options,
-    }))
-    this.#skipsRetained = config.retained === 'skip' && !retainAsPublished
+  /**
+   * `node` is the name of this source, for targets that are to know where a record comes from. `dynamic` are rows that
+   * were subscribed by message.
+   */
+  constructor(
+    config: InConfig,
+    lease: () => Promise<SourceLease>,
+    receiver: SourceReceiver,
+    node?: string,
+    dynamic: readonly Subscription[] = [],
+  ) {
+    this.#config = config
+    this.#skipsRetained = config.retained === 'skip' && !config.retainAsPublished
     this.window = { records: config.windowRecords, bytes: config.windowBytes }
     this.#lease = lease
     this.#receiver = receiver
-    const self = { ...(node === undefined ? {} : { node }), ...(config.tag === '' ? {} : { tag: config.tag }) }
-    this.#route = createRouter(config.subscriptions, config.defaultRoute, self)
-    this.#matchers = config.subscriptions.map(({ filter }) => createTopicMatcher(filter))
+    this.#self = { ...(node === undefined ? {} : { node }), ...(config.tag === '' ? {} : { tag: config.tag }) }
+    this.#dynamic = new Map(dynamic.map((row) => [row.filter, row]))
+    this.#arrange()
     this.#onReceipt = config.acknowledge === 'onReceipt'
     if (config.output === 'batches') this.#batcher = new Batcher(batchLimits(config), () => this.#flush())
+  }
+
+  get filters(): Subscriber['filters'] {
+    return this.#filters
+  }
+
+  /** What is subscribed besides the table, in the order in which it was. */
+  get dynamic(): readonly Subscription[] {
+    return [...this.#dynamic.values()]
+  }
+
+  /**
+   * These rows and no others besides the table. Resolves when the broker has answered, at once where there is no
+   * connection. Throws SUBSCRIPTION_REFUSED; the rows stay nevertheless, and are asked for again.
+   */
+  async change(dynamic: readonly Subscription[]): Promise<void> {
+    const former = this.#filters.map(({ filter }) => filter)
+    for (const row of this.#dynamic.values()) {
+      this.#former.delete(row.filter)
+      this.#former.set(row.filter, row)
+    }
+    this.#dynamic.clear()
+    for (const row of dynamic) {
+      this.#former.delete(row.filter)
+      this.#dynamic.set(row.filter, row)
+    }
+    for (const filter of [...this.#former.keys()].slice(0, -MOST_FORMER)) this.#former.delete(filter)
+    this.#arrange()
+    await this.#held?.change(this, former)
+  }
+
+  /** For all nodes that read over this connection: see `MqttConnection`. */
+  async connect(): Promise<void> {
+    await this.#connection.connect()
+  }
+
+  async disconnect(): Promise<void> {
+    await this.#connection.disconnect()
+  }
+
+  get #connection(): SourceLease {
+    if (!this.#held) throw new PipelineError('CONTROL_INVALID', { problem: 'the node is just being started or closed' })
+    return this.#held
+  }
+
+  #arrange(): void {
+    const { subscriptions, retainAsPublished, retained, defaultRoute } = this.#config
+    const options = { retainAsPublished, retainHandling: retainHandling[retained] }
+    const rows = [...subscriptions, ...this.dynamic]
+    this.#filters = rows.map(({ filter, qos }) => ({ filter, qos: Number(qos) as Qos, ...options }))
+    this.#matchers = rows.map(({ filter }) => createTopicMatcher(filter))
+    const present = createRouter(subscriptions, defaultRoute, this.#self, this.dynamic)
+    const former = createRouter([], '', this.#self, [...this.#former.values()])
+    this.#route = (topic) => present(topic) ?? former(topic)
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -91,6 +156,11 @@ export class MqttSource implements Source, Subscriber {
 
   matches(topic: string): boolean {
     return this.#matchers.some((matches) => matches(topic))
+  }
+
+  /** What the broker has sent, or kept for us, before it was unsubscribed. */
+  matchedBefore(topic: string): boolean {
+    return [...this.#former.keys()].some((filter) => createTopicMatcher(filter)(topic))
   }
 
   receive(publish: InboundPublish, delivery: Delivery): void {

@@ -23,6 +23,8 @@ interface Sent {
   state: 'new' | 'published' | 'released'
   /** Of who waits for it on this connection. */
   waiter: Waiter | undefined
+  /** It has left on this connection: before that nothing can be an answer to it. */
+  isUnderWay?: boolean
   isGivenUp?: boolean
 }
 
@@ -146,7 +148,7 @@ export class Outbound {
   /** Takes the answer on the present connection, if it is to something of ours. */
   answered(answer: Answer): boolean {
     const sent = this.#sent.get(answer.packetId)
-    if (sent?.waiter) this.#answer(sent, answer)
+    if (sent?.waiter && sent.isUnderWay) this.#answer(sent, answer)
     return sent !== undefined
   }
 
@@ -282,6 +284,7 @@ export class Outbound {
       if (state === 'new') sent.state = 'published'
       if (message.qos === 2) this.#exactlyOnce.add(sent)
       this.#open++
+      sent.isUnderWay = true
       this.#epoch?.send(packet)
     } catch (error) {
       this.#settle(sent, error instanceof Error ? error : new Error(messageOf(error)), false)
@@ -314,6 +317,7 @@ export class Outbound {
   #fail(sent: Sent, error: Error): void {
     const { waiter } = sent
     sent.waiter = undefined
+    sent.isUnderWay = false
     if (sent.state === 'new') this.#remove(sent)
     else if (sent.isGivenUp) this.giveUp(sent.message)
     waiter?.reject(sent.state === 'new' && error.cause instanceof Error ? error.cause : error)

@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import path from 'node:path'
+import { syncDirectory } from './stored-rows.ts'
 
 /** Packet ids of QoS 2 messages that are settled and wait for their PUBREL, with the digests of those messages. */
 export interface ReceivedIds {
@@ -16,7 +17,8 @@ const MOST_CHANGES = 20_000
 
 /**
  * In a file, one line per change, synced in groups. `session` is the broker and client id that it was written for: of
- * another session nothing is known. A file that cannot be read counts as none.
+ * another session nothing is known. A file that cannot be read counts as none, and so does one with a line that cannot:
+ * it may have been the removal of an id that stands for another message now. Only the last line may be torn.
  */
 export function openReceivedIds(file: string, session: string): ReceivedIds {
   return new StoredIds(file, session)
@@ -69,7 +71,9 @@ class StoredIds implements ReceivedIds {
         if (digest === undefined) this.known.delete(packetId)
         else this.known.set(packetId, digest)
       }
-    } catch {}
+    } catch {
+      this.known.clear()
+    }
   }
 
   /** What is known and nothing else, in the place of the file. */
@@ -104,15 +108,9 @@ class StoredIds implements ReceivedIds {
       this.#handle ??= await open(this.#file, 'a')
       await this.#handle.write(lines)
       await this.#handle.datasync()
-    } catch {}
-  }
-}
-
-function syncDirectory(directory: string): void {
-  const descriptor = openSync(directory, 'r')
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
+    } catch {
+      // A part of these lines may stand there: the next ones are written into a new file.
+      this.#changes = Infinity
+    }
   }
 }

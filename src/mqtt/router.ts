@@ -17,21 +17,26 @@ export interface Routing {
 
 const TOPIC_CACHE = 10_000
 
-/** The first row that matches a topic decides. Returns undefined for a topic that no row matches. `self` is in every place. */
+/**
+ * The first row that matches a topic decides. Returns undefined for a topic that no row matches. `self` is in every
+ * place. `dynamic` rows come behind the table's; what one of them matches was asked for, and is never unrouted.
+ */
 export function createRouter(
   subscriptions: readonly Subscription[],
   defaultRoute: string,
   self: Partial<Record> = {},
+  dynamic: readonly Subscription[] = [],
 ): (topic: string) => Routing | undefined {
-  const rows = subscriptions.map((row) => ({
+  const rows = [...subscriptions, ...dynamic].map((row, i) => ({
     ...row,
+    isDynamic: i >= subscriptions.length,
     matches: createTopicMatcher(row.filter),
     target: compileTemplate(row.to),
   }))
-  const routed = rows.some(hasRoute)
+  const routed = subscriptions.some(hasRoute)
   const find = (topic: string): Routing | undefined => {
     const matching = rows.filter((row) => row.matches(topic))
-    const row = (routed && matching.find(hasRoute)) || matching[0]
+    const row = matching.find(hasRoute) ?? matching.find(({ isDynamic }) => routed && isDynamic) ?? matching[0]
     if (!row) return undefined
     const missing = routed && !hasRoute(row)
     const route = missing ? defaultRoute : row.route
@@ -44,7 +49,7 @@ export function createRouter(
       ...(partitions === undefined ? {} : { partitions }),
       ...self,
     }
-    return { filter, route, to, partitions, unrouted: missing && defaultRoute === '', place }
+    return { filter, route, to, partitions, unrouted: missing && defaultRoute === '' && !row.isDynamic, place }
   }
   const known = new Map<string, Routing | undefined>()
   return (topic) => {

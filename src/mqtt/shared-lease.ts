@@ -5,6 +5,11 @@ import type { Lease } from './connection-pool.ts'
 export interface SourceLease {
   readonly connection: { readonly status: ConnectionStatus }
   subscribe(subscriber: Subscriber): void
+  /** A subscriber of this lease has other filters now than these: see `MqttConnection.change`. */
+  change(subscriber: Subscriber, former: readonly string[]): Promise<void>
+  /** For everybody who shares the connection. See `MqttConnection`. */
+  connect(): Promise<void>
+  disconnect(): Promise<void>
   release(): Promise<void>
 }
 
@@ -25,22 +30,38 @@ export async function sharedLease(leases: readonly (() => Promise<Lease>)[], gro
     subscribe: (subscriber) => {
       for (const lease of held) lease.subscribe(new Member(subscriber, group))
     },
+    change: async (subscriber, former) => {
+      const member = new Member(subscriber, group)
+      const shared = former.map((filter) => inGroup(filter, group))
+      await Promise.all(held.map((lease) => lease.change(member, shared)))
+    },
+    connect: async () => void (await Promise.all(held.map((lease) => lease.connect()))),
+    disconnect: async () => void (await Promise.all(held.map((lease) => lease.disconnect()))),
     release: async () => void (await Promise.all(held.map((lease) => lease.release()))),
   }
 }
 
-/** A subscriber with the filters of a group. A group that somebody has named stays as it is. */
+/** A group that somebody has named stays as it is. */
+const inGroup = (filter: string, group: string) => (filter.startsWith('$share/') ? filter : `$share/${group}/${filter}`)
+
+/** A subscriber with the filters of a group. */
 class Member implements Subscriber {
-  readonly filters: Subscriber['filters']
   readonly window: Subscriber['window']
   readonly #subscriber: Subscriber
+  readonly #group: string
 
   constructor(subscriber: Subscriber, group: string) {
     this.#subscriber = subscriber
+    this.#group = group
     this.window = subscriber.window
-    this.filters = subscriber.filters.map((each) =>
-      each.filter.startsWith('$share/') ? each : { ...each, filter: `$share/${group}/${each.filter}` },
-    )
+  }
+
+  get filters(): Subscriber['filters'] {
+    return this.#subscriber.filters.map((each) => ({ ...each, filter: inGroup(each.filter, this.#group) }))
+  }
+
+  matchedBefore(topic: string): boolean {
+    return this.#subscriber.matchedBefore?.(topic) ?? false
   }
 
   matches(topic: string): boolean {
@@ -62,8 +83,9 @@ function combined(all: readonly ConnectionStatus[]): ConnectionStatus {
   return {
     phase: troubled.phase,
     error: troubled.error,
+    lowered: all.find(({ lowered }) => lowered)?.lowered,
     windowLimited: all.every(({ windowLimited }) => windowLimited),
     unacknowledged: all.reduce((sum, { unacknowledged }) => sum + unacknowledged, 0),
-    lowered: all[0]!.lowered,
+    loweredFilters: all[0]!.loweredFilters,
   }
 }

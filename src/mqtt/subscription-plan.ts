@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
+import type { Qos } from '../core/record.ts'
 import { createTopicMatcher, filtersOverlap } from '../core/topic-filter.ts'
 import type { InboundPublish } from './publish-decoder.ts'
 
 /** How a filter is subscribed. The options behind `qos` are those of MQTT 5 (section 3.8.3.1). */
 export interface FilterOptions {
   readonly qos: 0 | 1 | 2
-  readonly noLocal?: boolean
   readonly retainAsPublished?: boolean
   /** 0: retained messages come at every SUBSCRIBE, 1: only with a new subscription, 2: never. */
   readonly retainHandling?: 0 | 1 | 2
@@ -17,12 +17,12 @@ export interface Wish extends Required<FilterOptions> {
   readonly id: number | undefined
 }
 
-/** A filter that the server has granted, and as what. */
-export type SubscribedFilter = readonly [filter: string, key: string]
+/** A filter that the server has granted, and as what; `lowered` is the QoS where it is less than was asked for. */
+export type SubscribedFilter = readonly [filter: string, key: string, lowered?: Qos]
 
 /** Two wishes with one key are the same subscription at the server. */
-export const keyOf = ({ qos, noLocal, retainAsPublished, id }: Wish): string =>
-  `${qos}${noLocal ? ' nl' : ''}${retainAsPublished ? ' rap' : ''}${id === undefined ? '' : ` #${id}`}`
+export const keyOf = ({ qos, retainAsPublished, id }: Wish): string =>
+  `${qos}${retainAsPublished ? ' rap' : ''}${id === undefined ? '' : ` #${id}`}`
 
 const INDEX_BITS = 12
 const HASH_BITS = 15
@@ -30,12 +30,11 @@ const HASH_BITS = 15
 /** What two subscribers of one filter get: nobody misses anything that one of them asks for. */
 export function mergeOptions(
   a: Required<FilterOptions> | undefined,
-  { qos, noLocal = false, retainAsPublished = false, retainHandling = 0 }: FilterOptions,
+  { qos, retainAsPublished = false, retainHandling = 0 }: FilterOptions,
 ): Required<FilterOptions> {
-  if (!a) return { qos, noLocal, retainAsPublished, retainHandling }
+  if (!a) return { qos, retainAsPublished, retainHandling }
   return {
     qos: Math.max(a.qos, qos) as 0 | 1 | 2,
-    noLocal: a.noLocal && noLocal,
     retainAsPublished: a.retainAsPublished && retainAsPublished,
     retainHandling: Math.min(a.retainHandling, retainHandling) as 0 | 1 | 2,
   }
@@ -64,7 +63,6 @@ export function planSubscriptions(
     retainAsPublished:
       options.retainAsPublished &&
       !ordered.some(([other, { retainAsPublished: rap }]) => !rap && filtersOverlap(filter, other)),
-    noLocal: options.noLocal && !filter.startsWith('$share/'), // [MQTT-3.8.3-4]
     id: overlapping.has(filter) && i < 1 << INDEX_BITS ? 1 + ((hash << INDEX_BITS) | i) : undefined,
   }))
 }

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { IClientSubscribeOptions, MqttClient } from 'mqtt'
-import { PipelineError } from '../core/errors.ts'
+import type { PipelineError } from '../core/errors.ts'
 import type { Subscriber } from './connection.ts'
 import type { InboundPublish } from './publish-decoder.ts'
+import { type Answer, type GrantedFilter, ServerFilters } from './server-filters.ts'
 import {
-  Copies,
   type FilterOptions,
   keyOf,
   mergeOptions,
@@ -15,15 +15,7 @@ import {
 } from './subscription-plan.ts'
 
 const TOPIC_CACHE = 10_000
-const REFUSED = 0x80
-const UNKNOWN = ''
 const ASK_AGAIN_MS = 30_000
-
-/** What a SUBACK says, from MQTT.js. */
-interface Answer {
-  readonly granted?: readonly number[]
-  readonly properties?: { readonly reasonString?: string }
-}
 
 /** What of MQTT 5 the server has. */
 export interface ServerFeatures {
@@ -33,46 +25,47 @@ export interface ServerFeatures {
 
 const noFeatures: ServerFeatures = { subscribeOptions: false, subscriptionIds: false }
 
-/** What the server has granted for a filter. */
-export interface GrantedFilter {
-  readonly filter: string
-  readonly qos: number
-}
-
 /** Who wants which topics, and what the server has been asked for and has granted. */
 export class Subscriptions {
   readonly #subscribers = new Set<Subscriber>()
-  /** Filter -> key of the wish, as far as this session of the server is known to have it. */
-  readonly #granted = new Map<string, string>()
-  /** The same, asked for over this connection and not answered: asking twice would bring retained messages twice. */
-  readonly #asked = new Map<string, string>()
-  /** What an earlier run has got for this session, and this one has not asked for. */
-  readonly #inherited = new Map<string, string>()
-  /** Filter -> the server's words, if it has any. */
-  readonly #refused = new Map<string, string>()
-  /** Filter -> the QoS that the server grants, where that is less than was asked for. */
-  readonly #lowered = new Map<string, number>()
+  readonly #server = new ServerFilters()
+  /** Who waits for answers of the server. */
+  readonly #waiting = new Set<() => void>()
   readonly #takers = new Map<string, readonly Subscriber[]>()
-  readonly #copies = new Copies()
   readonly #salt = randomUUID()
-  readonly #onRefused: (error: PipelineError | undefined) => void
+  readonly #onAnswered: (refusal: PipelineError | undefined) => void
+  readonly #onAsking: () => void
   readonly #askAgainMs: number
   #askingAgain = false
   #client: MqttClient | undefined
   #features = noFeatures
 
-  /** `onRefused` hears after every answer of the server what is refused: undefined when nothing is. */
-  constructor(onRefused: (error: PipelineError | undefined) => void, askAgainMs = ASK_AGAIN_MS) {
-    this.#onRefused = onRefused
+  /**
+   * `onAnswered` hears after every answer of the server what is refused: undefined when nothing is. `onAsking` is called
+   * before the server is asked: from then on it may have what is known.
+   */
+  constructor(
+    onAnswered: (refusal: PipelineError | undefined) => void,
+    onAsking: () => void = () => {},
+    askAgainMs = ASK_AGAIN_MS,
+  ) {
+    this.#onAnswered = onAnswered
+    this.#onAsking = onAsking
     this.#askAgainMs = askAgainMs
   }
 
-  get granted(): readonly SubscribedFilter[] {
-    return [...this.#granted]
+  /** What the server's session has, or may have. */
+  get known(): readonly SubscribedFilter[] {
+    return this.#server.known
   }
 
-  get lowered(): readonly GrantedFilter[] {
-    return [...this.#lowered].map(([filter, qos]) => ({ filter, qos }))
+  /** See `ServerFilters`. */
+  get lowered(): PipelineError | undefined {
+    return this.#server.lowered(this.#wanted())
+  }
+
+  get loweredFilters(): readonly GrantedFilter[] {
+    return this.#server.loweredFilters(this.#wanted())
   }
 
   /**
@@ -80,10 +73,7 @@ export class Subscriptions {
    * session, so that retained messages which are wanted once need no SUBSCRIBE that would bring them again.
    */
   inherit(filters: readonly SubscribedFilter[], isSame: boolean): void {
-    for (const [filter, key] of filters) {
-      this.#granted.set(filter, UNKNOWN)
-      if (isSame) this.#inherited.set(filter, key)
-    }
+    this.#server.inherit(filters, isSame)
   }
 
   get subscribers(): Iterable<Subscriber> {
@@ -96,20 +86,57 @@ export class Subscriptions {
     this.#subscribe()
   }
 
+  /**
+   * A subscriber has other filters now than these. What nobody wants any longer is unsubscribed at once: who waits for
+   * the start of others calls this only when they are there.
+   */
+  change(former: readonly string[]): void {
+    this.#takers.clear()
+    this.#subscribe()
+    this.#forgetRefused()
+    const wanted = this.#wanted()
+    this.#unsubscribe(former.filter((filter) => !wanted.has(filter)))
+  }
+
+  /**
+   * Resolves when the server has answered for each of these, or cannot be asked now. Throws SUBSCRIPTION_REFUSED with
+   * those that it refuses.
+   */
+  async answered(filters: readonly string[]): Promise<void> {
+    while (this.#client && this.#isOpen(filters)) await new Promise<void>((resolve) => this.#waiting.add(resolve))
+    const refusal = this.#server.refusal(filters)
+    if (refusal) throw refusal
+  }
+
+  #isOpen(filters: readonly string[]): boolean {
+    const wanted = this.#wanted()
+    const server = this.#server
+    const isSaid = (filter: string) => server.isGranted(filter) || server.isRefused(filter)
+    return filters.some((filter) => wanted.has(filter) && (server.isAsked(filter) || !isSaid(filter)))
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve()
+    this.#waiting.clear()
+  }
+
   remove(subscriber: Subscriber): void {
     this.#subscribers.delete(subscriber)
     this.#takers.clear()
-    const wanted = this.#wanted()
-    const gone = [...this.#refused.keys()].filter((filter) => !wanted.has(filter))
-    for (const filter of gone) this.#refused.delete(filter)
-    if (gone.length > 0) this.#report()
+    this.#forgetRefused()
   }
 
-  /** Everybody who takes messages of this topic. */
+  #forgetRefused(): void {
+    if (this.#server.forgetRefused(this.#wanted())) this.#report()
+  }
+
+  /** Everybody who takes messages of this topic; where nobody does any longer, who did before it was unsubscribed. */
   takers(topic: string): readonly Subscriber[] {
     const known = this.#takers.get(topic)
     if (known) return known
-    const takers = [...this.#subscribers].filter((subscriber) => subscriber.matches(topic))
+    const all = [...this.#subscribers]
+    const present = all.filter((subscriber) => subscriber.matches(topic))
+    const takers = present.length > 0 ? present : all.filter((subscriber) => subscriber.matchedBefore?.(topic))
     if (this.#takers.size >= TOPIC_CACHE) this.#takers.clear()
     this.#takers.set(topic, takers)
     return takers
@@ -117,46 +144,42 @@ export class Subscriptions {
 
   /** Whether another copy of it counts, that the server sends for another filter. */
   isExtraCopy(publish: InboundPublish): boolean {
-    return this.#copies.isExtra(publish)
+    return this.#server.copies.isExtra(publish)
   }
 
-  /** A server that has forgotten the session has forgotten its subscriptions [MQTT-3.2.2-2]. */
   connected(client: MqttClient, sessionPresent: boolean, features = noFeatures): void {
     this.#client = client
     this.#features = features
-    this.#asked.clear()
-    this.#refused.clear()
-    if (!sessionPresent) {
-      this.#granted.clear()
-      this.#lowered.clear()
-      this.#inherited.clear()
-      this.#copies.clear()
-    }
+    this.#server.connected(sessionPresent)
     this.#subscribe()
   }
 
-  /** It is another server from now on: nothing is known of the session there. */
+  /** It is another server from now on. */
   moved(): void {
-    for (const filter of this.#granted.keys()) this.#granted.set(filter, UNKNOWN)
-    this.#inherited.clear()
-    this.#copies.clear()
+    this.#server.moved()
   }
 
   disconnected(): void {
     this.#client = undefined
+    this.#wake()
   }
 
   /** Unsubscribes what nobody wants any longer. */
   prune(): void {
-    const wanted = this.#wanted()
-    const unwanted = [...this.#granted.keys()].filter((filter) => !wanted.has(filter))
-    if (!this.#client || unwanted.length === 0) return
-    for (const filter of unwanted) {
-      this.#granted.delete(filter)
-      this.#lowered.delete(filter)
-      this.#copies.forget(filter)
-    }
-    this.#client.unsubscribe(unwanted)
+    this.#unsubscribe(this.#server.unwanted(this.#wanted()))
+  }
+
+  /** Until the server has answered it may still have them, and is told again over the next connection. */
+  #unsubscribe(filters: readonly string[]): void {
+    const client = this.#client
+    const known = this.#server.unsubscribing(filters)
+    this.#wake()
+    if (!client || known.length === 0) return
+    client.unsubscribe(known, (error, packet) => {
+      if (error || this.#client !== client) return
+      this.#server.unsubscribed(known, packet as Answer | undefined)
+      this.#report()
+    })
   }
 
   #wanted(): Map<string, Required<FilterOptions>> {
@@ -169,9 +192,11 @@ export class Subscriptions {
   /** What has an identifier is asked for alone, and when everything before it has been answered (`Copies`). `isFurther`: what has just been refused is not asked for again. */
   #subscribe(isFurther = false): void {
     const plan = planSubscriptions(this.#wanted(), this.#features.subscriptionIds ? this.#salt : undefined)
-    const missing = plan.filter((wish) => !this.#isKnown(wish) && !(isFurther && this.#refused.has(wish.filter)))
+    const missing = plan.filter(
+      (wish) => !this.#server.isKnown(wish) && !(isFurther && this.#server.isRefused(wish.filter)),
+    )
     const first = missing.find(({ id }) => id !== undefined)
-    const isTurn = !plan.some(({ id, filter }) => id !== undefined && this.#asked.has(filter))
+    const isTurn = !plan.some(({ id, filter }) => id !== undefined && this.#server.isAsked(filter))
     if (first && isTurn) this.#ask([first])
     const alike = new Map<string, Wish[]>()
     for (const wish of missing.filter(({ id }) => id === undefined)) {
@@ -181,63 +206,43 @@ export class Subscriptions {
     for (const wishes of alike.values()) this.#ask(wishes)
   }
 
-  #isKnown(wish: Wish): boolean {
-    const { filter, retainHandling } = wish
-    const key = keyOf(wish)
-    if (this.#granted.get(filter) === UNKNOWN && retainHandling > 0 && this.#inherited.get(filter) === key)
-      this.#granted.set(filter, key)
-    return (this.#asked.get(filter) ?? this.#granted.get(filter)) === key
-  }
-
   /** One list for all that have the same options: the keys of an object do not keep their order, and SUBACK answers by position. */
   #ask(wishes: readonly Wish[]): void {
     const client = this.#client
     if (!client) return
-    for (const wish of wishes) this.#asked.set(wish.filter, keyOf(wish))
+    this.#server.asking(wishes)
+    this.#onAsking()
     const filters = wishes.map(({ filter }) => filter)
     client.subscribe(filters, this.#options(wishes[0]!), (error, _subscriptions, packet) => {
       if (this.#client !== client) return
       const failed = (error as { packet?: Answer } | null)?.packet
-      this.#answered(wishes, failed ?? (packet as Answer | undefined), error !== null && !failed?.granted)
+      const isUnanswered = error !== null && !failed?.granted
+      this.#answered(wishes, isUnanswered ? undefined : (failed ?? (packet as Answer | undefined) ?? {}))
     })
   }
 
   /** A subscription that only gets another identifier or other options brings no retained messages once more. */
-  #options({ filter, qos, noLocal, retainAsPublished, retainHandling, id }: Wish): IClientSubscribeOptions {
+  #options({ filter, qos, retainAsPublished, retainHandling, id }: Wish): IClientSubscribeOptions {
     if (!this.#features.subscribeOptions) return { qos }
-    const isKnown = (this.#granted.get(filter) ?? UNKNOWN) !== UNKNOWN
     return {
       qos,
-      nl: noLocal,
       rap: retainAsPublished,
-      rh: isKnown && retainHandling === 0 ? 1 : retainHandling,
+      rh: this.#server.isGranted(filter) && retainHandling === 0 ? 1 : retainHandling,
       ...(id === undefined ? {} : { properties: { subscriptionIdentifier: id } }),
     }
   }
 
-  #answered(wishes: readonly Wish[], answer: Answer | undefined, isUnanswered: boolean): void {
-    for (const [i, wish] of wishes.entries()) {
-      const { filter } = wish
-      if (this.#asked.get(filter) === keyOf(wish)) this.#asked.delete(filter)
-      if (isUnanswered) continue
-      const granted = answer?.granted?.[i] ?? wish.qos
-      this.#lowered.delete(filter)
-      if (granted < wish.qos) this.#lowered.set(filter, granted)
-      if (granted >= REFUSED) this.#refused.set(filter, answer?.properties?.reasonString ?? '')
-      else {
-        this.#granted.set(filter, keyOf(wish))
-        this.#refused.delete(filter)
-        this.#copies.granted(wish)
-      }
-    }
+  #answered(wishes: readonly Wish[], answer: Answer | undefined): void {
+    this.#server.answered(wishes, answer)
     this.#report()
-    if (!isUnanswered && wishes[0]!.id !== undefined) this.#subscribe(true)
+    if (answer && wishes[0]!.id !== undefined) this.#subscribe(true)
+    this.#wake()
   }
 
   #report(): void {
-    const filter = [...this.#refused].map(([name, why]) => (why === '' ? name : `${name} ("${why}")`)).join(', ')
-    this.#onRefused(filter === '' ? undefined : new PipelineError('SUBSCRIPTION_REFUSED', { filter }))
-    if (filter === '' || this.#askingAgain) return
+    const refusal = this.#server.refusal()
+    this.#onAnswered(refusal)
+    if (!refusal || this.#askingAgain) return
     this.#askingAgain = true
     void delay(this.#askAgainMs, undefined, { ref: false }).then(() => {
       this.#askingAgain = false

@@ -408,3 +408,30 @@ test('a schema is filled in as a list of columns, and what is wrong in it is sai
   await editor.cancel()
   assert.deepEqual(editor.errors, [])
 })
+
+test('a node that messages control has an input and a third output, needs no rows, and loses the wires with them', async () => {
+  const id = await editor.addFromPalette('mqtt-v3-in', 700, 100)
+  const node = () =>
+    editor.page.evaluate(`(() => {
+      const { inputs, outputs, valid } = RED.nodes.node("${id}")
+      const [stored] = RED.nodes.createExportableNodeSet([RED.nodes.node("${id}")])
+      return [inputs, outputs, stored.inputs, stored.outputs, stored.wires.length, valid]
+    })()`)
+  await editor.openNode(id)
+  await editor.addConfig('source')
+  await input('host').fill('127.0.0.1')
+  await editor.doneConfig()
+  await unfold(editor)
+  await input('dynamic').check()
+  await editor.field('subscriptions').locator('.red-ui-editableList-item-remove').click()
+  await editor.field('subscriptions').locator('[data-cells]:not(.rowline-cells)').first().waitFor({ state: 'detached' })
+  await editor.done()
+  assert.deepEqual(await node(), [1, 3, 1, 3, 3, true])
+  await editor.openNode(id)
+  assert.equal(await reasonAt('subscriptions').count(), 0)
+  await unfold(editor)
+  await input('dynamic').uncheck()
+  assert.equal(await reasonAt('subscriptions').innerText(), 'needs at least one row')
+  await editor.done()
+  assert.deepEqual(await node(), [0, 2, 0, 2, 2, false])
+})

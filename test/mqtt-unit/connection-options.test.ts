@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ConfigOf, parseFields } from '../../src/config/fields.ts'
-import { inFields, sourceFields } from '../../src/mqtt/config.ts'
-import { connectionOptions, publishingOptions } from '../../src/mqtt/connection-options.ts'
+import { checkIn, inFields, sourceFields } from '../../src/mqtt/config.ts'
+import { connectionOptions, poolOptions, publishingOptions } from '../../src/mqtt/connection-options.ts'
 
 const optionsOf = (raw: object, directory = '/users') => {
   const { config, problems } = parseFields(sourceFields, { host: 'plant', ...raw })
@@ -38,9 +38,10 @@ test('the port follows from TLS, the client id from the installation, and there 
     willPayload: 'x',
     willQos: '2',
     willRetain: true,
+    willDelayInterval: 30,
   })
   assert.deepEqual([given.socket.port, given.clientId], [1884, 'mine'])
-  assert.deepEqual(given.will, { topic: 'gone', payload: 'x', qos: 2, retain: true })
+  assert.deepEqual(given.will, { topic: 'gone', payload: 'x', qos: 2, retain: true, delayInterval: 30 })
 })
 
 test('what cannot work is named with its field', () => {
@@ -54,7 +55,9 @@ test('what cannot work is named with its field', () => {
     JSON.stringify(parseFields(inFields, { source: 's', subscriptions: [{ filter }] }).problems)
   for (const filter of ['a/#/c', 'a+', 'a/b#', '']) assert.match(table(filter), /filter/)
   assert.equal(table('a/+/#'), '[]')
-  assert.match(JSON.stringify(parseFields(inFields, { source: 's', subscriptions: [] }).problems), /subscriptions/)
+  const empty = (dynamic: boolean) =>
+    checkIn(parseFields(inFields, { source: 's', subscriptions: [], dynamic }).config!)
+  assert.deepEqual([empty(false).map(({ field }) => field), empty(true)], [['subscriptions'], []])
 })
 
 test('publishing has a client id of its own, no will, and the idle timeout', () => {
@@ -68,4 +71,20 @@ test('publishing has a client id of its own, no will, and the idle timeout', () 
     { clientId: 'nr-own-out', will: undefined, publishing: { idleTimeoutMs: 2000 }, clean: false },
   )
   assert.equal(of({ clientId: 'mine' }).clientId, 'mine-out')
+})
+
+test('client ids made of a long one keep to the 23 characters of MQTT 3.1, and differ', () => {
+  const of = (clientId: string, protocolVersion: string) => {
+    const { config } = parseFields(sourceFields, { host: 'plant', clientId, protocolVersion, poolSize: 12 })
+    const source = config as ConfigOf<typeof sourceFields>
+    const pool = poolOptions(source, 'nr-own', '/users').map((each) => each.clientId)
+    return [...pool, publishingOptions(source, 'nr-own', '/users').clientId]
+  }
+  const [north, south] = ['gateway-of-plant-north', 'gateway-of-plant-south']
+  const ids = [...of(north, '3'), ...of(south, '3')]
+  assert.deepEqual([ids[0], ids[13]], [north, south])
+  assert.ok(ids.every(({ length }) => length <= 23))
+  assert.equal(new Set(ids).size, 26)
+  assert.deepEqual(of('short', '3').slice(-2), ['short-11', 'short-out'])
+  assert.equal(of(north, '4').at(-1), `${north}-out`)
 })

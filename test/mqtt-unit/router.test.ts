@@ -75,3 +75,12 @@ test('a hundred thousand topics are routed rightly, each asked for twice', () =>
     for (let n = 0; n < 100_000; n++)
       if (route(`t${n}/${n % 2}`)?.to !== (n % 2 ? `t${n}/1` : 'rest')) assert.fail(`round ${round}: t${n}`)
 })
+
+test('rows subscribed by message come behind the table: they neither take from it nor make its topics unrouted', () => {
+  const plain = createRouter([row('a/#')], '', {}, [row('a/1', { route: 'r' }), row('b/#')])
+  assert.deepEqual([plain('a/1')?.route, plain('a/2')?.unrouted, plain('b/1')?.filter], ['r', false, 'b/#'])
+  const routed = createRouter([row('a/1', { route: 'r' }), row('a/#')], '', {}, [row('a/2'), row('a/1', { to: 'x' })])
+  assert.deepEqual([routed('a/1')?.route, routed('a/2')?.unrouted, routed('a/3')?.unrouted], ['r', false, true])
+  const withDefault = createRouter([row('a/1', { route: 'r' })], 'rest', {}, [row('b')])
+  assert.deepEqual([withDefault('b')?.route, withDefault('b')?.unrouted], ['rest', false])
+})

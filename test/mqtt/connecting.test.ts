@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { ConnectionOptions } from '../../src/mqtt/connection.ts'
 import { startFakeBroker } from '../services/fake-broker.ts'
 import { startMosquitto } from '../services/mosquitto.ts'
@@ -118,6 +119,18 @@ test('a broker that does not answer CONNECT is given up after the connect timeou
   assert.match(message, /timeout/)
   mute.close()
   assert.equal(broker.connects.length, 0)
+})
+
+test('with a connect timeout of 0 a broker may take its time', async () => {
+  await using broker = await startFakeBroker()
+  await using proxy = await startWireProxy({ brokerPort: broker.port })
+  proxy.hold('toClient')
+  await using own = connect(options(proxy.port, { connectTimeoutMs: 0 }), new Collector(['c']))
+  await until(() => broker.connects.length === 1, { what: 'CONNECT' })
+  await wait(300)
+  assert.deepEqual([proxy.connections, own.collector.firstError], [1, undefined])
+  proxy.release('toClient')
+  await connected(own.connection)
 })
 
 test('reconnect waits are drawn below a bound that doubles up to the maximum', async (t) => {

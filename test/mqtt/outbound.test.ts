@@ -9,6 +9,7 @@ import { startMosquitto } from '../services/mosquitto.ts'
 import { until } from '../services/processes.ts'
 import { startWireProxy, type WireEvent, type WireProxy } from '../services/wire-proxy.ts'
 import { create, options } from './harness.ts'
+import { startScriptedBroker } from './scripted-broker.ts'
 
 let broker: FakeBroker
 let wire: WireProxy
@@ -279,6 +280,24 @@ test('what waits for its confirmation is rejected when the connection is given b
   await publisher.close()
   await waiting
   wire.release('toClient')
+})
+
+test('an answer to what was not sent yet confirms nothing: the message goes out in its turn', async () => {
+  await using scripted = await startScriptedBroker(5)
+  scripted.connack = { cmd: 'connack', reasonCode: 0, sessionPresent: false, properties: { receiveMaximum: 1 } }
+  const { publisher } = publishing({ ...options(scripted.port), clean: true, protocolVersion: 5 })
+  await publisher.ready(forever)
+  const link = await scripted.connection(1)
+  const ids = () => link.received.flatMap((packet) => (packet.cmd === 'publish' ? [packet.messageId!] : []))
+  const confirmed: number[] = []
+  const both = [1, 2].map((n) => publisher.publish(message(1)).then(() => confirmed.push(n)))
+  await until(() => ids().length === 1, { what: 'the first message' })
+  link.send({ cmd: 'puback', messageId: ids()[0]! + 1 }, { cmd: 'puback', messageId: ids()[0]! })
+  await until(() => ids().length === 2, { what: 'the second message' })
+  assert.deepEqual(confirmed, [1])
+  link.send({ cmd: 'puback', messageId: ids()[1]! })
+  await Promise.all(both)
+  await publisher.close()
 })
 
 for (const protocolVersion of [4, 5] as const)

@@ -80,7 +80,7 @@ test('a refused filter is asked for again, and granted at last the error is gone
   const mine = options(broker.port)
   for (const filter of ['later', 'left']) broker.refusedFilters.add(filter)
   const errors: (string | undefined)[] = []
-  const subscriptions = new Subscriptions((error) => errors.push(error?.message), 100)
+  const subscriptions = new Subscriptions((error) => errors.push(error?.message), undefined, 100)
   const epoch = new Epoch({ ...mine, protocolVersion: 4 }, { records: 10, bytes: 1000 }, new InboundSession(), {
     connected: (sessionPresent) => subscriptions.connected(epoch.client, sessionPresent),
     message: () => assert.fail(),

@@ -7,6 +7,7 @@ import { Copies } from '../../src/mqtt/subscription-plan.ts'
 import { startFakeBroker } from '../services/fake-broker.ts'
 import { startMosquitto } from '../services/mosquitto.ts'
 import { until } from '../services/processes.ts'
+import { startWireProxy } from '../services/wire-proxy.ts'
 import { Collector, connect, connected, failure, options } from './harness.ts'
 import { type ScriptedBroker, type ScriptedConnection, startScriptedBroker } from './scripted-broker.ts'
 
@@ -76,6 +77,29 @@ test('CONNECT carries the session expiry, the receive maximum, the largest packe
     await sent({ sessionExpiryInterval: 60, receiveMaximum: 5, maxPacketSize: 2000, topicAliasMaximum: 9 }),
     { clean: false, sessionExpiryInterval: 60, receiveMaximum: 5, maximumPacketSize: 2000, topicAliasMaximum: 9 },
   )
+})
+
+test('a will with a delay is not published where the connection is back in time', async () => {
+  await using mosquitto = await startMosquitto()
+  const witness = new Collector(['gone/#'], { settles: true })
+  await using watching = connect(mine(mosquitto), witness)
+  await connected(watching.connection)
+  await using proxy = await startWireProxy({ brokerPort: mosquitto.port })
+  const leaving = (topic: string, delayInterval?: number) =>
+    connect(mine(proxy, { will: { topic, payload: '', qos: 1, retain: false, delayInterval } }))
+  await using late = leaving('gone/late', 600)
+  await using _soon = leaving('gone/soon', 1)
+  await using at = leaving('gone/at once')
+  await connected(late.connection)
+  await connected(at.connection)
+  await until(() => proxy.connections === 3, { what: 'all three' })
+  await connected(_soon.connection)
+  proxy.cut()
+  await until(() => proxy.connections === 6, { what: 'all three again' })
+  await until(() => witness.taken.length > 0, { what: 'the will without a delay' })
+  const topics = () => witness.taken.map(({ publish }) => publish.topic)
+  assert.ok(!topics().includes('gone/late'))
+  assert.ok(topics().includes('gone/at once'))
 })
 
 test('a receive maximum holds mosquitto back until something is acknowledged', async () => {
@@ -219,7 +243,7 @@ test('D1: with another table of topics every message still arrives, whichever id
 
 test('copies: what is granted anew, or is about to go, no longer decides over others', () => {
   const wish = (filter: string, id: number) =>
-    ({ filter, id, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }) as const
+    ({ filter, id, qos: 1, retainAsPublished: false, retainHandling: 0 }) as const
   const copy = (...subscriptionIds: number[]) =>
     ({
       topic: 's/a',
@@ -332,8 +356,8 @@ test('the options of MQTT 5 subscriptions are asked for, and merged where two no
     Object.assign(new Collector([]), { filters: [{ filter, qos: 1, ...wish }] }) as Collector
   await using _ = connect(
     mine(broker),
-    wanting('a', { noLocal: true, retainAsPublished: true, retainHandling: 2 }),
-    wanting('b', { noLocal: true, retainAsPublished: true, retainHandling: 2 }),
+    wanting('a', { retainAsPublished: true, retainHandling: 2 }),
+    wanting('b', { retainAsPublished: true, retainHandling: 2 }),
     wanting('b', { retainHandling: 1 }),
     wanting('c', {}),
   )
@@ -341,27 +365,27 @@ test('the options of MQTT 5 subscriptions are asked for, and merged where two no
   const asked = () => subscribes(link).flatMap(({ subscriptions }) => subscriptions)
   await until(() => asked().length === 3, { what: 'the subscriptions' })
   const of = (filter: string) => {
-    const { nl, rap, rh } = asked().find(({ topic }) => topic === filter)!
-    return [nl, rap, rh]
+    const { rap, rh } = asked().find(({ topic }) => topic === filter)!
+    return [rap, rh]
   }
   assert.deepEqual(
     [of('a'), of('b'), of('c')],
     [
-      [true, true, 2],
-      [false, false, 1],
-      [false, false, 0],
+      [true, 2],
+      [false, 1],
+      [false, 0],
     ],
   )
 })
 
-test('noLocal and retainAsPublished act at mosquitto', async () => {
+test('retainAsPublished acts at mosquitto', async () => {
   await using mosquitto = await startMosquitto({ conf: ['log_type all'] })
   const wanting = (wish: object) =>
     Object.assign(new Collector([], { settles: true }), {
       filters: [{ filter: 'l', qos: 1, ...wish }],
       matches: () => true,
     }) as Collector
-  const [plain, special] = [wanting({}), wanting({ noLocal: true, retainAsPublished: true })]
+  const [plain, special] = [wanting({}), wanting({ retainAsPublished: true })]
   await using first = connect(mine(mosquitto), plain)
   const theirs = mine(mosquitto)
   await using second = connect(theirs, special)

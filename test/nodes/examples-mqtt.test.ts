@@ -161,6 +161,18 @@ test('D1: example 13 sends each reading once, where the first row that matches s
     await acknowledged(broker, acknowledgements + 4)
   }
   for (const { to, partitions } of expected) assert.equal(await partitionsOf(kafka.brokers, to), partitions, to)
+  const button = (name: string) => flow.find(({ type, ...node }) => type === 'inject' && node.name === name)!.id
+  const pumps = (await read('iot_pumps')).length
+  const subscriptions = subscriptionsIn(broker)
+  await nodeRed.inject(button('Subscribe'))
+  await until(() => subscriptionsIn(broker) > subscriptions, { what: 'the subscription by message' })
+  await publishAll(broker.port, [['pumps/7/flow', '{"v":1}']])
+  const [record] = (await read('iot_pumps', pumps + 1)).slice(pumps)
+  assert.equal(record!.key, 'pumps/7/flow')
+  await nodeRed.inject(button('What is subscribed?'))
+  const answer = '{"topic":"pumps/#","qos":1,"to":"iot_pumps"}'
+  const isAnswered = () => JSON.stringify(nodeRed.debugMessages()).replaceAll('\\', '').includes(answer)
+  await until(isAnswered, { what: 'the answer', output: () => JSON.stringify(nodeRed.debugMessages()) })
 })
 
 test('E1, E2: example 14 brings sources with different schemas into one topic, and one source into three by its content', async () => {

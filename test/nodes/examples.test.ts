@@ -87,7 +87,8 @@ test('an example sets every option of its nodes and no other, without a problem,
     const variables = new Set(JSON.stringify(own(flow)).match(/(?<=\$\{)[A-Z_]+(?=\})/g))
     variables.delete('ROWLINE_FILES')
     assert.deepEqual([...variables].sort(), Object.keys(environment).sort(), 'what has to be set is said')
-    for (const { id: _id, type, z: _z, x: _x, y: _y, wires: _wires, name: _name, ...values } of flow) {
+    for (const { id: _id, type, z: _z, x: _x, y: _y, wires: _wires, name: _name, ...all } of flow) {
+      const { inputs, outputs, ...values } = all
       const declaration = declarations.find((candidate) => candidate.type === type)
       if (!declaration) continue
       const visible = Object.entries(declaration.fields).filter(([, { kind }]) => kind !== 'secret')
@@ -100,6 +101,10 @@ test('an example sets every option of its nodes and no other, without a problem,
       const { config, problems } = parseFields(declaration.fields, expanded.values)
       assert.deepEqual(problems, [], type)
       assert.deepEqual(declaration.check?.(config!) ?? [], [], type)
+      const { controlled } = declaration
+      const isControlled = controlled !== undefined && values[controlled.by] === true
+      const ports = isControlled ? [1, declaration.outputs.length + controlled.outputs.length] : [undefined, undefined]
+      assert.deepEqual([inputs, outputs], ports, type)
     }
   }
 })

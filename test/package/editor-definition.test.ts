@@ -96,7 +96,10 @@ test('a table names row and column of a wrong cell, and takes cells from the env
   assert.match(reason, /form\.row 2, .*column\.partitions\.label: .*problem\.integer/)
   assert.doesNotMatch(reason, /qos/)
   assert.equal(validate(source, 'subscriptions', [{ filter: 'plant/${SITE}/#', partitions: '${N}' }]), true)
-  assert.match(String(validate(source, 'subscriptions', [])), /problem\.rows/)
+  const node = { source: 'broker', dynamic: false, output: 'reading' }
+  const withBroker = load('mqtt-v3-in', { broker: { valid: true } })
+  assert.match(String(validate(withBroker, 'subscriptions', [], node)), /problem\.rows/)
+  assert.equal(validate(withBroker, 'subscriptions', [], { ...node, dynamic: true }), true)
 })
 
 test('a node that is referred to must exist and be valid', () => {

@@ -1,4 +1,4 @@
-import type { NodeDeclaration } from '../../../src/config/declaration.ts'
+import { isControlled, type NodeDeclaration } from '../../../src/config/declaration.ts'
 import { hasReference } from '../../../src/config/environment.ts'
 import type { Field, Fields } from '../../../src/config/fields.ts'
 import { openCode } from './code-control.ts'
@@ -83,7 +83,10 @@ export class Form {
   /** A property that is absent from the flow is shown as the default it means. */
   #open(name: string, field: Field<unknown>, node: EditedNode, changed: () => void): Control {
     const row = this.#row(name)
-    if (field.kind === 'table') return openTable(name, field, row, node, this.#around.texts('form.addRow'), changed)
+    if (field.kind === 'table') {
+      const begun = { ...field, required: field.required && !isControlled(this.#declaration.controlled, node) }
+      return openTable(name, begun, row, node, this.#around.texts('form.addRow'), changed)
+    }
     const value = node[name] ?? editorDefault(field)
     if (field.kind === 'code') return openCode(row, field.language, changed)
     if (field.kind === 'choice' || field.kind === 'flag') {
@@ -113,7 +116,7 @@ export class Form {
 
   #update(): void {
     const values = this.values()
-    const across = crossProblems(this.#declaration, values)
+    const across = crossProblems(this.#declaration, values, this.#around.texts)
     for (const [name, field] of Object.entries(this.#declaration.fields)) {
       this.#showProblem(name, field, values[name], across[name])
       this.#row(name).toggle(isWanted(field, this.#declaration.fields, values))

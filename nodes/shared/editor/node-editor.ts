@@ -1,4 +1,4 @@
-import type { NodeDeclaration } from '../../../src/config/declaration.ts'
+import { isControlled, type NodeDeclaration } from '../../../src/config/declaration.ts'
 import type { Field } from '../../../src/config/fields.ts'
 import { migrated, retiredOf, storedVersion, versionOf } from '../../../src/config/migrations.ts'
 import type { DialogPart } from './dialog-part.ts'
@@ -53,7 +53,9 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
       forms.set(this, new Form(declaration, this, around, part))
     },
     oneditsave(this: EditedNode) {
-      forms.get(this)?.save()
+      const form = forms.get(this)
+      form?.save()
+      if (form) setPorts(declaration, this, form.values())
       close(this)
     },
     oneditcancel(this: EditedNode) {
@@ -81,6 +83,15 @@ function ownProperties(declaration: NodeDeclaration, node: EditedNode): Values {
   return Object.fromEntries(names.filter((name) => node[name] !== undefined).map((name) => [name, node[name]]))
 }
 
+/** Node-RED takes the wires of an output away that it knows was there (`__outputs`). */
+function setPorts({ controlled, outputs }: NodeDeclaration, node: EditedNode, values: Values): void {
+  if (!controlled) return
+  const isOn = isControlled(controlled, values)
+  node.__outputs = node.outputs
+  node.inputs = isOn ? 1 : 0
+  node.outputs = outputs.length + (isOn ? controlled.outputs.length : 0)
+}
+
 function labelOf({ labelField }: NodeDeclaration, node: EditedNode): string {
   const value = labelField === undefined ? '' : node[labelField]
   return typeof value === 'string' ? value.replace(/\s+/g, ' ').slice(0, 40) : ''
@@ -101,7 +112,7 @@ function property(
     validate(entered, _options) {
       const value = entered === '_ADD_' ? '' : entered
       const reason = describe(problemsOf(field, value, around), name, around.texts)
-      const wrong = reason || crossProblems(declaration, { ...valuesOf(this), [name]: value })[name]
+      const wrong = reason || crossProblems(declaration, { ...valuesOf(this), [name]: value }, around.texts)[name]
       return wrong ? `${label}: ${wrong}` : true
     },
   }

@@ -1,6 +1,6 @@
 import type { NodeDeclaration } from '../../../src/config/declaration.ts'
 import { hasReference } from '../../../src/config/environment.ts'
-import { type Field, fillText, Problem, parseField, parseFields } from '../../../src/config/fields.ts'
+import { type Field, fillText, Problem, parseField, parseFields, problemTexts } from '../../../src/config/fields.ts'
 
 /** Raw values of a form or a node, by field name. */
 export interface Values {
@@ -43,12 +43,21 @@ export function problemsOf(field: Field<unknown>, raw: unknown, around: Surround
 }
 
 /** What no field can see alone. Nothing while a field is wrong or depends on an environment variable. */
-export function crossProblems(declaration: NodeDeclaration, values: Values): { readonly [field: string]: string } {
+export function crossProblems(
+  declaration: NodeDeclaration,
+  values: Values,
+  texts: Surroundings['texts'],
+): { readonly [field: string]: string } {
   const names = Object.keys(declaration.fields)
   if (declaration.check === undefined || names.some((name) => containsReference(values[name]))) return {}
   const { config } = parseFields(declaration.fields, values)
   if (config === undefined) return {}
-  return Object.fromEntries(declaration.check(config).map(({ field, text }) => [field, text]))
+  return Object.fromEntries(declaration.check(config).map(({ field, text }) => [field, translated(text, texts)]))
+}
+
+function translated(text: string, texts: Surroundings['texts']): string {
+  const [key] = Object.entries(problemTexts).find(([, known]) => known === text) ?? []
+  return key === undefined ? text : texts(`problem.${key}`)
 }
 
 function containsReference(value: unknown): boolean {
