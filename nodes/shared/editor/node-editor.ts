@@ -19,7 +19,8 @@ interface Property {
 export function nodeEditor(declaration: NodeDeclaration, namespace: string, part?: DialogPart) {
   const around = createSurroundings(`${namespace}:${declaration.type}.`)
   const { texts } = around
-  part?.register?.((key) => texts(`part.${key}`))
+  const textsOf = (type: string) => createSurroundings(`${namespace.replace(/[^/]+$/, type)}:${type}.`).texts
+  part?.register?.((key) => texts(`part.${key}`), textsOf)
   const fields = Object.entries(declaration.fields)
   const isSecret = ([, field]: [string, Field<unknown>]) => field.kind === 'secret'
   const forms = new WeakMap<EditedNode, Form>()
