@@ -3,7 +3,7 @@ import { createSecureContext } from 'node:tls'
 import { type ByteBudget, unlimited } from '../core/byte-budget.ts'
 import { accepted, type Delivery, released } from '../core/delivery.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
-import { type Backoff, pause, reconnectDelayMs } from '../core/retry.ts'
+import { type Backoff, pause, reconnectDelaysMs } from '../core/retry.ts'
 import { type Address, Addresses } from './addresses.ts'
 import { connectionError, isHangUp, isTakeover } from './connection-error.ts'
 import type { SessionMemory } from './connection-pool.ts'
@@ -239,6 +239,7 @@ export class MqttConnection {
 
   async #run(): Promise<void> {
     const { signal } = this.#abort
+    const delayMs = reconnectDelaysMs(this.#options.reconnect)
     for (let failures = 0, takeovers = 0, attempts = 0; !signal.aborted; ) {
       if (this.#onOff.isOff) {
         this.#enter('stopped', undefined)
@@ -259,7 +260,7 @@ export class MqttConnection {
       takeovers = isThrownOut ? takeovers + 1 : 0
       this.#enter('waiting', closedHere ? undefined : this.#explain(error, takeovers))
       const atOnce = closedHere && failures === 1
-      const waitMs = atOnce ? RESTART_MS : reconnectDelayMs(failures - 1, this.#options.reconnect)
+      const waitMs = atOnce ? RESTART_MS : delayMs(failures - 1)
       if (!isIntended) await this.#onOff.pause(waitMs, signal)
       if (this.#isIdle) await this.outbound.wanted(signal)
     }
