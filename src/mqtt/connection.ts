@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createSecureContext } from 'node:tls'
 import { type ByteBudget, unlimited } from '../core/byte-budget.ts'
-import { accepted, type Delivery, released } from '../core/delivery.ts'
+import { accepted, type Delivery } from '../core/delivery.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
 import { type Backoff, pause, reconnectDelayMs } from '../core/retry.ts'
 import { type Address, Addresses } from './addresses.ts'
@@ -9,6 +9,7 @@ import { connectionError, isHangUp, isTakeover } from './connection-error.ts'
 import type { SessionMemory } from './connection-pool.ts'
 import { Epoch, type EpochEnd, type SessionOptions } from './epoch.ts'
 import { watchFiles } from './file-watch.ts'
+import { HeldMessages, type Unclaimed } from './held-messages.ts'
 import { InboundSession } from './inbound-session.ts'
 import { OnOff } from './on-off.ts'
 import { Outbound } from './outbound.ts'
@@ -76,7 +77,6 @@ const STRAY = { records: 1000, bytes: 1 << 20 }
  */
 export class MqttConnection {
   readonly #options: ConnectionOptions
-  readonly #unclaimed: (publish: InboundPublish, delivery: Delivery) => void
   readonly #sessions = new Map<Address, InboundSession>()
   readonly #stores: ReceivedIds[] = []
   readonly outbound: Outbound
@@ -89,7 +89,7 @@ export class MqttConnection {
   readonly #abort = new AbortController()
   /** Read live by the receive window of each epoch. */
   readonly #limits: { records: number; bytes: number; readonly budget: ByteBudget }
-  readonly #held: { publish: InboundPublish; delivery: Delivery }[] = []
+  readonly #held: HeldMessages
   #suspended = false
   #suspendedEpoch: Epoch | undefined
   #epoch: Epoch | undefined
@@ -100,16 +100,12 @@ export class MqttConnection {
   #running: Promise<void> | undefined
 
   /** `unclaimed` gets what no subscriber wanted: messages of a session that still has subscriptions nobody uses. */
-  constructor(
-    options: ConnectionOptions,
-    unclaimed: (publish: InboundPublish, delivery: Delivery) => void,
-    budget: ByteBudget = unlimited,
-  ) {
+  constructor(options: ConnectionOptions, unclaimed: Unclaimed, budget: ByteBudget = unlimited) {
     this.#options = options
     this.#protocol = new ProtocolChoice(options.protocolVersion ?? 4)
     this.#addresses = new Addresses(options.socket, options.fallbacks)
     this.#limits = options.publishing ? { ...STRAY, budget } : { records: 0, bytes: 0, budget }
-    this.#unclaimed = unclaimed
+    this.#held = new HeldMessages(UNCLAIMED_MS, () => this.#suspended, unclaimed)
     this.outbound = new Outbound(this.#broker)
     const answered = (refusal: PipelineError | undefined) => {
       this.#error = refusal
@@ -230,7 +226,7 @@ export class MqttConnection {
     this.outbound.ended(undefined)
     this.#onOff.failed(this.#isStopped)
     this.#giveBack()
-    for (const { publish, delivery } of this.#held.splice(0)) this.#unclaimed(publish, delivery)
+    this.#held.end()
   }
 
   async #run(): Promise<void> {
@@ -368,30 +364,17 @@ export class MqttConnection {
     else if (takers.length > 1) {
       const parts = delivery.fork(takers.length)
       for (const [i, taker] of takers.entries()) taker.receive(publish, parts[i]!)
-    } else this.#hold(publish, delivery)
+    } else this.#held.add(publish, delivery)
   }
 
   #handOut(): void {
     if (this.#suspended) return
-    for (const { publish, delivery } of this.#held.splice(0)) this.#dispatch(publish, delivery)
+    for (const { publish, delivery } of this.#held.take()) this.#dispatch(publish, delivery)
   }
 
-  /** The broker sends what is released again, unless it forgets; the rest stays held. */
+  /** The broker sends what is released again, unless it forgets. */
   #giveBack(): void {
-    const kept = this.#options.clean ? [] : this.#held.filter(({ publish }) => publish.qos > 0)
-    for (const each of kept) this.#held.splice(this.#held.indexOf(each), 1)
-    for (const { delivery } of kept) delivery.settle(released)
-  }
-
-  #hold(publish: InboundPublish, delivery: Delivery): void {
-    const held = { publish, delivery }
-    this.#held.push(held)
-    void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => {
-      const at = this.#held.indexOf(held)
-      if (at < 0 || this.#suspended) return
-      this.#held.splice(at, 1)
-      this.#unclaimed(publish, delivery)
-    })
+    if (!this.#options.clean) this.#held.giveBack()
   }
 
   #limit(): void {
