@@ -13,7 +13,8 @@ interface Ours {
   readonly lingerMs?: string
 }
 
-const ours =
+/** A whole flow of ours. */
+export const ours =
   ({ output, ...sink }: Ours) =>
   ({ mqttPort, clientId, filter, brokers, kafkaTopic }: Place): FlowNode[] => [
     tab,

@@ -7,6 +7,7 @@ import { declaration as kafkaSink } from './kafka-sink/declaration.ts'
 import { declaration as mqttV3In } from './mqtt-v3-in/declaration.ts'
 import { declaration as mqttV3Out } from './mqtt-v3-out/declaration.ts'
 import { declaration as mqttV3Source } from './mqtt-v3-source/declaration.ts'
+import { declaration as prometheusGauge } from './prometheus-gauge/declaration.ts'
 import { declaration as pubsubSink } from './pubsub-sink/declaration.ts'
 import { declaration as rowDecoder } from './row-decoder/declaration.ts'
 import { declaration as rowSchema } from './row-schema/declaration.ts'
@@ -24,4 +25,5 @@ export const declarations: readonly NodeDeclaration[] = [
   pubsubSink,
   bigquerySink,
   fileSink,
+  prometheusGauge,
 ]

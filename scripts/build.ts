@@ -5,8 +5,9 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { declarations } from '../nodes/declarations.ts'
+import { sidebarName } from '../nodes/shared/sidebar-texts.ts'
 import type { NodeDeclaration } from '../src/config/declaration.ts'
-import { editorHtml } from './editor-html.ts'
+import { editorHtml, sidebarHtml } from './editor-html.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const languages = ['en-US', 'de']
@@ -14,10 +15,11 @@ const languages = ['en-US', 'de']
 /** Writes the package's `dist` to `out`, which must not exist. Types are checked elsewhere (`npm run typecheck`). */
 export async function buildPackage(out: string): Promise<void> {
   const { name } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8')) as { name: string }
-  const missing = declarations.flatMap(neededFiles).filter((file) => !existsSync(path.join(root, file)))
+  const needed = [...declarations.flatMap(neededFiles), ...languages.map(sidebarLocale)]
+  const missing = needed.filter((file) => !existsSync(path.join(root, file)))
   if (missing.length > 0) throw new Error(`These files are missing:\n  ${missing.join('\n  ')}`)
   const emitted = emitRuntime(out)
-  await Promise.all(declarations.map((declaration) => emitEditor(declaration, name, out)))
+  await Promise.all([...declarations.map((declaration) => emitEditor(declaration, name, out)), emitSidebar(name, out)])
   await emitted
 }
 
@@ -54,6 +56,17 @@ async function emitEditor(declaration: NodeDeclaration, packageName: string, out
   )
   if (iconFile(icon)) copies.push([`nodes/icons/${icon}`, `icons/${icon}`])
   await Promise.all(copies.map(([from, to]) => cp(path.join(root, from!), path.join(folder, to!))))
+}
+
+const sidebarLocale = (language: string) => `locales/${language}/${sidebarName}.json`
+
+/** A plugin of the editor has no runtime file: Node-RED looks for its texts beside the html file. */
+async function emitSidebar(packageName: string, out: string): Promise<void> {
+  const folder = path.join(out, 'nodes', sidebarName)
+  await mkdir(folder, { recursive: true })
+  await writeFile(path.join(folder, `${sidebarName}.html`), await sidebarHtml(root, packageName))
+  const files = languages.map(sidebarLocale)
+  await Promise.all(files.map((file) => cp(path.join(root, file), path.join(folder, file))))
 }
 
 /** `dist` is replaced in one step, so that a Node-RED that is just starting never sees half of it. */

@@ -1,5 +1,7 @@
 import { build } from 'esbuild'
+import { sidebarName } from '../nodes/shared/sidebar-texts.ts'
 import type { NodeDeclaration } from '../src/config/declaration.ts'
+import { retiredOf } from '../src/config/migrations.ts'
 import { formTemplate } from './form-template.ts'
 
 /**
@@ -12,13 +14,22 @@ export async function editorHtml(
   declaration: NodeDeclaration,
   all: readonly NodeDeclaration[],
 ): Promise<string> {
+  const contents = entry(packageName, declaration, isInTable(declaration.type, all))
+  return `${await script(root, declaration.type, contents)}${formTemplate(declaration)}`
+}
+
+/** The tab of the sidebar, which is a plugin of the editor. */
+export function sidebarHtml(root: string, packageName: string): Promise<string> {
+  const contents = `import { declarations } from './nodes/declarations.ts'
+import { registerSidebar } from './nodes/shared/editor/sidebar.ts'
+registerSidebar(${key(sidebarName)}, ${key(`${packageName}/${sidebarName}`)}, declarations)
+`
+  return script(root, sidebarName, contents)
+}
+
+async function script(root: string, name: string, contents: string): Promise<string> {
   const { outputFiles } = await build({
-    stdin: {
-      contents: entry(packageName, declaration, isInTable(declaration.type, all)),
-      resolveDir: root,
-      sourcefile: `${declaration.type}.ts`,
-      loader: 'ts',
-    },
+    stdin: { contents, resolveDir: root, sourcefile: `${name}.ts`, loader: 'ts' },
     bundle: true,
     format: 'iife',
     target: 'es2020',
@@ -27,7 +38,7 @@ export async function editorHtml(
     write: false,
     logLevel: 'silent',
   })
-  return `<script type="text/javascript">\n${outputFiles[0]!.text}</script>\n${formTemplate(declaration)}`
+  return `<script type="text/javascript">\n${outputFiles[0]!.text}</script>\n`
 }
 
 /** Node-RED counts no users for a config node that is referred to from a table, and would call it unused. */
@@ -41,9 +52,8 @@ function isInTable(type: string, all: readonly NodeDeclaration[]): boolean {
 function entry(packageName: string, declaration: NodeDeclaration, inTable: boolean): string {
   const { type, kind, color, icon, outputs, controlled, editorPart } = declaration
   const fields = Object.entries(declaration.fields)
-  const defaults = fields
-    .filter(([, field]) => field.kind !== 'secret')
-    .map(([name]) => `${name}: editor.defaults.${name}`)
+  const stored = fields.filter(([, field]) => field.kind !== 'secret').map(([name]) => name)
+  const defaults = ['version', ...retiredOf(declaration), ...stored].map((name) => `${name}: editor.defaults.${name}`)
   const secrets = fields
     .filter(([, field]) => field.kind === 'secret')
     .map(([name]) => `${name}: editor.credentials.${name}`)

@@ -2,11 +2,12 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { declarations } from '../nodes/declarations.ts'
+import { sidebarName, sidebarTexts } from '../nodes/shared/sidebar-texts.ts'
 import type { NodeDeclaration } from '../src/config/declaration.ts'
 import { englishCatalogue, type Texts } from './catalogue.ts'
 import { exampleLines } from './decoder-examples.ts'
 import { helpHtml, type Language, languages } from './help.ts'
-import { errorList, optionTables, replaceSection, settingsTable } from './readme.ts'
+import { errorList, findingList, metricList, nodePage, optionTables, replaceSection, settingsTable } from './readme.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -17,7 +18,26 @@ export async function generatedFiles(): Promise<Files> {
   const locales = await Promise.all(
     declarations.flatMap((declaration) => languages.map((language) => localeFiles(declaration, language))),
   )
-  return [...locales.flat(), ['README.md', await readme()], ['package.json', await packageJson()]]
+  const pages = await Promise.all(declarations.map(page))
+  return [
+    ...locales.flat(),
+    ...pages,
+    ['README.md', await readme()],
+    ['docs/guarantees.md', await guarantees()],
+    [`locales/en-US/${sidebarName}.json`, toJson(sidebarTexts)],
+    ['package.json', await packageJson()],
+  ]
+}
+
+async function page(declaration: NodeDeclaration): Promise<Files[number]> {
+  return [`docs/nodes/${declaration.type}.md`, nodePage(declaration, await prose(declaration, 'en-US'))]
+}
+
+/** The written part of the help. */
+async function prose(declaration: NodeDeclaration, language: Language, catalogue?: Texts): Promise<string> {
+  const file = `nodes/${declaration.type}/help${language === 'en-US' ? '' : `.${language}`}.md`
+  const texts = catalogue ?? englishCatalogue(declaration)
+  return (await read(file)).replace('<!-- decoder examples -->', () => exampleLines(language, texts))
 }
 
 /** German texts are written by hand; only its help is put together here. */
@@ -26,16 +46,20 @@ async function localeFiles(declaration: NodeDeclaration, language: Language): Pr
   const catalogueFile = `locales/${language}/${type}.json`
   const english = language === 'en-US'
   const catalogue = english ? englishCatalogue(declaration) : (JSON.parse(await read(catalogueFile)) as Texts)
-  const written = await read(`nodes/${type}/help${english ? '' : `.${language}`}.md`)
-  const prose = written.replace('<!-- decoder examples -->', () => exampleLines(language, catalogue))
-  const help: Files = [[`locales/${language}/${type}.html`, helpHtml(declaration, language, catalogue, prose)]]
+  const text = await prose(declaration, language, catalogue)
+  const help: Files = [[`locales/${language}/${type}.html`, helpHtml(declaration, language, catalogue, text)]]
   return english ? [[catalogueFile, toJson(catalogue)], ...help] : help
 }
 
 async function readme(): Promise<string> {
   const written = await read('README.md')
   const withOptions = replaceSection(written, 'options', `${optionTables(declarations)}\n\n${settingsTable()}`)
-  return replaceSection(withOptions, 'errors', errorList())
+  const withMetrics = replaceSection(withOptions, 'metrics', metricList())
+  return replaceSection(withMetrics, 'errors', errorList())
+}
+
+async function guarantees(): Promise<string> {
+  return replaceSection(await read('docs/guarantees.md'), 'findings', findingList())
 }
 
 async function packageJson(): Promise<string> {

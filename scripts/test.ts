@@ -7,7 +7,7 @@ import { runNpm } from '../test/services/package.ts'
 import { findProgram, runCommand } from '../test/services/processes.ts'
 
 /** Directories below `test` whose tests need nothing but npm, in the order in which they run. */
-const unitDirectories = ['.', 'core', 'config', 'rows', 'mqtt-unit', 'ledger', 'package']
+const unitDirectories = ['.', 'core', 'config', 'rows', 'mqtt-unit', 'metrics', 'ledger', 'guarantee', 'package']
 
 /** Run last: they take longest and mean little while anything before them fails. */
 const lastDirectory = 'loss'
@@ -22,6 +22,8 @@ const programs = {
   chromium: 'chromium',
   go: 'golang-go',
   python3: 'python3-venv',
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
 } as const
 
 const project = join(import.meta.dirname, '..')

@@ -38,7 +38,7 @@ function readSource(file: string, content: string): Source {
   return { file, text, imports: [...statements, ...calls] }
 }
 
-const isOurs = ({ target }: Import) => /^(src|nodes|test|scripts|bench)\//.test(target)
+const isOurs = ({ target }: Import) => /^(src|nodes|examples|test|scripts|bench)\//.test(target)
 const isNodeRed = ({ target }: Import) => /^(node-red|@node-red)(\/|$)/.test(target)
 const folderOf = (file: string) => /^src\/sinks\/[^/]+\/|^src\/[^/]+\/|^[^/]+\//.exec(file)?.[0] ?? ''
 const isClient = (one: Import) => !isOurs(one) && !one.target.startsWith('node:') && !isNodeRed(one)
@@ -54,6 +54,7 @@ const allowed: readonly (readonly [folder: RegExp, targets: RegExp])[] = [
   [/^src\/metrics\//, /^src\/(metrics|config|core)\//],
   [/^src\/sinks\/index\.ts$/, /^src\/sinks\//],
   [/^src\/sinks\//, /^src\/(sinks\/[^/]+\.ts$|google\/|config\/|core\/)/],
+  [/^nodes\/shared\/editor\//, /^(nodes|src|examples)\//],
   [/^nodes\//, /^(nodes|src)\//],
 ]
 

@@ -1,5 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { checkSink, sinkFields } from '../../src/sinks/bigquery/config.ts'
+import { previewPart } from '../shared/preview-texts.ts'
 
 export const declaration = declareNode({
   type: 'bigquery-sink',
@@ -12,4 +13,5 @@ export const declaration = declareNode({
   fields: sinkFields,
   labelField: 'table',
   check: (config) => checkSink(config),
+  editorPart: previewPart,
 })

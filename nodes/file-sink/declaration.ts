@@ -1,5 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { checkFileSink, sinkFields } from '../../src/sinks/file/config.ts'
+import { previewPart } from '../shared/preview-texts.ts'
 
 export const declaration = declareNode({
   type: 'file-sink',
@@ -12,4 +13,5 @@ export const declaration = declareNode({
   fields: sinkFields,
   labelField: 'path',
   check: checkFileSink,
+  editorPart: previewPart,
 })

@@ -3,6 +3,7 @@ import { sinkFields } from '../../src/sinks/kafka/config.ts'
 import { notices } from '../../src/sinks/kafka/import-rules.ts'
 import { importSettings } from '../../src/sinks/kafka/import-settings.ts'
 import { checkRegistry } from '../../src/sinks/kafka/registry-fields.ts'
+import { previewPart } from '../shared/preview-texts.ts'
 
 export const declaration = declareNode({
   type: 'kafka-sink',
@@ -21,4 +22,5 @@ export const declaration = declareNode({
     notices,
     read: (text) => importSettings('sink', text),
   },
+  editorPart: previewPart,
 })

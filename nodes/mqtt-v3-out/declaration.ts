@@ -1,5 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { sinkFields } from '../../src/sinks/mqtt/config.ts'
+import { previewPart } from '../shared/preview-texts.ts'
 
 export const declaration = declareNode({
   type: 'mqtt-v3-out',
@@ -11,4 +12,5 @@ export const declaration = declareNode({
   outputs: ['written', 'rejected'],
   fields: sinkFields,
   labelField: 'topic',
+  editorPart: previewPart,
 })

@@ -1,5 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { checkSink, sinkFields } from '../../src/sinks/pubsub/config.ts'
+import { previewPart } from '../shared/preview-texts.ts'
 
 export const declaration = declareNode({
   type: 'pubsub-sink',
@@ -12,4 +13,5 @@ export const declaration = declareNode({
   fields: sinkFields,
   labelField: 'topic',
   check: (config) => checkSink(config),
+  editorPart: previewPart,
 })

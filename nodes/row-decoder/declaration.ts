@@ -1,5 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { checkRowDecoder, rowDecoderFields } from '../../src/rows/config.ts'
+import { previewPart } from '../shared/preview-texts.ts'
 
 export const declaration = declareNode({
   type: 'row-decoder',
@@ -11,4 +12,5 @@ export const declaration = declareNode({
   outputs: ['rows', 'rejected', 'requests'],
   fields: rowDecoderFields,
   check: checkRowDecoder,
+  editorPart: previewPart,
 })

@@ -26,5 +26,12 @@ export const editorPart: EditorPart = {
     created: 'New: {node}',
     updated: 'Updated: {node}',
     locked: 'This flow is locked.',
+    firstRows: 'First rows…',
+    firstRowsTitle: 'First rows in Kafka',
+    firstRowsNote:
+      'Makes the flow of the example 02 in a tab of its own: readings of factory_iot/# become rows in Kafka. Then press Deploy.',
+    broker: 'MQTT broker',
+    kafka: 'Kafka',
+    make: 'Make the flow',
   },
 }

@@ -47,6 +47,7 @@ export class DryRun<Request> implements RecordRunner {
       failures: 0,
       lastFailure: undefined,
       counters: {},
+      weaknesses: [],
     }
   }
 

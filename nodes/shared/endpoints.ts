@@ -3,12 +3,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { NodeAPI } from 'node-red'
 import type { Settings } from '../../src/config/settings.ts'
 import { messageOf } from '../../src/core/errors.ts'
-import { expose } from '../../src/metrics/exposition.ts'
+import { expose, type Metric } from '../../src/metrics/exposition.ts'
+import { rowsOf } from '../../src/metrics/gauge.ts'
 import { problemsOf } from './health.ts'
 import { type Measured, metricsOf } from './metrics.ts'
 
 export const metricsPath = '/rowline/metrics'
 export const healthPath = '/rowline/health'
+export const rowsPath = '/rowline/rows'
 
 interface Answer {
   readonly status: number
@@ -18,12 +20,13 @@ interface Answer {
 type Endpoint = () => Answer | Promise<Answer>
 
 /**
- * GET `/rowline/metrics` (Prometheus) and `/rowline/health` (200 or 503, JSON), on Node-RED's own server, where its
+ * GET `/rowline/metrics` and `/rowline/rows` (Prometheus) and `/rowline/health` (200 or 503, JSON), on Node-RED's own server, where its
  * `httpNodeAuth` counts for them, or on a port of their own.
  */
 export function serveNumbers(RED: NodeAPI, settings: Settings, measure: () => Measured): void {
   const endpoints: { readonly [path: string]: Endpoint } = {
-    [metricsPath]: () => metrics(measure()),
+    [metricsPath]: () => exposed(metricsOf(measure())),
+    [rowsPath]: () => exposed(rowsOf(measure().gauges)),
     [healthPath]: () => health(measure()),
   }
   const handle = (path: string, request: IncomingMessage, response: ServerResponse) =>
@@ -32,8 +35,8 @@ export function serveNumbers(RED: NodeAPI, settings: Settings, measure: () => Me
   else for (const path of Object.keys(endpoints)) RED.httpNode?.get(path, (req, res) => handle(path, req, res))
 }
 
-async function metrics(measured: Measured): Promise<Answer> {
-  const { text, contentType } = await expose(metricsOf(measured))
+async function exposed(metrics: readonly Metric[]): Promise<Answer> {
+  const { text, contentType } = await expose(metrics)
   return { status: 200, contentType, text }
 }
 

@@ -1,10 +1,12 @@
 import type { NodeStatus } from 'node-red'
-import { accepted, released } from '../../src/core/delivery.ts'
+import { accepted, type Outcome, released } from '../../src/core/delivery.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import type { Batch } from '../../src/core/source.ts'
 import type { Tally } from '../../src/core/tally.ts'
+import { sharedFilter } from '../../src/core/topic-filter.ts'
 import type { InConfig } from '../../src/mqtt/config.ts'
 import type { MqttSource, SourceReceiver } from '../../src/mqtt/mqtt-source.ts'
+import { loweredError } from '../../src/mqtt/server-filters.ts'
 import type { FlowMessage, FlowResult, Handle, Holder } from './handle.ts'
 import { batchMessage, originOf, readingMessage, rejectedMessage } from './messages.ts'
 import { onClose, type RowlineNode } from './register-node.ts'
@@ -26,6 +28,8 @@ export class FlowEntry implements SourceReceiver {
   readonly #rejections: Rejections
   readonly #tally: Tally
   readonly #open = new Set<Handle>()
+  /** In the order of their arrival. */
+  readonly #unsettled = new Set<Batch>()
   readonly #abort = new AbortController()
   /** What arrived while nodes were being replaced. */
   #parked: { readonly batch: Batch; readonly send: () => void }[] = []
@@ -56,11 +60,16 @@ export class FlowEntry implements SourceReceiver {
       kind: 'source',
       connection: source.status,
       received: source.received,
+      oldestUnconfirmedAt: this.#oldestUnsettledAt(),
+      filters: source.filters.map(({ filter }) => sharedFilter(filter)),
     })
     const unwatch = this.#rowline.watch(snapshot)
     this.#status = new StatusLine(this.#node, (rate) => {
       const now = snapshot()
-      failures.note(now.connection?.error ?? now.rejections.error ?? now.connection?.lowered, 'Working again')
+      failures.note(
+        now.connection?.error ?? now.rejections.error ?? loweredError(now.connection?.lowered ?? []),
+        'Working again',
+      )
       return describe(now, rate(now.received), this.#hanging)
     })
     onClose(this.#node, async (removed) => {
@@ -92,8 +101,19 @@ export class FlowEntry implements SourceReceiver {
     this.#status?.refresh()
   }
 
-  #received({ records }: Batch): void {
-    for (const { route } of records) this.#tally.received(route)
+  #received(batch: Batch): void {
+    this.#unsettled.add(batch)
+    for (const { route } of batch.records) this.#tally.received(route)
+  }
+
+  #settle(batch: Batch, outcome: Outcome): void {
+    this.#unsettled.delete(batch)
+    batch.delivery.settle(outcome)
+  }
+
+  #oldestUnsettledAt(): number | undefined {
+    const [oldest] = this.#unsettled
+    return oldest?.records[0]?.receivedAt
   }
 
   #whenRunning(batch: Batch, send: () => void): void {
@@ -109,7 +129,7 @@ export class FlowEntry implements SourceReceiver {
     const ports = (output === 0 ? message : [null, message]) as Parameters<RowlineNode['send']>[0]
     if (this.#config.acknowledge === 'onReceipt') {
       this.#node.send(ports)
-      batch.delivery.settle(accepted)
+      this.#settle(batch, accepted)
       return
     }
     const { tracker } = this.#rowline
@@ -132,16 +152,17 @@ export class FlowEntry implements SourceReceiver {
     if (result.status === 'accepted') this.#hanging = undefined
     else if (result.status === 'abandoned' && result.timeoutMs < this.#config.settleTimeoutMs)
       this.#hanging = result.node
-    if (result.status === 'accepted') batch.delivery.settle(accepted)
-    else if (result.status === 'released' || this.#config.onFailure === 'redeliver') batch.delivery.settle(released)
+    if (result.status === 'accepted') this.#settle(batch, accepted)
+    else if (result.status === 'released' || this.#config.onFailure === 'redeliver') this.#settle(batch, released)
     else this.#store(batch, failure(result))
   }
 
   /** Stores the readings as dead letters; only then are they acknowledged. A node that closes before gives them back. */
   #store(batch: Batch, error: PipelineError): void {
     const rejected = batch.records.map((record) => ({ record, error }))
-    const { delivery } = batch
-    this.#rejections.store(rejected, (isStored) => delivery.settle(isStored ? { status: 'rejected', error } : released))
+    this.#rejections.store(rejected, (isStored) =>
+      this.#settle(batch, isStored ? { status: 'rejected', error } : released),
+    )
   }
 
   async #close(source: MqttSource, opening: Promise<void> | undefined): Promise<void> {
@@ -151,7 +172,7 @@ export class FlowEntry implements SourceReceiver {
     source.pause()
     await this.#drain()
     for (const handle of [...this.#open]) this.#rowline.tracker.abandon(handle)
-    for (const { batch } of this.#parked.splice(0)) batch.delivery.settle(released)
+    for (const { batch } of this.#parked.splice(0)) this.#settle(batch, released)
     await source.close()
     await this.#rejections.close()
   }
@@ -192,7 +213,8 @@ function describe(
   const open = unacknowledged > 0 ? ` · ${count(unacknowledged)} open` : ''
   const stored = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
   if (hanging) return { fill: 'yellow', shape: 'dot', text: `${nameOf(hanging)} does not finish${open}${stored}` }
-  if (connection.lowered) return { ...failing(connection.lowered), fill: 'yellow', shape: 'dot' }
+  const lowered = loweredError(connection.lowered)
+  if (lowered) return { ...failing(lowered), fill: 'yellow', shape: 'dot' }
   if (windowLimited) return { fill: 'yellow', shape: 'dot', text: `window-limited${open}${stored}` }
   return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${open}${stored}` }
 }

@@ -11,15 +11,19 @@ export interface HealthProblem {
   readonly problem: string
 }
 
-/** Sinks whose oldest record without confirmation is too old, or that have failed three times in a row; else none. */
+/**
+ * Sources and sinks whose oldest record without confirmation is too old, and sinks that have failed three times in a
+ * row; else none. A record that no sink has (a red node keeps it, a dead letter cannot be stored) is found at its source.
+ */
 export function problemsOf({ nodes }: RowlineSnapshot, maxUnconfirmedAgeMs: number, now: number): HealthProblem[] {
   return nodes.flatMap((node) => {
-    if (node.kind !== 'sink') return []
-    const { id, type, name, delivery, oldestUnconfirmedAt = now } = node
+    if (node.kind !== 'sink' && node.kind !== 'source') return []
+    const { id, type, name, oldestUnconfirmedAt = now } = node
+    const failures = node.kind === 'sink' ? node.delivery.failures : 0
     const ageMs = now - oldestUnconfirmedAt
     const problems = [
       ...(ageMs > maxUnconfirmedAgeMs ? [`a reading has waited for ${duration(ageMs)}`] : []),
-      ...(delivery.failures >= mostFailures ? [`${delivery.failures} writes failed in a row`] : []),
+      ...(failures >= mostFailures ? [`${failures} writes failed in a row`] : []),
     ]
     return problems.map((problem) => ({ id, type, name, problem }))
   })

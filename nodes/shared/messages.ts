@@ -111,6 +111,12 @@ function topicInHeaders(headers: unknown): string | undefined {
   return typeof topic === 'string' ? topic : undefined
 }
 
+/** The message again, without the records at these places. */
+export function withoutRecords(message: FlowMessage, refused: Pick<ReadonlySet<number>, 'has' | 'size'>): FlowMessage {
+  if (refused.size === 0 || !isBatch(message)) return message
+  return { ...message, payload: message.payload.filter((_, i) => !refused.has(i)) }
+}
+
 /** The decoded record in the place of the one it was made of; what else the flow put on it stays. */
 export function withPayload(item: FlowMessage, decoded: Record): FlowMessage {
   const message: FlowMessage = { ...item, payload: decoded.payload, [ORIGIN]: item[ORIGIN] ?? originOf(decoded) }

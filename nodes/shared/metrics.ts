@@ -1,5 +1,8 @@
+import type { Counted } from '../../src/core/sink.ts'
 import { durationBuckets, type Tally } from '../../src/core/tally.ts'
 import type { Labels, Metric, Sample } from '../../src/metrics/exposition.ts'
+import type { Gauge } from '../../src/metrics/gauge.ts'
+import { countedMetrics, type MetricName, metricTable } from '../../src/metrics/table.ts'
 import type { DeliverySnapshot } from './delivery-mode.ts'
 import { problemsOf } from './health.ts'
 import type { DecoderSnapshot, RowlineSnapshot, SinkSnapshot, SourceSnapshot } from './snapshot.ts'
@@ -15,69 +18,65 @@ export interface NodeLabels {
 export interface Measured {
   readonly snapshot: RowlineSnapshot
   readonly tallies: Iterable<{ readonly labels: NodeLabels; readonly tally: Tally }>
+  readonly gauges: Iterable<Gauge>
   readonly labelsOf: (id: string) => NodeLabels | undefined
   readonly maxUnconfirmedAgeMs: number
 }
 
-export const metricsOf = (measured: Measured): Metric[] => [
-  ...ofRecords(measured),
-  ...ofNodes(measured),
-  ...ofAll(measured),
-]
+/** Those of `metricTable` that have a value at this moment. */
+export function metricsOf(measured: Measured): Metric[] {
+  const found = new Map<string, Sample[]>()
+  const add: Add = (name, labels, value, metricName) => {
+    const values = found.get(name) ?? []
+    found.set(name, values)
+    values.push({ labels, value, ...(metricName === undefined ? {} : { metricName }) })
+  }
+  addRecords(measured, add)
+  addNodes(measured, add)
+  addAll(measured, add)
+  return Object.entries(metricTable).flatMap(([name, { type, help }]) => {
+    const values = found.get(name)
+    return values ? [{ name, type, help, values }] : []
+  })
+}
 
-function ofRecords({ tallies }: Measured): Metric[] {
-  const received: Sample[] = []
-  const confirmed: Sample[] = []
-  const rejected: Sample[] = []
-  const durations: Sample[] = []
+type Add = (name: MetricName, labels: Labels, value: number, metricName?: string) => void
+
+function addRecords({ tallies }: Measured, add: Add): void {
   for (const { labels: own, tally } of tallies)
     for (const [route, counted] of tally.routes) {
       const labels = { ...own, route }
-      if (counted.received > 0) received.push({ labels, value: counted.received })
-      for (const [reason, value] of counted.rejected) rejected.push({ labels: { ...labels, reason }, value })
+      if (counted.received > 0) add('rowline_records_received_total', labels, counted.received)
+      for (const [reason, value] of counted.rejected)
+        add('rowline_records_rejected_total', { ...labels, reason }, value)
       if (counted.confirmed === 0) continue
-      confirmed.push({ labels, value: counted.confirmed })
-      durations.push(...histogram(labels, counted))
+      add('rowline_records_confirmed_total', labels, counted.confirmed)
+      addDurations(labels, counted, add)
     }
-  const duration = 'Seconds from the receipt of a record to the confirmation of the target.'
-  return [
-    counter('rowline_records_received_total', 'Records that a source has taken from its broker.', received),
-    counter('rowline_records_confirmed_total', 'Records that the target of a sink has confirmed.', confirmed),
-    counter('rowline_records_rejected_total', 'Records that went to output 2 or the dead letters.', rejected),
-    { name: durationName, help: duration, type: 'histogram', values: durations },
-  ]
 }
 
-const durationName = 'rowline_record_duration_seconds'
-
-function histogram(labels: Labels, { durations, confirmed, durationSeconds }: Counted): Sample[] {
+function addDurations(labels: Labels, { durations, confirmed, durationSeconds }: Counts, add: Add): void {
+  const name = 'rowline_record_duration_seconds'
   let within = 0
-  const metricName = `${durationName}_bucket`
-  const buckets = durationBuckets.map((le, i) => {
+  for (const [i, le] of durationBuckets.entries()) {
     within += durations[i]!
-    return { labels: { ...labels, le }, value: within, metricName }
-  })
-  return [
-    ...buckets,
-    { labels: { ...labels, le: '+Inf' }, value: confirmed, metricName },
-    { labels, value: durationSeconds, metricName: `${durationName}_sum` },
-    { labels, value: confirmed, metricName: `${durationName}_count` },
-  ]
+    add(name, { ...labels, le }, within, `${name}_bucket`)
+  }
+  add(name, { ...labels, le: '+Inf' }, confirmed, `${name}_bucket`)
+  add(name, labels, durationSeconds, `${name}_sum`)
+  add(name, labels, confirmed, `${name}_count`)
 }
-type Counted = Tally['routes'] extends ReadonlyMap<string, infer R> ? R : never
+type Counts = Tally['routes'] extends ReadonlyMap<string, infer R> ? R : never
 
-type Numbers = readonly (readonly [Metric['type'], name: string, help: string, value: number | undefined])[]
+type Numbers = { readonly [name in MetricName]?: number | undefined }
 
-function ofNodes({ snapshot, labelsOf }: Measured): Metric[] {
-  const found = new Map<string, Metric & { readonly values: Sample[] }>()
-  for (const node of snapshot.nodes)
-    for (const [type, name, help, value] of numbersOf(node)) {
-      const labels = labelsOf(node.id)
-      if (value === undefined || !labels) continue
-      if (!found.has(name)) found.set(name, { name, help, type, values: [] })
-      found.get(name)!.values.push({ labels: { ...labels }, value })
-    }
-  return [...found.values()]
+function addNodes({ snapshot, labelsOf }: Measured, add: Add): void {
+  for (const node of snapshot.nodes) {
+    const labels = labelsOf(node.id)
+    if (!labels) continue
+    for (const [name, value] of Object.entries(numbersOf(node)))
+      if (value !== undefined) add(name as MetricName, { ...labels }, value)
+  }
 }
 
 function numbersOf(node: RowlineSnapshot['nodes'][number]): Numbers {
@@ -87,76 +86,63 @@ function numbersOf(node: RowlineSnapshot['nodes'][number]): Numbers {
     case 'decoder':
       return ofDecoder(node)
     case 'sink':
-      return [...ofSink(node), ...ofOutbox(node.delivery)]
+      return { ...ofSink(node), ...ofOutbox(node.delivery) }
+    case 'gauge':
+      return { rowline_gauge_series: node.series, rowline_gauge_unshown_total: node.unshown }
   }
 }
 
-function ofSource({ connection }: SourceSnapshot): Numbers {
-  const flag = (is: boolean | undefined) => (is ? 1 : 0)
-  const open = connection?.unacknowledged
-  return [
-    ['gauge', 'rowline_source_connected', '1 while the broker is there.', flag(connection?.phase === 'connected')],
-    ['gauge', 'rowline_source_unacknowledged', 'Records in the flow that are not acknowledged yet.', open],
-    [
-      'gauge',
-      'rowline_source_qos_lowered',
-      '1 while the broker grants less QoS than asked.',
-      flag(!!connection?.lowered),
-    ],
-    ['gauge', 'rowline_source_window_limited', '1 while the flow takes no more.', flag(connection?.windowLimited)],
-  ]
-}
+const flag = (is: boolean | undefined) => (is ? 1 : 0)
+const ageSeconds = (since: number | undefined) => (since === undefined ? 0 : Math.max(0, Date.now() - since) / 1000)
 
-const ofDecoder = ({ decoded, skipped, warned, gaps, unnamed }: DecoderSnapshot): Numbers => [
-  ['counter', 'rowline_records_decoded_total', 'Records that left output 1 of a decoder.', decoded],
-  ['counter', 'rowline_records_skipped_total', 'Records that gave nothing to pass on.', skipped],
-  ['counter', 'rowline_records_warned_total', 'Records passed on with a warning.', warned],
-  ['counter', 'rowline_sparkplug_gaps_total', 'Sparkplug B messages before which others are missing.', gaps],
-  ['counter', 'rowline_sparkplug_unnamed_total', 'Sparkplug B metrics whose alias no BIRTH names.', unnamed],
-]
+const ofSource = ({ connection, oldestUnconfirmedAt }: SourceSnapshot): Numbers => ({
+  rowline_source_connected: flag(connection?.phase === 'connected'),
+  rowline_source_unacknowledged: connection?.unacknowledged,
+  rowline_source_window_limited: flag(connection?.windowLimited),
+  rowline_source_qos_lowered: connection?.lowered.length,
+  rowline_oldest_unconfirmed_seconds: ageSeconds(oldestUnconfirmedAt),
+})
 
-function ofSink({ delivery, oldestUnconfirmedAt: oldest }: SinkSnapshot): Numbers {
+const ofDecoder = ({ decoded, skipped, warned, gaps, unnamed }: DecoderSnapshot): Numbers => ({
+  rowline_records_decoded_total: decoded,
+  rowline_records_skipped_total: skipped,
+  rowline_records_warned_total: warned,
+  rowline_sparkplug_gaps_total: gaps,
+  rowline_sparkplug_unnamed_total: unnamed,
+})
+
+function ofSink({ delivery, oldestUnconfirmedAt }: SinkSnapshot): Numbers {
   const { pendingRecords, retries, error, counters } = delivery
-  const age = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000
-  const own: Numbers = Object.entries(counters).map(([what, total]) => [
-    'counter',
-    `rowline_${what.replaceAll(' ', '_')}_total`,
-    `Of a sink: ${what}.`,
-    total,
-  ])
-  return [
-    ['gauge', 'rowline_oldest_unconfirmed_seconds', 'Age of the oldest record without confirmation.', age],
-    ['gauge', 'rowline_sink_pending', 'Records without confirmation.', pendingRecords],
-    ['counter', 'rowline_retries_total', 'Failed attempts to open the target or to write.', retries],
-    ['gauge', 'rowline_sink_failing', '1 while writes fail.', error ? 1 : 0],
-    ...own,
-  ]
+  const own = Object.entries(counters).map(([counted, total]) => [countedMetrics[counted as Counted], total])
+  return {
+    rowline_oldest_unconfirmed_seconds: ageSeconds(oldestUnconfirmedAt),
+    rowline_sink_pending: pendingRecords,
+    rowline_retries_total: retries,
+    rowline_sink_failing: flag(error !== undefined),
+    ...(Object.fromEntries(own) as Numbers),
+  }
 }
 
 function ofOutbox({ outbox }: DeliverySnapshot): Numbers {
-  if (!outbox) return []
+  if (!outbox) return {}
   const { entries, bytes, dropped, syncMsP99 } = outbox
-  const syncSeconds = syncMsP99 === undefined ? undefined : syncMsP99 / 1000
-  return [
-    ['gauge', 'rowline_outbox_entries', 'Records in the outbox.', entries],
-    ['gauge', 'rowline_outbox_bytes', 'Bytes of the outbox on disk.', bytes],
-    ['counter', 'rowline_outbox_dropped_total', 'Records deleted from a full outbox.', dropped],
-    ['gauge', 'rowline_outbox_sync_seconds', '99th percentile of the latest fdatasyncs.', syncSeconds],
-  ]
+  return {
+    rowline_outbox_entries: entries,
+    rowline_outbox_bytes: bytes,
+    rowline_outbox_dropped_total: dropped,
+    rowline_outbox_sync_seconds: syncMsP99 === undefined ? undefined : syncMsP99 / 1000,
+  }
 }
 
-function ofAll({ snapshot, maxUnconfirmedAgeMs }: Measured): Metric[] {
+function addAll({ snapshot, maxUnconfirmedAgeMs }: Measured, add: Add): void {
   const isHealthy = problemsOf(snapshot, maxUnconfirmedAgeMs, Date.now()).length === 0
-  const one = (value: number) => [{ labels: {}, value }]
   const { memory, lateCompletions, lateSenders } = snapshot
-  return [
-    gauge('rowline_health', '0 while a record waits too long or writes fail.', one(isHealthy ? 1 : 0)),
-    gauge('rowline_memory_held_bytes', 'Of records on their way.', one(memory.heldBytes)),
-    gauge('rowline_memory_limit_bytes', 'What they may have.', one(memory.maxBytes)),
-    counter('rowline_late_completions_total', 'Messages finished after they were given up.', one(lateCompletions)),
-    gauge('rowline_late_senders', 'Nodes that send after they have said that they are done.', one(lateSenders.length)),
-  ]
+  const own: Numbers = {
+    rowline_health: flag(isHealthy),
+    rowline_memory_held_bytes: memory.heldBytes,
+    rowline_memory_limit_bytes: memory.maxBytes,
+    rowline_late_completions_total: lateCompletions,
+    rowline_late_senders: lateSenders.length,
+  }
+  for (const [name, value] of Object.entries(own)) add(name as MetricName, {}, value!)
 }
-
-const counter = (name: string, help: string, values: Sample[]): Metric => ({ name, help, type: 'counter', values })
-const gauge = (name: string, help: string, values: Sample[]): Metric => ({ name, help, type: 'gauge', values })

@@ -2,6 +2,7 @@ import type { Node, NodeAPI, NodeDef } from 'node-red'
 import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import { expandEnvironment } from '../../src/config/environment.ts'
 import { type ConfigOf, type FieldProblem, type Fields, parseFields, problemTexts } from '../../src/config/fields.ts'
+import { migrated, storedVersion, versionOf } from '../../src/config/migrations.ts'
 import { messageOf } from '../../src/core/errors.ts'
 import { type Rowline, rowlineOf, settingOf } from './rowline.ts'
 
@@ -25,6 +26,7 @@ export function registerNode<F extends Fields>(
   start: (node: RowlineNode<ConfigOf<F>>, config: ConfigOf<F>, rowline: Rowline) => void = () => {},
 ): void {
   const rowline = rowlineOf(RED)
+  rowline.declarations.set(declaration.type, declaration as unknown as NodeDeclaration)
   if (declaration.kind !== 'config') rowline.types.add(declaration.type)
   function construct(this: RowlineNode<ConfigOf<F>>, definition: NodeDef): void {
     RED.nodes.createNode(this, definition)
@@ -51,12 +53,14 @@ function readConfig<F extends Fields>(
   RED: NodeAPI,
   node: Node,
   definition: Raw,
-  { fields, check }: NodeDeclaration<F>,
+  declaration: NodeDeclaration<F>,
 ): { readonly config?: ConfigOf<F>; readonly problems: readonly string[] } {
-  const raw = { ...definition, ...(node.credentials as Raw | undefined) }
+  const { fields, check } = declaration
+  if (storedVersion(definition) > versionOf(declaration as object)) return { problems: [newerFlow] }
+  const raw = { ...migrated(declaration as object, definition), ...(node.credentials as Raw | undefined) }
   const declared = Object.fromEntries(Object.keys(fields).map((name) => [name, raw[name]]))
   const { values, problems } = expandEnvironment(declared, (name) => environment(RED, node, name))
-  const unset = [...problems, ...emptied(RED, node, fields, values)]
+  const unset = [...problems, ...emptied(RED, node, declaration, values)]
   const parsed = parseFields(fields, values)
   const all = [...unset, ...parsed.problems.filter(({ field }) => unset.every((known) => known.field !== field))]
   if (parsed.config && all.length === 0) all.push(...(check?.(parsed.config) ?? []))
@@ -65,11 +69,19 @@ function readConfig<F extends Fields>(
   return parsed.config && texts.length === 0 ? { config: parsed.config, problems: [] } : { problems: texts }
 }
 
+const newerFlow = 'made by a newer version of this package: update the package'
+
 /** What was to come from a variable that is set to nothing. */
-function emptied(RED: NodeAPI, node: Node, fields: Fields, values: Raw): FieldProblem[] {
+function emptied(
+  RED: NodeAPI,
+  node: Node,
+  declaration: Pick<NodeDeclaration, 'fields' | 'migrations'>,
+  values: Raw,
+): FieldProblem[] {
+  const { fields } = declaration
   const suspects = Object.keys(fields).filter((name) => fields[name]!.filled && (values[name] ?? '') === '')
   if (suspects.length === 0) return []
-  const stored = storedDefinition(RED, node)
+  const stored = migrated(declaration, storedDefinition(RED, node))
   const text = 'comes from a variable that is set to nothing'
   return suspects.filter((name) => (stored[name] ?? '') !== '').map((field) => ({ field, text }))
 }

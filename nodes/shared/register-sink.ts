@@ -4,7 +4,6 @@ import { environmentGate } from '../../src/config/environment-gate.ts'
 import type { ConfigOf, Fields } from '../../src/config/fields.ts'
 import { PipelineError, toPipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
-import type { Rejection } from '../../src/core/sink.ts'
 import { type RecordRunner, type Settled, SinkRunner } from '../../src/core/sink-runner.ts'
 import type { SourceConfig } from '../../src/mqtt/config.ts'
 import { type RowSchemaConfig, schemaOf } from '../../src/rows/config.ts'
@@ -14,11 +13,11 @@ import type { Rejected } from './dead-letters.ts'
 import { type DeliveryConfig, type DeliverySnapshot, inDeliveryMode, noteRest } from './delivery-mode.ts'
 import { DryRun } from './dry-run.ts'
 import type { FlowMessage } from './handle.ts'
-import { isBatch, recordsOf, unreadable } from './messages.ts'
+import { recordsOf, unreadable, withoutRecords } from './messages.ts'
 import { createPublisher } from './mqtt-connections.ts'
 import { configOf, onClose, type RowlineNode, registerNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
-import type { Rowline } from './rowline.ts'
+import { type Rowline, rowlineOf } from './rowline.ts'
 import { describeSink } from './sink-status.ts'
 import { nodeSnapshot, oldestUnconfirmedAt, type SinkSnapshot } from './snapshot.ts'
 import { count, FailureLog, StatusLine } from './status.ts'
@@ -32,6 +31,7 @@ export function registerSink<F extends Fields, Request>(
   declaration: NodeDeclaration<F>,
   sink: SinkDefinition<F, Request>,
 ): void {
+  rowlineOf(RED).sinks.set(declaration.type, sink as unknown as SinkDefinition)
   registerNode(RED, declaration, (node, config, rowline) => {
     const reference = (field: string) => (config as { readonly [field: string]: unknown })[field] as string
     const rowSchema = (field: string) =>
@@ -142,7 +142,10 @@ function settle(
     done()
     return
   }
-  if (isOutputWired(node) && settled.rejected.length < records.length) send(confirmed(message, settled.rejected))
+  if (isOutputWired(node) && settled.rejected.length < records.length) {
+    const refused = new Set(settled.rejected.map(({ index }) => index))
+    send(withoutRecords(message, refused))
+  }
   const rejected: Rejected[] = settled.rejected.map(({ index, error }) => ({ record: records[index]!, error }))
   rejections.reject(rejected, message, send, done)
 }
@@ -151,11 +154,4 @@ const receipt = (ids: readonly string[]) => ({ count: ids.length, ids })
 
 function isOutputWired(node: RowlineNode): boolean {
   return ((node as { wires?: readonly (readonly string[])[] }).wires?.[0]?.length ?? 0) > 0
-}
-
-/** The message again, without the records that were refused. */
-function confirmed(message: FlowMessage, rejected: readonly Rejection[]): FlowMessage {
-  if (rejected.length === 0 || !isBatch(message)) return message
-  const refused = new Set(rejected.map(({ index }) => index))
-  return { ...message, payload: message.payload.filter((_, i) => !refused.has(i)) }
 }

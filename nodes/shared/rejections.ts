@@ -1,5 +1,5 @@
 import type { Node } from 'node-red'
-import type { PipelineError } from '../../src/core/errors.ts'
+import type { ErrorCode, PipelineError } from '../../src/core/errors.ts'
 import type { Tally } from '../../src/core/tally.ts'
 import type { DeadLetters, Rejected } from './dead-letters.ts'
 import { type FlowMessage, HANDLE } from './handle.ts'
@@ -21,6 +21,7 @@ export class Rejections {
   readonly #deadLetters: DeadLetters
   readonly #settleTimeoutMs: number
   readonly #tally: Tally
+  readonly #lastAt = new Map<ErrorCode, number>()
   #count = 0
 
   constructor(node: Node, rowline: Rowline, settleTimeoutMs = SETTLE_TIMEOUT_MS) {
@@ -38,6 +39,11 @@ export class Rejections {
   /** Why dead letters cannot be stored at present: what they came with is not finished meanwhile. */
   get error(): PipelineError | undefined {
     return this.#deadLetters.error
+  }
+
+  /** Wall-clock ms at which each error code was last met, the newest last. */
+  get last(): readonly { readonly code: ErrorCode; readonly at: number }[] {
+    return [...this.#lastAt].map(([code, at]) => ({ code, at }))
   }
 
   get isWired(): boolean {
@@ -83,7 +89,11 @@ export class Rejections {
 
   #note(rejected: readonly Rejected[]): void {
     this.#count += rejected.length
-    for (const { record, error } of rejected) this.#tally.rejected(record.route, error.reason)
+    for (const { record, error } of rejected) {
+      this.#tally.rejected(record.route, error.reason)
+      this.#lastAt.delete(error.code)
+      this.#lastAt.set(error.code, Date.now())
+    }
   }
 
   #store(rejected: readonly Rejected[], then: () => void): void {

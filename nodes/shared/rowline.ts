@@ -2,18 +2,23 @@ import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Node, NodeAPI } from 'node-red'
+import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import { parseFields } from '../../src/config/fields.ts'
 import { type Settings, settingsFields } from '../../src/config/settings.ts'
 import { ByteBudget } from '../../src/core/byte-budget.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import { Tally } from '../../src/core/tally.ts'
+import type { Gauge } from '../../src/metrics/gauge.ts'
 import { ConnectionPool } from '../../src/mqtt/connection-pool.ts'
+import type { SinkDefinition } from '../../src/sinks/definition.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { serveNumbers } from './endpoints.ts'
 import { FlowTracker, type Hooks } from './flow-tracker.ts'
 import type { Holder } from './handle.ts'
 import { leftOutboxes } from './left-outboxes.ts'
 import type { NodeLabels } from './metrics.ts'
+import { PipelineWatch } from './pipeline-watch.ts'
+import { servePreview } from './preview.ts'
 import { SessionFiles } from './session-files.ts'
 import type { RowlineSnapshot } from './snapshot.ts'
 
@@ -30,10 +35,16 @@ export class Rowline {
   readonly pool = new ConnectionPool(new SessionFiles((id) => this.pathOf('sessions', { id })))
   readonly tracker: FlowTracker
   readonly types = new Set<string>()
+  /** By node type. */
+  readonly declarations = new Map<string, NodeDeclaration>()
+  readonly sinks = new Map<string, SinkDefinition>()
+  readonly #pipelines: PipelineWatch
   /** By node id, until the node is there again. */
   readonly leftOutboxes = new Map<string, LeftOutbox>()
   /** The folders of all sinks so far. */
   readonly outboxFolders = new Set<string>()
+  /** Of all nodes that show rows to Prometheus. */
+  readonly gauges = new Set<Gauge>()
   readonly #waiting = new Set<() => void>()
   readonly #lateSenders = new Set<string>()
   readonly #tallies = new Map<string, { readonly tally: Tally; labels: NodeLabels }>()
@@ -52,9 +63,16 @@ export class Rowline {
     serveNumbers(RED, settings, () => ({
       snapshot: this.snapshot(),
       tallies: this.#tallies.values(),
+      gauges: this.gauges,
       labelsOf: (id) => this.#tallies.get(id)?.labels,
       maxUnconfirmedAgeMs: settings.maxUnconfirmedAgeMs,
     }))
+    servePreview(RED, this)
+    this.#pipelines = new PipelineWatch(RED, {
+      types: this.declarations,
+      snapshot: () => this.snapshot(),
+      tallyOf: (id) => this.#tallies.get(id)?.tally,
+    })
     this.tracker = new FlowTracker(RED.hooks as unknown as Hooks, {
       lateSend: (node) => this.#warnOfLateSend(node),
       isRowline: (type) => this.types.has(type),
@@ -135,6 +153,7 @@ export class Rowline {
   #started(): void {
     this.tracker.redeploying = false
     for (const callback of this.#waiting) callback()
+    this.#pipelines.judge()
     setImmediate(() => {
       this.tracker.releaseLost()
       this.pool.resume()

@@ -8,7 +8,12 @@ interface NodeSnapshot {
   readonly type: string
   readonly name: string
   /** Records that went to output 2 or the dead letters, and why dead letters cannot be stored at present. */
-  readonly rejections: { readonly count: number; readonly error: PipelineError | undefined }
+  readonly rejections: {
+    readonly count: number
+    readonly error: PipelineError | undefined
+    /** Wall-clock ms at which each error code was last met, the newest last. */
+    readonly last: Rejections['last']
+  }
 }
 
 export interface SourceSnapshot extends NodeSnapshot {
@@ -16,6 +21,9 @@ export interface SourceSnapshot extends NodeSnapshot {
   /** Undefined until the connection is there. */
   readonly connection: ConnectionStatus | undefined
   readonly received: number
+  /** As of a sink: of what is not acknowledged, wherever in the flow it is. */
+  readonly oldestUnconfirmedAt: number | undefined
+  readonly filters: readonly string[]
 }
 
 export interface SinkSnapshot extends NodeSnapshot {
@@ -38,6 +46,14 @@ export interface DecoderSnapshot extends NodeSnapshot {
   readonly unnamed: number
 }
 
+export interface GaugeSnapshot extends NodeSnapshot {
+  readonly kind: 'gauge'
+  /** What is shown now, records that were shown, and those for which "Most series" left no room. */
+  readonly series: number
+  readonly shown: number
+  readonly unshown: number
+}
+
 /**
  * What all Rowline nodes of one Node-RED are doing at this moment, for status lines, metrics and health: numbers, names
  * and error texts, never anything of a payload.
@@ -49,7 +65,7 @@ export interface RowlineSnapshot {
   readonly lateCompletions: number
   /** Nodes that send messages on after they have said that they are done with them. */
   readonly lateSenders: readonly string[]
-  readonly nodes: readonly (SourceSnapshot | DecoderSnapshot | SinkSnapshot)[]
+  readonly nodes: readonly (SourceSnapshot | DecoderSnapshot | SinkSnapshot | GaugeSnapshot)[]
 }
 
 interface Named {
@@ -58,11 +74,11 @@ interface Named {
   readonly name?: string | undefined
 }
 
-export const nodeSnapshot = ({ id, type, name = '' }: Named, { count, error }: Rejections): NodeSnapshot => ({
+export const nodeSnapshot = ({ id, type, name = '' }: Named, { count, error, last }: Rejections): NodeSnapshot => ({
   id,
   type,
   name,
-  rejections: { count, error },
+  rejections: { count, error, last },
 })
 
 /** With an outbox, its oldest entry: what came later waits behind it. */

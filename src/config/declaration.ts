@@ -2,6 +2,7 @@ import type { EditorPart } from './editor-part.ts'
 import { hasReference } from './environment.ts'
 import type { ConfigOf, FieldProblem, Fields } from './fields.ts'
 import type { Importer } from './imported.ts'
+import type { Migration } from './migrations.ts'
 
 /** Everything about a node type that is not behaviour. Form, help, locale keys and README come from it. */
 export interface NodeDeclaration<F extends Fields = Fields> {
@@ -25,6 +26,8 @@ export interface NodeDeclaration<F extends Fields = Fields> {
   /** The form offers to fill it from the configuration of another program. */
   readonly importer?: Importer
   readonly editorPart?: EditorPart
+  /** What made older flows into those of today, oldest first. Never changed, only added to. */
+  readonly migrations?: readonly Migration[]
   /** The field whose value is shown as the node's label when it has no name. */
   readonly labelField?: keyof F & string
 }

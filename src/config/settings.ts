@@ -18,7 +18,7 @@ export const settingsFields = {
   }),
   metricsPort: integer({
     label: 'Metrics port',
-    note: 'A port of their own for /rowline/metrics and /rowline/health. 0: on the server of Node-RED.',
+    note: 'A port of their own for /rowline/metrics, /rowline/rows and /rowline/health. 0: on the server of Node-RED.',
     default: 0,
     min: 0,
     max: 65_535,

@@ -53,6 +53,7 @@ export interface RunnerSnapshot {
   readonly lastFailure: { readonly error: PipelineError; readonly at: number } | undefined
   /** The sink's own. */
   readonly counters: NonNullable<Sink['counters']>
+  readonly weaknesses: NonNullable<Sink['weaknesses']>
 }
 
 interface Submission {
@@ -153,6 +154,7 @@ export class SinkRunner<Request> implements RecordRunner {
       failures: Math.max(this.#failures, this.#held.failures),
       lastFailure: this.#lastFailure,
       counters: this.#sink.counters ?? {},
+      weaknesses: this.#sink.weaknesses ?? [],
     }
   }
 
@@ -167,6 +169,8 @@ export class SinkRunner<Request> implements RecordRunner {
     await Promise.race([this.#running, afterAbort(this.#abort.signal, 1000)])
     clearTimeout(deadline)
     this.#abort.abort()
+    // A write that ended meanwhile may have left something here.
+    this.#held.close()
     this.#state = { phase: 'closed' }
     for (const { onSettled } of this.#submissions) onSettled({ status: 'released' })
     this.#submissions.clear()

@@ -16,6 +16,13 @@ export interface WriteResult {
   readonly held?: readonly Rejection[]
 }
 
+/** What of a target that is there may cost records it has confirmed. */
+export interface Weakness {
+  readonly kind: 'oneReplica' | 'oneInSync'
+  /** The topic that has it. */
+  readonly topic: string
+}
+
 /** A record made ready for its target. It shares nothing mutable with the flow that the record came from. */
 export interface Prepared<Request> {
   readonly request: Request
@@ -23,6 +30,9 @@ export interface Prepared<Request> {
   /** Records of one lane stay in order when the target takes one part of a batch and not the other. */
   readonly lane?: string | undefined
 }
+
+/** What a sink may count on its own: the words stand in its status, and each has a metric. */
+export type Counted = 'topic collisions' | 'timestamps replaced'
 
 /**
  * A target. `open` connects and checks, and is called again after it has thrown. `prepare` is called once per record
@@ -32,8 +42,10 @@ export interface Prepared<Request> {
 export interface Sink<Request = unknown> {
   /** Why the write under way has not succeeded yet, while the sink's client repeats it by itself. */
   readonly trouble?: PipelineError | undefined
-  /** What else an operator may want to know: totals by what is counted, in words. */
-  readonly counters?: { readonly [counted: string]: number }
+  /** What else an operator may want to know: totals. */
+  readonly counters?: { readonly [counted in Counted]?: number }
+  /** Of what it has written to so far, the first of each kind. */
+  readonly weaknesses?: readonly Weakness[]
   open(signal: AbortSignal): Promise<void>
   /** Pure and synchronous. Throws a PipelineError with disposition `reject` when the record itself cannot be written. */
   prepare(record: Record): Prepared<Request>

@@ -11,7 +11,7 @@ export interface ChannelOptions {
   readonly origin: string
   readonly service: string
   /** Who we are, asked for at each call. */
-  readonly headers: () => Promise<OutgoingHttpHeaders>
+  readonly headers: (signal: AbortSignal) => Promise<OutgoingHttpHeaders>
   /** How long an answer may take, the connection and the token included. */
   readonly timeoutMs: number
 }
@@ -65,15 +65,15 @@ export class GrpcChannel {
       })
       calls.add(call)
       this.#options
-        .headers()
+        .headers(signal)
         .then((own) => this.#begin(call, this.#head(method, routing, own), message))
         .catch((error: unknown) => call.fail(error))
     })
   }
 
   /** A call that is open in both directions; for the caller to close. */
-  async open(method: string, routing: string): Promise<ClientHttp2Stream> {
-    const own = await this.#options.headers()
+  async open(method: string, routing: string, signal: AbortSignal): Promise<ClientHttp2Stream> {
+    const own = await this.#options.headers(signal)
     const session = this.#take() ?? this.#connect()
     const stream = session.http2.request(this.#head(method, routing, own))
     stream.on('close', () => this.#free(session))

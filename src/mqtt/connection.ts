@@ -16,6 +16,7 @@ import { Outbound } from './outbound.ts'
 import { ProtocolChoice } from './protocol-choice.ts'
 import type { InboundPublish, ProtocolVersion } from './publish-decoder.ts'
 import type { ReceivedIds } from './received-ids.ts'
+import type { LoweredFilter } from './server-filters.ts'
 import { filesOf, tlsOptions } from './socket.ts'
 import type { FilterOptions } from './subscription-plan.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -40,10 +41,10 @@ export interface ConnectionStatus {
   /** `stopped`: it was disconnected from here, until `connect`. */
   readonly phase: 'connecting' | 'connected' | 'waiting' | 'stopped' | 'closed'
   readonly error: PipelineError | undefined
-  /** What works, but with less than was asked for. */
-  readonly lowered: PipelineError | undefined
   readonly windowLimited: boolean
   readonly unacknowledged: number
+  /** Filters that the server grants with less than was asked for. */
+  readonly lowered: readonly LoweredFilter[]
 }
 
 /** Somebody who takes messages of a connection. */
@@ -119,9 +120,9 @@ export class MqttConnection {
     return {
       phase: this.#phase,
       error: this.#error,
-      lowered: this.#subscriptions.lowered,
       windowLimited: this.#epoch?.windowLimited ?? false,
       unacknowledged: this.#epoch?.unacknowledged ?? 0,
+      lowered: this.#subscriptions.lowered,
     }
   }
 

@@ -11,6 +11,13 @@ export interface Answer {
   readonly properties?: { readonly reasonString?: string }
 }
 
+/** A filter that the server has granted with less QoS than was asked for. */
+export interface LoweredFilter {
+  readonly filter: string
+  readonly qos: Qos
+  readonly asked: Qos
+}
+
 type Wanted = ReadonlyMap<string, Required<FilterOptions>>
 
 /** What this session of the server is known to be subscribed to, what it was asked for, and what it has said to that. */
@@ -154,11 +161,18 @@ export class ServerFilters {
     return refused.length === 0 ? undefined : new PipelineError('SUBSCRIPTION_REFUSED', { filter: refused.join(', ') })
   }
 
-  /** Which of the wanted filters have less than QoS 1 or 2 was asked for: messages may be lost or repeated there. */
-  lowered(wanted: Wanted): PipelineError | undefined {
-    const lowered = [...this.#lowered].filter(([filter, qos]) => (wanted.get(filter)?.qos ?? 0) > qos)
-    if (lowered.length === 0) return undefined
-    const filter = lowered.map(([name, qos]) => `${name} (QoS ${qos} for ${wanted.get(name)!.qos})`).join(', ')
-    return new PipelineError('SUBSCRIPTION_LOWERED', { filter })
+  /** Which of the wanted filters have less QoS than was asked for: messages may be lost or repeated there. */
+  lowered(wanted: Wanted): readonly LoweredFilter[] {
+    return [...this.#lowered].flatMap(([filter, qos]) => {
+      const { qos: asked = 0 } = wanted.get(filter) ?? {}
+      return asked > qos ? [{ filter, qos, asked }] : []
+    })
   }
+}
+
+/** In words, if there are any. */
+export function loweredError(filters: readonly LoweredFilter[]): PipelineError | undefined {
+  if (filters.length === 0) return undefined
+  const list = filters.map(({ filter, qos, asked }) => `${filter} (QoS ${qos} for ${asked})`).join(', ')
+  return new PipelineError('SUBSCRIPTION_LOWERED', { filter: list })
 }

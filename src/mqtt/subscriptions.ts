@@ -4,7 +4,7 @@ import type { IClientSubscribeOptions, MqttClient } from 'mqtt'
 import type { PipelineError } from '../core/errors.ts'
 import type { Subscriber } from './connection.ts'
 import type { InboundPublish } from './publish-decoder.ts'
-import { type Answer, ServerFilters } from './server-filters.ts'
+import { type Answer, type LoweredFilter, ServerFilters } from './server-filters.ts'
 import {
   type FilterOptions,
   keyOf,
@@ -60,7 +60,7 @@ export class Subscriptions {
   }
 
   /** See `ServerFilters`. */
-  get lowered(): PipelineError | undefined {
+  get lowered(): readonly LoweredFilter[] {
     return this.#server.lowered(this.#wanted())
   }
 

@@ -1,5 +1,6 @@
 import type { ConfigOf, Fields } from '../config/fields.ts'
 import type { Publisher } from '../core/publisher.ts'
+import type { Record } from '../core/record.ts'
 import type { RowSchema } from '../core/row-schema.ts'
 import type { Sink } from '../core/sink.ts'
 
@@ -21,9 +22,16 @@ export interface SinkContext {
   warn(message: string): void
 }
 
+export type PreviewContext = Pick<SinkContext, 'connection' | 'rowSchema'>
+
+/** What a target gets of a record, part by part: `topic`, `key`. */
+export type Preview = readonly (readonly [part: string, text: string])[]
+
 /** One exported constant per sink folder, listed in `src/sinks/index.ts`. */
 export interface SinkDefinition<F extends Fields = Fields, Request = unknown> {
   readonly type: string
   readonly fields: F
   create(config: ConfigOf<F>, context: SinkContext): Sink<Request>
+  /** What `prepare` would make of a record, to be read. Connects to nothing. The function throws what `prepare` throws. */
+  preview(config: ConfigOf<F>, context: PreviewContext): (record: Record) => Preview
 }

@@ -50,7 +50,7 @@ export async function openEditor(browser: Browser, url: string, locale: string):
   page.on('dialog', (dialog) => void dialog.accept())
   const load = async () => {
     await page.goto(url, { waitUntil: 'domcontentloaded' })
-    await page.waitForSelector('.red-ui-palette-node', { timeout: 60_000 })
+    await page.waitForSelector('.red-ui-palette-node', { timeout: 120_000 })
     await page.waitForSelector('#red-ui-loading-progress', { state: 'hidden', timeout: 60_000 })
   }
   await load()

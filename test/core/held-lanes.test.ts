@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { until } from '../services/processes.ts'
 import {
   type Behaviour,
+  createGate,
   MemorySink,
   outage,
   poisonous,
@@ -31,6 +32,27 @@ const holding =
     if (held.length === batch.length) throw outage()
     return { rejected: [], held }
   }
+
+// The first: what other tests leave must not be counted.
+test('what a write leaves over while the runner is closed keeps no timer', async () => {
+  const sink = inLanes()
+  const gate = createGate()
+  sink.behaviour = async (batch, signal) => {
+    await gate.opened
+    return holding((n) => lane(n) === '1')(batch, signal)
+  }
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = timers()
+  const { runner, submit } = startRunner(sink, { retryBackoffMs: 60_000, maxRetryBackoffMs: 60_000 })
+  const held = submit(0, 1, 2)
+  await until(() => sink.batches.length === 1, { what: 'the write' })
+  const closed = runner.close(5000)
+  gate.open()
+  await closed
+  assert.deepEqual(await held, released)
+  assert.deepEqual(sink.stored, [0, 2])
+  await until(() => timers() <= before, { what: 'the end of all timers' })
+})
 
 test('a lane that the target does not take is held while the others go on, and follows in order', async () => {
   const sink = inLanes()

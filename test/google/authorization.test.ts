@@ -4,13 +4,18 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { parseFields } from '../../src/config/fields.ts'
+import { PipelineError } from '../../src/core/errors.ts'
 import { createAuthorization } from '../../src/google/authorization.ts'
 import { checkGoogle, googleFields } from '../../src/google/config.ts'
+import { parseRowSchema } from '../../src/rows/parse-ddl.ts'
+import { sinkFields as bigqueryFields } from '../../src/sinks/bigquery/config.ts'
+import { bigquerySink } from '../../src/sinks/bigquery/sink.ts'
 import { sinkFields } from '../../src/sinks/pubsub/config.ts'
 import { pubsubSink } from '../../src/sinks/pubsub/sink.ts'
 import { reading } from '../contract/sink-harness.ts'
 import { type FakeGoogle, startFakeGoogle } from '../services/fake-google.ts'
-import { temporaryDirectory } from '../services/processes.ts'
+import { temporaryDirectory, until } from '../services/processes.ts'
 import { project } from '../services/pubsub.ts'
 import { forever, parsed } from '../sinks/kafka-harness.ts'
 import { pubsubContext } from '../sinks/pubsub-harness.ts'
@@ -70,6 +75,14 @@ describe('who we are to Google', () => {
     assert.equal(await tokenOf({ credentialsMode: 'adc' }), `token-of-${account}`)
     delete process.env.GOOGLE_APPLICATION_CREDENTIALS
     assert.deepEqual(new Set(google.asked), new Set(['oauth2.googleapis.com /token']))
+  })
+
+  it('works in the project of the form', () => {
+    for (const projectId of ['plant-one', 'example.com:plant-two'])
+      assert.equal(createSink({ projectId }).prepare(reading(1)).request.topic, `projects/${projectId}/topics/readings`)
+    assert.deepEqual(parseFields(googleFields, { projectId: '' }).problems, [
+      { field: 'projectId', text: 'is required' },
+    ])
   })
 
   it('is another service account where we may act as it', async () => {
@@ -182,6 +195,40 @@ describe('a sink that signs in', () => {
     assert.equal(google.published.length, 2)
     await sink.close()
     rmSync(join(directory, 'key.json'))
+  })
+
+  it('waits for a token no longer than a request may take, and not at all once it is closed', async () => {
+    google.givesTokens = false
+    const cloud = { credentialsMode: 'inline', credentialsJson: keyOf(key.privateKey) }
+    const sinks = [
+      (raw: Raw) => createSink(cloud, { topic: '{tag}', ...raw }),
+      (raw: Raw) => createSink(cloud, raw),
+      (raw: Raw) => {
+        const config = parsed(bigqueryFields, { cloud: 'c', schema: 's', dataset: 'd', table: 't', ...raw })
+        return bigquerySink.create(config, {
+          ...pubsubContext(cloud, directory),
+          rowSchema: () => parseRowSchema('n INT'),
+        })
+      },
+    ]
+    for (const create of sinks) {
+      const hasty = create({ requestTimeoutMs: '200 ms' })
+      await assert.rejects(hasty.open(forever), (error) => {
+        assert.ok(error instanceof PipelineError)
+        assert.deepEqual([error.code, error.disposition], ['TARGET_TIMEOUT', 'retry'])
+        return true
+      })
+      await hasty.close()
+      const patient = create({ requestTimeoutMs: '10 min' })
+      const closing = new AbortController()
+      const opening = patient.open(closing.signal)
+      const asked = google.asked.length
+      await until(() => google.asked.length > asked, { what: 'the question for a token' })
+      closing.abort()
+      await assert.rejects(opening, { code: 'DELIVERY_RELEASED' })
+      await patient.close()
+    }
+    google.givesTokens = true
   })
 
   it('does not speak with a server that nobody knows', async () => {

@@ -43,6 +43,8 @@ const names = [
   '11 Scale out',
   '12 UNS to Kafka',
   '13 Routes',
+  '14 Many sources many topics',
+  '15 Rows on a wall',
 ]
 /** Examples that take everything from the environment, and what it may say. */
 const environments: { readonly [name: string]: { readonly [variable: string]: string } } = {

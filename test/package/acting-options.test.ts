@@ -20,6 +20,9 @@ const bigquery = (title: string, name?: string): Proof => ['sinks/bigquery-sink.
 const bigqueryConfig = (title: string, name?: string): Proof => ['sinks/bigquery-config.test.ts', title, name]
 const pubsub = (title: string): Proof => ['sinks/pubsub-request.test.ts', title]
 const published = (title: string): Proof => ['sinks/pubsub-sink.test.ts', title]
+const authorized = (title: string): Proof => ['google/authorization.test.ts', title]
+const exampleOf = (title: string): Proof => ['nodes/acceptance-bigquery.test.ts', title]
+const gauge = (title: string, name?: string): Proof => ['metrics/gauge.test.ts', title, name]
 const gate = (title: string): Proof => ['config/environment-gate.test.ts', title]
 
 const connecting = (title: string, name?: string): Proof => ['mqtt/connecting.test.ts', title, name]
@@ -194,6 +197,16 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     publishBackoffMs: publishing('a message that was not confirmed is published again after'),
     ...runner,
   },
+  'google-cloud': {
+    projectId: authorized('works in the project of the form'),
+    credentialsMode: authorized('is the service account of a key'),
+    credentialsFile: authorized('is the service account of a key'),
+    credentialsJson: authorized('is the service account of a key'),
+    impersonate: authorized('is another service account where we may act as it'),
+    pubsubEmulator: ['nodes/acceptance-pubsub.test.ts', '08: with broker and emulator set'],
+    bigqueryEmulator: exampleOf('example ${name}: with broker and emulators'),
+    bigqueryStorageEmulator: exampleOf('example ${name}: with broker and emulators'),
+  },
   'bigquery-sink': {
     cloud: bigqueryConfig('one emulator alone is refused', 'at: { url, storage }'),
     dataset: bigquery('an unknown dataset or project is named'),
@@ -220,6 +233,13 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     endpoint: ['google/authorization.test.ts', 'publishes over TLS to the endpoint of the form'],
     requestTimeoutMs: published('that nobody answers end in time'),
     ...runner,
+  },
+  'prometheus-gauge': {
+    valueColumn: gauge('columns in sub-rows, names of their own'),
+    metric: gauge('columns in sub-rows, names of their own'),
+    labels: gauge('columns in sub-rows, names of their own'),
+    maxSeries: gauge('beyond maxSeries a further series is counted'),
+    expiryMs: gauge('with expiryMs a series without a reading goes'),
   },
 }
 

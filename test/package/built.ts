@@ -51,6 +51,7 @@ export function loadDefinition(dist: string, type: string, nodes: { readonly [id
       registerType: (name: string, definition: Definition) => registered.set(name, definition),
       node: (id: string) => nodes[id] ?? null,
     },
+    events: { on: () => {} },
     actions: { add: () => {}, remove: () => {} },
     menu: { addItem: () => {}, removeItem: () => {} },
   }

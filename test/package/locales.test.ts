@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { before, test } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
+import { sidebarName } from '../../nodes/shared/sidebar-texts.ts'
 import { flatten, type Texts } from '../../scripts/catalogue.ts'
 import { generatedFiles } from '../../scripts/generate.ts'
 import { languages } from '../../scripts/help.ts'
@@ -42,6 +43,30 @@ test('every language has the same keys and no empty text', () => {
       )
     }
   }
+})
+
+test('the sidebar has its texts in every language, with the same names to fill in', () => {
+  const folder = path.join(dist, 'nodes', sidebarName)
+  const textsIn = (language: string) =>
+    flatten(JSON.parse(readFileSync(path.join(folder, 'locales', language, `${sidebarName}.json`), 'utf8')) as Texts)
+  const holes = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort()
+  const english = textsIn('en-US').map(([key, text]) => [key, holes(text)] as const)
+  assert.ok(english.length > 60)
+  for (const language of languages) {
+    const texts = textsIn(language)
+    assert.deepEqual(
+      texts.map(([key, text]) => [key, text.trim() === '' ? undefined : holes(text)]),
+      english,
+      language,
+    )
+  }
+  const code = globSync('nodes/shared/editor/sidebar*.ts', { cwd: root }).map((file) =>
+    readFileSync(path.join(root, file), 'utf8'),
+  )
+  const unused = english.filter(
+    ([key]) => !/^(finding|guarantee|empty)\./.test(key) && !code.some((text) => text.includes(`'${key}'`)),
+  )
+  assert.deepEqual(unused, [])
 })
 
 test('a translated sentence keeps the names it is filled with', () => {

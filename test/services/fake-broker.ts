@@ -31,6 +31,8 @@ export interface FakeBroker extends AsyncDisposable {
   withholdPingresp: boolean
   /** Filters that SUBACK refuses. */
   readonly refusedFilters: Set<string>
+  /** Filters that SUBACK grants with QoS 0. */
+  readonly loweredFilters: Set<string>
   /** Sends to every session with a matching subscription. */
   publish(message: Message): void
   /** The session of a client; made, with these subscriptions, if there is none. */
@@ -69,6 +71,7 @@ class StrictBroker implements FakeBroker {
   readonly violations: string[] = []
   readonly received: Message[] = []
   readonly refusedFilters = new Set<string>()
+  readonly loweredFilters = new Set<string>()
   withholdPingresp = false
   port = 0
   readonly #window: number
@@ -214,8 +217,9 @@ class StrictBroker implements FakeBroker {
 
   #grant(session: FakeSession, { topic, qos }: ISubscription): Qos | 128 {
     if (this.refusedFilters.has(topic)) return 128
-    session.subscriptions.set(topic, qos)
-    return qos
+    const granted = this.loweredFilters.has(topic) ? 0 : qos
+    session.subscriptions.set(topic, granted)
+    return granted
   }
 
   #violated({ socket }: Connection, problem: string): void {

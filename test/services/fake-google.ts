@@ -22,6 +22,8 @@ export interface FakeGoogle {
   readonly asked: string[]
   /** Tokens of the calls that were let in. */
   readonly published: string[]
+  /** Gives tokens; while it does not, whoever asks waits. */
+  givesTokens: boolean
   close(): Promise<void>
 }
 
@@ -51,6 +53,7 @@ export async function startFakeGoogle(): Promise<FakeGoogle> {
     accepted: [],
     asked: [],
     published: [],
+    givesTokens: true,
     close: async () => {
       for (const socket of sockets) socket.destroy()
       await Promise.all([server, proxy].map((one) => new Promise((resolve) => one.close(resolve))))
@@ -65,6 +68,7 @@ async function signIn(google: FakeGoogle, request: IncomingMessage, response: Se
   const { headers, url = '' } = request
   google.asked.push(`${headers.host} ${url}`)
   const body = (await buffer(request)).toString()
+  if (!google.givesTokens) return
   const send = (status: number, answer: object) =>
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
   if (headers.host === hosts[0]) {

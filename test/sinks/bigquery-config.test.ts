@@ -112,3 +112,21 @@ test('a table suits when it has each column in its type, and needs none that is 
   ] as const
   for (const [name, field, expected] of cases) assert.equal(replaced(name, field), expected)
 })
+
+test('a NUMERIC column that rounds, or has no room for all digits, does not suit a DECIMAL', () => {
+  const targets = targetsOf(parseRowSchema('r ROW<d DECIMAL(10, 2)>'))
+  const problem = (field: object) =>
+    mismatch([{ name: 'r', type: 'RECORD', fields: [{ name: 'd', type: 'NUMERIC', ...field }] }], targets)
+  const narrow = (shown: string) =>
+    `column r.d is ${shown} there and DECIMAL(10, 2) here: it has no room for all digits`
+  for (const [field, shown] of [
+    [{ precision: '10', scale: '1' }, 'NUMERIC(10, 1)'],
+    [{ precision: '9', scale: '2' }, 'NUMERIC(9, 2)'],
+    [{ precision: '10', scale: '3' }, 'NUMERIC(10, 3)'],
+    [{ precision: '10' }, 'NUMERIC(10, 0)'],
+    [{ type: 'BIGNUMERIC', precision: '38', scale: '1' }, 'BIGNUMERIC(38, 1)'],
+  ] as const)
+    assert.equal(problem(field), narrow(shown))
+  for (const field of [{}, { type: 'BIGNUMERIC' }, { precision: '10', scale: '2' }, { precision: '12', scale: '4' }])
+    assert.equal(problem(field), undefined)
+})

@@ -472,6 +472,31 @@ test('exactlyOnce goes on in another stream when its stream is over, and asks ho
   }
 })
 
+test('exactlyOnce takes a new stream where its own has ended: that is no failed try, for which rows could be given up', async () => {
+  const made = make('n INT', { writeMethod: 'exactlyOnce' })
+  await made.sink.open(forever)
+  await made.write([{ n: 0 }])
+  const ends = [
+    { code: 9, message: 'finalized', storageCode: 6 },
+    { code: 5, message: 'expired', storageCode: 3 },
+    { code: 6, message: 'taken', storageCode: 8 },
+    { code: 11, message: 'too far', storageCode: 9 },
+  ]
+  for (const [n, end] of ends.entries()) {
+    let isOver = false
+    front.faults.append = () => {
+      if (isOver) return undefined
+      isOver = true
+      return end
+    }
+    assert.deepEqual(await made.write([{ n: n + 1 }]), { rejected: [] }, end.message)
+    assert.ok(isOver)
+  }
+  unharmed()
+  assert.deepEqual(await numbers(made), range(0, 5))
+  await made.sink.close()
+})
+
 test('exactlyOnce says so when a stream has vanished with the answer', async () => {
   const warnings: string[] = []
   const made = make('n INT', { writeMethod: 'exactlyOnce', ...impatient }, warnings)
@@ -542,6 +567,7 @@ test('exactlyOnce learns nothing from a repeat that is refused: the first may be
     { code: 3, message: 'something' },
     { code: 9, message: 'something' },
     { answer: errorAnswer(8, 'slow down') },
+    { answer: rowErrorsAnswer([{ index: 0, message: 'too bad' }]) },
     { code: 14, message: 'down' },
   ] as const
   for (const refusal of refusals) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -74,18 +74,23 @@ describe('the Kafka client', () => {
     assert.equal(message, 'Kafka at k:9092 is not ready yet: The coordinator is loading. It is tried again.')
   })
 
-  it('that is not installed says how to install it', async () => {
+  it('that is not installed says how to install it, and the other one takes its place where it can', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'rowline-no-client-'))
-    const source = join(import.meta.dirname, '..', '..', 'src')
-    await cp(source, join(directory, 'src'), { recursive: true })
+    const project = join(import.meta.dirname, '..', '..')
+    await cp(join(project, 'src'), join(directory, 'src'), { recursive: true })
     await writeFile(join(directory, 'package.json'), '{"type":"module"}')
-    const url = `file://${join(directory, 'src', 'sinks', 'kafka', 'platformatic.ts')}`
-    const { createPlatformaticClient: create }: { createPlatformaticClient: typeof createPlatformaticClient } =
-      await import(url)
-    await assert.rejects(create({} as never), {
+    await mkdir(join(directory, 'node_modules'))
+    await symlink(join(project, 'node_modules', 'kafkajs'), join(directory, 'node_modules', 'kafkajs'))
+    const { createKafkaClient: create }: { createKafkaClient: typeof createKafkaClient } = await import(
+      `file://${join(directory, 'src', 'sinks', 'kafka', 'choice.ts')}`
+    )
+    const missing = {
       code: 'DEPENDENCY_MISSING',
       message: /@platformatic\/kafka is not installed \(.*\)\. Run "npm install @platformatic\/kafka"/,
-    })
+    }
+    await assert.rejects(create('platformatic', options, '24.6.0'), missing)
+    await assert.rejects(create('auto', { ...options, compression: 'lz4' }, '24.6.0'), missing)
+    assert.equal((await create('auto', options, '24.6.0')).constructor.name, 'KafkajsClient')
     await rm(directory, { recursive: true })
   })
 })

@@ -124,10 +124,15 @@ describe('what is said of a topic', () => {
       ['min.insync.replicas', inSync],
       ['max.message.bytes', largest],
     ])
-  const table: readonly (readonly [string, Partial<TopicFacts>, readonly RegExp[]])[] = [
+  const table: readonly (readonly [string, Partial<TopicFacts>, readonly RegExp[], kind?: string])[] = [
     ['three replicas of which two confirm', { replicas: 3, settings: settings('2') }, []],
-    ['one replica', { replicas: 1, settings: settings('1') }, [/has one replica/]],
-    ['three replicas of which one confirms', { replicas: 3, settings: settings('1') }, [/min\.insync\.replicas=1: it/]],
+    ['one replica', { replicas: 1, settings: settings('1') }, [/has one replica/], 'oneReplica'],
+    [
+      'three replicas of which one confirms',
+      { replicas: 3, settings: settings('1') },
+      [/min\.insync\.replicas=1: it/],
+      'oneInSync',
+    ],
     ['fewer replicas than have to confirm', { replicas: 2, settings: settings('3') }, [/=3 and 2 replicas: older/]],
     [
       'a size limit below ours',
@@ -137,7 +142,7 @@ describe('what is said of a topic', () => {
     ['a size limit between ours', { replicas: 3, settings: settings('2', '700') }, [/refuses records over 700/]],
     ['nothing, where only the replicas are known', { replicas: 3, settings: undefined }, []],
   ]
-  for (const [what, facts, expected] of table) {
+  for (const [what, facts, expected, kind] of table) {
     it(what, async () => {
       const warnings: string[] = []
       const told = { replicas: 3, mayWrite: undefined, settings: undefined, ...facts }
@@ -147,6 +152,7 @@ describe('what is said of a topic', () => {
       await care.check(['b', 'c'])
       assert.equal(warnings.length, expected.length, warnings.join('\n'))
       for (const [i, pattern] of expected.entries()) assert.match(warnings[i]!, pattern)
+      assert.deepEqual(care.weaknesses, kind === undefined ? [] : [{ kind, topic: 'a' }])
     })
   }
 })

@@ -8,7 +8,7 @@ import type { Record } from '../../src/core/record.ts'
 import { checkSink, sinkFields } from '../../src/sinks/pubsub/config.ts'
 import { cut } from '../../src/sinks/pubsub/cut.ts'
 import { createRequestBuilder } from '../../src/sinks/pubsub/request.ts'
-import { reading } from '../contract/sink-harness.ts'
+import { range, reading } from '../contract/sink-harness.ts'
 import { parsed } from './kafka-harness.ts'
 import { readMessage } from './pubsub-messages.ts'
 
@@ -43,6 +43,48 @@ describe('the message of a reading', () => {
     assert.deepEqual(messageOf({ includeMetadata: false }, { id: 'f00-7' }).attributes, {})
     const other = messageOf({}, { qos: 2, retain: true, dup: true }).attributes
     assert.deepEqual(other, { ...metadata, 'mqtt.qos': '2', 'mqtt.retain': 'true', 'mqtt.dup': 'true' })
+  })
+
+  it('has what an MQTT 5 publisher said, cut to what Pub/Sub allows, and never in the place of what Rowline or Google says', () => {
+    const long = 'ü'.repeat(600)
+    const properties = {
+      contentType: 'text/plain',
+      responseTopic: 'answers/1',
+      correlationData: Buffer.from([0, 255]),
+      userProperties: [
+        ['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'],
+        ['site', 'north'],
+        ['site', 'south'],
+        ['mqtt.topic', 'forged'],
+        ['rowline.id', 'forged'],
+        ['googclient', 'forged'],
+        ['', 'nameless'],
+        ['long', long],
+        [long, 'value'],
+      ],
+    } as const
+    const attributes = [{ name: 'unit', value: 'bar' }]
+    const shown = messageOf({ attributes }, { id: 'f00-7', properties }).attributes
+    assert.deepEqual(shown, {
+      'mqtt.content-type': 'text/plain',
+      'mqtt.response-topic': 'answers/1',
+      'mqtt.correlation-data': 'AP8=',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      site: 'north, south',
+      'mqtt.user.mqtt.topic': 'forged',
+      'mqtt.user.rowline.id': 'forged',
+      'mqtt.user.googclient': 'forged',
+      'mqtt.user.': 'nameless',
+      long: cut(long, 1024),
+      [cut(long, 256)]: 'value',
+      ...metadata,
+      unit: 'bar',
+      'rowline.id': 'f00-7',
+    })
+    assert.deepEqual(messageOf({ includeMetadata: false, attributes }, { properties }).attributes, { unit: 'bar' })
+    const some = (count: number) => ({ userProperties: range(0, count).map((n) => [`p${n}`, 'x'] as const) })
+    assert.equal(Object.keys(messageOf({ attributes }, { id: 'f00-7', properties: some(93) }).attributes).length, 100)
+    assert.equal(refusal({ attributes }, { id: 'f00-7', properties: some(94) })?.code, 'RECORD_INVALID')
   })
 
   it('has the bytes as they are, rows as JSON with every digit, or the bytes as they came', () => {

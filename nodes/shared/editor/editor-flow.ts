@@ -42,11 +42,15 @@ interface EditorApi {
     dirty(): boolean
     dirty(now: boolean): void
   }
-  readonly workspaces: { active(): string; isLocked?(): boolean }
+  readonly workspaces: { active(): string; isLocked?(): boolean; show(id: string): void }
   readonly history: { push(event: HistoryEvent): void }
   readonly editor: { validateNode(node: FlowNode): void }
   readonly events: { emit(event: string, node: FlowNode): void }
-  readonly view: { redraw(updateActive: boolean): void }
+  readonly view: {
+    redraw(updateActive: boolean): void
+    /** As by Import: one step, which the user can undo. */
+    importNodes(nodes: readonly object[], options: { readonly generateIds: boolean; readonly addFlow: boolean }): void
+  }
   readonly actions: {
     add(name: string, run: () => void, options: { readonly label: string }): void
     remove(name: string): void

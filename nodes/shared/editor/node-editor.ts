@@ -1,5 +1,6 @@
 import { isControlled, type NodeDeclaration } from '../../../src/config/declaration.ts'
 import type { Field } from '../../../src/config/fields.ts'
+import { migrated, retiredOf, storedVersion, versionOf } from '../../../src/config/migrations.ts'
 import type { DialogPart } from './dialog-part.ts'
 import { editorDefault } from './editor-default.ts'
 import { type EditedNode, Form } from './form.ts'
@@ -28,10 +29,15 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
   }
   // While a dialog is open, a rule over several fields has to see what is entered there, not what is stored.
   const valuesOf = (node: EditedNode) => forms.get(node)?.values() ?? storedValues(declaration, node)
+  RED.events.on('nodes:add', (node: EditedNode) => bringUp(declaration, node))
   return {
-    defaults: Object.fromEntries(
-      fields.filter((entry) => !isSecret(entry)).map(([name]) => [name, property(declaration, name, around, valuesOf)]),
-    ),
+    defaults: Object.fromEntries([
+      ['version', { value: versionOf(declaration) }],
+      ...retiredOf(declaration).map((name) => [name, {}]),
+      ...fields
+        .filter((entry) => !isSecret(entry))
+        .map(([name]) => [name, property(declaration, name, around, valuesOf)]),
+    ]),
     credentials: Object.fromEntries(
       fields.filter(isSecret).map(([name, field]) => [name, { type: field.masked ? 'password' : 'text' }]),
     ),
@@ -68,6 +74,22 @@ function setPorts({ controlled, outputs }: NodeDeclaration, node: EditedNode, va
   node.__outputs = node.outputs
   node.inputs = isOn ? 1 : 0
   node.outputs = outputs.length + (isOn ? controlled.outputs.length : 0)
+}
+
+/** A node of an older flow, as it comes into the editor: from here on it is like one of today. */
+function bringUp(declaration: NodeDeclaration, node: EditedNode): void {
+  if (node.type !== declaration.type) return
+  // Node-RED's wrapper refuses changes on a locked flow.
+  const stored = (node.__node__ ?? node) as EditedNode
+  if (storedVersion(stored) > versionOf(declaration)) return
+  const now = migrated(declaration, ownProperties(declaration, stored))
+  for (const name of retiredOf(declaration)) delete stored[name]
+  Object.assign(stored, now, { version: versionOf(declaration) })
+}
+
+function ownProperties(declaration: NodeDeclaration, node: EditedNode): Values {
+  const names = ['version', ...retiredOf(declaration), ...Object.keys(declaration.fields)]
+  return Object.fromEntries(names.filter((name) => node[name] !== undefined).map((name) => [name, node[name]]))
 }
 
 function labelOf({ labelField }: NodeDeclaration, node: EditedNode): string {

@@ -4,12 +4,16 @@ import { type SchemaView, schemaViews, showSchema, writeSchema } from '../../../
 import { inferColumns } from '../../../src/rows/infer.ts'
 import type { ParsedSchema } from '../../../src/rows/parse-ddl.ts'
 import type { DialogPart, OpenPart } from './dialog-part.ts'
+import { registerFirstRows } from './first-rows-dialog.ts'
 import { openImportDialog, registerImportTable } from './import-table-dialog.ts'
 import type { Values } from './problems.ts'
 
-/** Below the fields of a row schema: its columns, conversions, inference, and the import of a whole table. */
+/** Below the fields of a row schema: its columns, conversions, inference, and the import of a whole table. The main menu gets what makes nodes. */
 export const part: DialogPart = {
-  register: registerImportTable,
+  register: (texts) => {
+    registerImportTable(texts)
+    registerFirstRows(texts)
+  },
   open(section, form, texts) {
     const parts = markup(section, texts)
     let schema: ParsedSchema | undefined

@@ -34,6 +34,12 @@ const css = `
 .rowline-view > select { width: auto; margin: 0; }
 .rowline-notices, .rowline-reasons { margin: 6px 0 0; list-style: none; font-size: 12px; line-height: 1.5; overflow-wrap: anywhere; color: var(--red-ui-secondary-text-color); }
 .rowline-payloads textarea { width: 100%; box-sizing: border-box; margin: 6px 0; font: 12px/1.35 var(--red-ui-monospace-font, monospace); }
+.rowline-preview-topic { flex: 1; min-width: 0; }
+.rowline-preview { width: 100%; margin-top: 8px; font-size: 12px; line-height: 1.4; }
+.rowline-preview th { padding: 3px 10px 3px 0; text-align: left; vertical-align: top; white-space: nowrap; font-weight: normal; color: var(--red-ui-secondary-text-color); }
+.rowline-preview td { padding: 3px 0; width: 100%; }
+.rowline-preview code { padding: 0; border: 0; background: none; color: inherit; font-size: inherit; white-space: pre-wrap; overflow-wrap: anywhere; }
+.rowline-preview-problem { margin-top: 8px; font-size: 12px; line-height: 1.4; white-space: pre-line; overflow-wrap: anywhere; color: var(--red-ui-text-color-error); }
 .rowline-columns, .rowline-rows [data-cells] { display: grid; grid-template-columns: repeat(12, minmax(0, 1fr)); gap: 4px; align-items: center; }
 .rowline-form .rowline-columns { padding: 2px 40px 2px 24px; row-gap: 0; font-size: 12px; color: var(--red-ui-secondary-text-color); }
 .rowline-columns > div { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }

@@ -1,5 +1,6 @@
 import { formatAmount } from '../../../src/config/amounts.ts'
 import type { NodeDeclaration } from '../../../src/config/declaration.ts'
+import { versionOf } from '../../../src/config/migrations.ts'
 import type { TableImport } from '../../../src/rows/import-table.ts'
 import { declaration as mqttV3In } from '../../mqtt-v3-in/declaration.ts'
 import { declaration as mqttV3Source } from '../../mqtt-v3-source/declaration.ts'
@@ -123,7 +124,8 @@ function newNode(type: Type, id: string, given: Values, more: Values): Plan['add
     .filter(([name]) => !isSecret(type, name))
     .map(([name, field]) => [name, editorDefault(field)])
   const credentials = Object.keys(secrets).length === 0 ? {} : { credentials: secrets }
-  return { id, type, name: '', ...Object.fromEntries(defaults), ...values, ...more, ...credentials }
+  const version = versionOf(declarations[type])
+  return { id, type, name: '', version, ...Object.fromEntries(defaults), ...values, ...more, ...credentials }
 }
 
 const changeOf = (type: Type, node: FlowNode, values: Values): Change => ({ node, ...split(type, values) })

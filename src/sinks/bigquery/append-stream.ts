@@ -28,7 +28,7 @@ export class AppendStream {
   async append({ stream, offset, descriptor, rows }: Rows, signal: AbortSignal): Promise<Answer> {
     if (this.#call?.isOver || this.#told?.stream !== stream || !this.#told.descriptor.equals(descriptor)) this.close()
     const isFirst = this.#call === undefined
-    this.#call ??= await this.#open(stream)
+    this.#call ??= await this.#open(stream, signal)
     this.#told = { stream, descriptor }
     const request = encodeAppend({
       stream,
@@ -51,8 +51,8 @@ export class AppendStream {
     }
   }
 
-  async #open(stream: string): Promise<GrpcCall> {
-    const call = await this.#channel.open('AppendRows', `write_stream=${encodeURIComponent(stream)}`)
+  async #open(stream: string, signal: AbortSignal): Promise<GrpcCall> {
+    const call = await this.#channel.open('AppendRows', `write_stream=${encodeURIComponent(stream)}`, signal)
     return new GrpcCall(call, this.#timeoutMs)
   }
 

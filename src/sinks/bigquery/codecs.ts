@@ -35,6 +35,8 @@ export interface Codec<T = unknown> {
   readonly type: TableType
   /** As what the column may exist. */
   readonly takes: readonly TableType[]
+  /** Of a decimal number: how many digits its values may have before the point and behind it. */
+  readonly digits?: { readonly before: number; readonly behind: number }
   readonly proto: ProtoType<T>
   /** Undefined where the value is of another type. */
   read(value: Value): T | undefined
@@ -76,7 +78,8 @@ const integer = (bits: number) => codec('INTEGER', int64, (value) => readInteger
 function decimal(precision: number, scale: number): Codec {
   const isNumeric = precision - scale <= 29 && scale <= 9
   const made = codec(isNumeric ? 'NUMERIC' : 'BIGNUMERIC', text, (value) => readDecimal(value, precision, scale))
-  return isNumeric ? { ...made, takes: ['NUMERIC', 'BIGNUMERIC'] } : made
+  const digits = { before: precision - scale, behind: scale }
+  return { ...made, digits, ...(isNumeric && { takes: ['NUMERIC', 'BIGNUMERIC'] }) }
 }
 
 /** An object of columns, from whichever realm: a Function node has its own. */

@@ -87,6 +87,26 @@ export class ExactlyOnceWriter implements TableWriter {
 
   async #append(requests: readonly BigQueryRequest[], signal: AbortSignal): Promise<Answer> {
     const { rows, intents } = this.#options
+    const isNew = this.#stream === undefined
+    const intent = await this.#intend(requests, signal)
+    try {
+      return this.#answered(intent, await rows.stream.append(intent, signal))
+    } catch (error) {
+      // These say for sure that this append, which was sent once, is not stored; the stream has other rows than we know.
+      if (isStreamOver(error) || hasCode(error, alreadyExists) || hasCode(error, outOfRange)) {
+        this.#leaveStream()
+        // Else a repeat after a restart would take what somebody else has stored there for this.
+        await intents.write({ ...intent, rows: [], positions: [] })
+        // Streams end by themselves, which is no failure of the table: nobody may give up the rows for it.
+        if (!isNew) return this.#append(requests, signal)
+      } else if (isUnsuited(error)) this.#open = undefined
+      throw error
+    }
+  }
+
+  /** What is appended next, on the disk. */
+  async #intend(requests: readonly BigQueryRequest[], signal: AbortSignal): Promise<Intent> {
+    const { rows, intents } = this.#options
     const places = requests.map(placeOf)
     const { outbox } = places[0]!
     if (outbox !== this.#outbox) this.#stored = new Positions()
@@ -103,20 +123,10 @@ export class ExactlyOnceWriter implements TableWriter {
     }
     await intents.write(intent)
     this.#open = intent
-    try {
-      return this.#answered(intent, await rows.stream.append(intent, signal))
-    } catch (error) {
-      // These say for sure that this append, which was sent once, is not stored; the stream has other rows than we know.
-      if (isStreamOver(error) || hasCode(error, alreadyExists) || hasCode(error, outOfRange)) {
-        this.#leaveStream()
-        // Else a repeat after a restart would take what somebody else has stored there for this.
-        await intents.write({ ...intent, rows: [], positions: [] })
-      } else if (isUnsuited(error)) this.#open = undefined
-      throw error
-    }
+    return intent
   }
 
-  /** Of the answer to an intent, whichever time it was sent. */
+  /** Of the answer to an intent that was sent once. */
   #answered(intent: Intent, answer: Answer): Answer {
     this.#open = undefined
     if (answer.rowErrors.length === 0) this.#isIn(intent)
@@ -129,12 +139,17 @@ export class ExactlyOnceWriter implements TableWriter {
     this.#open = undefined
   }
 
-  /** Repeats the append whose answer is not known. Google says that the offset is taken when it has been stored. */
+  /**
+   * Repeats the append whose answer is not known. Google says that the offset is taken when it has been stored; a repeat
+   * that is refused, also for single rows, says nothing about the first try.
+   */
   async #settleOpen(signal: AbortSignal): Promise<void> {
     const intent = this.#open
     if (!intent) return
     try {
-      this.#answered(intent, await this.#options.rows.stream.append(intent, signal))
+      const { rowErrors } = await this.#options.rows.stream.append(intent, signal)
+      if (rowErrors.length > 0) await this.#askStream(intent, signal)
+      else this.#isIn(intent)
     } catch (error) {
       if (hasCode(error, alreadyExists)) this.#isIn(intent)
       else if (hasCode(error, outOfRange)) this.#leaveStream()

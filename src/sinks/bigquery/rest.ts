@@ -1,4 +1,3 @@
-import type { Authorization } from '../../google/authorization.ts'
 import { RestError } from './errors.ts'
 
 /** A column in the words of the REST interface; types also come by the names that SQL gives them. */
@@ -34,7 +33,8 @@ export interface RestOptions {
   /** Without a path. */
   readonly origin: string
   readonly place: TablePlace
-  readonly authorization: Authorization
+  /** Who we are, asked for at each request. */
+  readonly headers: (signal: AbortSignal) => Promise<{ readonly [name: string]: string }>
   readonly timeoutMs: number
 }
 
@@ -78,10 +78,10 @@ export class TableRest {
   }
 
   async #ask(method: string, path: string, body: unknown, signal: AbortSignal, more = {}): Promise<unknown> {
-    const { origin, authorization, timeoutMs } = this.#options
+    const { origin, headers, timeoutMs } = this.#options
     const response = await fetch(`${origin}${path}`, {
       method,
-      headers: { 'content-type': 'application/json', ...(await authorization.headers()), ...more },
+      headers: { 'content-type': 'application/json', ...(await headers(signal)), ...more },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     })

@@ -1,11 +1,11 @@
 import path from 'node:path'
 import { PipelineError, toPipelineError } from '../../core/errors.ts'
 import type { Record } from '../../core/record.ts'
-import { pause } from '../../core/retry.ts'
 import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
 import { type Authorization, createAuthorization, nobody } from '../../google/authorization.ts'
 import type { GoogleConfig } from '../../google/config.ts'
 import { GrpcChannel } from '../../google/grpc.ts'
+import { inTime } from '../../google/in-time.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
 import { AppendStream } from './append-stream.ts'
 import type { Target } from './columns.ts'
@@ -14,6 +14,7 @@ import { describeRows } from './descriptor.ts'
 import { classifyCall, classifyRest } from './errors.ts'
 import { ExactlyOnceWriter } from './exactly-once.ts'
 import { IntentFile } from './intents.ts'
+import { previewRow } from './preview.ts'
 import { type BigQueryRequest, createRequestBuilder } from './request.ts'
 import { TableRest } from './rest.ts'
 import { prepareTable } from './table.ts'
@@ -23,6 +24,7 @@ export const bigquerySink: SinkDefinition<typeof sinkFields, BigQueryRequest> = 
   type: 'bigquery-sink',
   fields: sinkFields,
   create: (config, context) => new BigQuerySink(config, context),
+  preview: previewRow,
 }
 
 const service = 'google.cloud.bigquery.storage.v1.BigQueryWrite'
@@ -58,13 +60,13 @@ class BigQuerySink implements Sink<BigQueryRequest> {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    const { writer } = await this.#connected()
+    const { writer } = this.#connected()
     await this.#checkTable(signal)
     await this.#classified(() => writer.open(signal))
   }
 
   async write(batch: readonly BigQueryRequest[], signal: AbortSignal): Promise<WriteResult> {
-    const { writer } = await this.#connected()
+    const { writer } = this.#connected()
     if (!this.#isTableChecked) await this.#checkTable(signal)
     const rejected = new Map<BigQueryRequest, PipelineError>()
     const fates: Fates = {
@@ -90,7 +92,7 @@ class BigQuerySink implements Sink<BigQueryRequest> {
   }
 
   async #checkTable(signal: AbortSignal): Promise<void> {
-    const { rest } = await this.#connected()
+    const { rest } = this.#connected()
     await prepareTable(rest, { targets: this.#targets, options: this.#config, name: this.#name }, signal).catch(
       this.#forget,
     )
@@ -106,8 +108,7 @@ class BigQuerySink implements Sink<BigQueryRequest> {
     }
   }
 
-  async #connected(): Promise<Parts> {
-    await this.#authorization()
+  #connected(): Parts {
     this.#parts ??= this.#connect()
     return this.#parts
   }
@@ -126,19 +127,19 @@ class BigQuerySink implements Sink<BigQueryRequest> {
 
   #connect(): Parts {
     const { dataset, table, requestTimeoutMs: timeoutMs } = this.#config
-    const headers = async () => (await this.#authorization()).headers()
-    const authorization = { headers: () => inTime(headers(), timeoutMs) }
+    const known = async () => (await this.#authorization()).headers()
+    const headers = (signal: AbortSignal) => inTime(known(), timeoutMs, signal)
     const { projectId: project, bigqueryEmulator, bigqueryStorageEmulator } = this.#cloud
     const rest = new TableRest({
       origin: bigqueryEmulator.replace(/\/+$/, '') || 'https://bigquery.googleapis.com',
       place: { project, dataset, table },
-      authorization,
+      headers,
       timeoutMs,
     })
     const channel = new GrpcChannel({
       origin: bigqueryEmulator === '' ? 'https://bigquerystorage.googleapis.com' : `http://${bigqueryStorageEmulator}`,
       service,
-      headers: () => authorization.headers(),
+      headers,
       timeoutMs,
     })
     return { rest, channel, writer: this.#writer(rest, channel) }
@@ -157,23 +158,6 @@ class BigQuerySink implements Sink<BigQueryRequest> {
     const { directory, name, warn } = this.#context
     const intents = new IntentFile(path.join(directory, 'rowline', 'exactly-once', name))
     return new ExactlyOnceWriter({ rows, channel, intents, warn })
-  }
-}
-
-/** Neither a request nor a call has begun while there is no token, so that their own limits do not count yet. */
-async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-  const done = new AbortController()
-  const late = pause(ms, done.signal).then(() => {
-    if (done.signal.aborted) return work
-    throw new PipelineError('TARGET_TIMEOUT', {
-      target: "Google's sign-in service",
-      problem: `no token within ${ms} ms`,
-    })
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    done.abort()
   }
 }
 

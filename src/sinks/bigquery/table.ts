@@ -1,4 +1,5 @@
 import { PipelineError } from '../../core/errors.ts'
+import type { Codec } from './codecs.ts'
 import type { Target } from './columns.ts'
 import type { BigQuerySinkConfig } from './config.ts'
 import { classifyRest, RestError } from './errors.ts'
@@ -100,9 +101,17 @@ function unlike(field: TableField, target: Target, name: string): string | undef
     return `column ${name} is ${type} there and ${target.type} here`
   if ((field.mode === 'REPEATED') !== (target.mode === 'REPEATED'))
     return `column ${name} is ${field.mode ?? 'NULLABLE'} there and ${target.mode} here`
+  const digits = target.codec?.digits
+  if (digits && field.precision !== undefined && isNarrower(field, digits))
+    return `column ${name} is ${type}(${field.precision}, ${field.scale ?? 0}) there and ${target.expected} here: it has no room for all digits`
   if (isRequired(field) && target.mode !== 'REQUIRED')
     return `column ${name} is REQUIRED there and may be null here: say NOT NULL in the row schema`
   return target.columns && mismatch(field.fields ?? [], target.columns, `${name}.`)
+}
+
+/** BigQuery rounds what has more digits behind the point than its column, without a word. */
+function isNarrower({ precision, scale = '0' }: TableField, { before, behind }: NonNullable<Codec['digits']>): boolean {
+  return Number(scale) < behind || Number(precision) - Number(scale) < before
 }
 
 const legacyNames: { readonly [sqlName: string]: string } = {

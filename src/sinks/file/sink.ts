@@ -6,6 +6,7 @@ import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
 import { type FileSinkConfig, sinkFields } from './config.ts'
 import { cutTornLine, makeDirectory, syncDirectory, writeAll } from './durable.ts'
+import { previewFile } from './preview.ts'
 import { createRequestBuilder, type FileRequest } from './request.ts'
 import { finish, finishedFiles, remove } from './segments.ts'
 
@@ -13,6 +14,7 @@ export const fileSink: SinkDefinition<typeof sinkFields, FileRequest> = {
   type: 'file-sink',
   fields: sinkFields,
   create: (config, context) => new FileSink(config, context),
+  preview: previewFile,
 }
 
 interface Active {

@@ -29,8 +29,15 @@ export async function createKafkaClient(
       field: clusterFields.client.label,
       problem: `platformatic needs ${neededNode(node)}`,
     })
-  if (client === 'platformatic' || (client === 'auto' && isPossible)) return createPlatformaticClient(options)
   const { compression } = options
+  if (client === 'platformatic') return createPlatformaticClient(options)
+  if (client === 'auto' && isPossible)
+    try {
+      return await createPlatformaticClient(options)
+    } catch (error) {
+      const isMissing = error instanceof PipelineError && error.code === 'DEPENDENCY_MISSING'
+      if (!isMissing || !Object.hasOwn(codecs, compression)) throw error
+    }
   if (!Object.hasOwn(codecs, compression)) {
     const needed = isPossible ? `the ${clusterFields.client.label} platformatic` : neededNode(node)
     throw new PipelineError('CONFIG_INVALID', {

@@ -27,7 +27,7 @@ export const clusterFields = {
   ...moreTlsFields,
   client: choice({
     label: 'Client',
-    note: 'The library that talks to Kafka. "auto" takes platformatic where Node.js is new enough for it (22.22 or newer of its line, 24.6 and newer), else kafkajs, which needs two to three times the CPU and compresses only with gzip.',
+    note: 'The library that talks to Kafka. "auto" takes platformatic where it is installed and Node.js is new enough for it (22.22 or newer of its line, 24.6 and newer), else kafkajs, which needs two to three times the CPU and compresses only with gzip.',
     values: ['auto', 'platformatic', 'kafkajs'],
     default: 'auto',
     advanced: true,

@@ -9,6 +9,7 @@ import { type Broker, type ClusterConfig, type KafkaSinkConfig, parseBrokers, si
 import { classify, nameOfCluster } from './errors.ts'
 import { EventTimes } from './event-time.ts'
 import { keyHashes } from './partitioner.ts'
+import { previewRecord } from './preview.ts'
 import { createRequestBuilder, type KafkaRequest } from './request.ts'
 import { SchemaRegistry } from './schema-registry.ts'
 import { limitSessions } from './session-limit.ts'
@@ -20,6 +21,7 @@ export const kafkaSink: SinkDefinition<typeof sinkFields, KafkaRequest> = {
   type: 'kafka-sink',
   fields: sinkFields,
   create: (config, context) => new KafkaSink(config, context),
+  preview: previewRecord,
 }
 
 class KafkaSink implements Sink<KafkaRequest> {
@@ -54,6 +56,10 @@ class KafkaSink implements Sink<KafkaRequest> {
 
   get counters(): NonNullable<Sink['counters']> {
     return { 'topic collisions': this.#collisions.count, 'timestamps replaced': this.#times.replaced }
+  }
+
+  get weaknesses(): NonNullable<Sink['weaknesses']> {
+    return this.#topics.weaknesses
   }
 
   async open(signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import { PipelineError } from '../../core/errors.ts'
+import type { Weakness as Doubt } from '../../core/sink.ts'
 import type { TopicFacts } from './client.ts'
 import { type KafkaSinkConfig, sinkFields } from './config.ts'
 import { nameOfTopic } from './errors.ts'
@@ -13,6 +14,8 @@ export class TopicCare {
   readonly #warn: (message: string) => void
   readonly #fit = new Set<string>()
   readonly #warned = new Set<string>()
+  /** What may cost records that Kafka has confirmed. */
+  readonly weaknesses: Doubt[] = []
 
   /** `warn` hears of each kind of weakness once, for the first topic that has it. */
   constructor(limits: Limits, describe: Describe, warn: (message: string) => void) {
@@ -31,20 +34,21 @@ export class TopicCare {
           target: nameOfTopic(topic),
           problem: 'the user may see it and not write there',
         })
-      for (const { kind, text } of weaknesses(facts, this.#limits)) this.#say(kind, `${nameOfTopic(topic)} ${text}`)
+      for (const weakness of weaknesses(facts, this.#limits)) this.#say(topic, weakness)
       this.#fit.add(topic)
     }
   }
 
-  #say(kind: string, message: string): void {
+  #say(topic: string, { kind, text }: Weakness): void {
     if (this.#warned.has(kind)) return
     this.#warned.add(kind)
-    this.#warn(message)
+    if (kind === 'oneReplica' || kind === 'oneInSync') this.weaknesses.push({ kind, topic })
+    this.#warn(`${nameOfTopic(topic)} ${text}`)
   }
 }
 
 interface Weakness {
-  readonly kind: string
+  readonly kind: Doubt['kind'] | 'outOfSync' | 'record' | 'batch'
   readonly text: string
 }
 
@@ -53,10 +57,10 @@ function weaknesses({ replicas, settings }: TopicFacts, { maxMessageBytes, batch
   const number = (name: string) => Number(settings?.get(name) ?? Number.NaN)
   const inSync = number('min.insync.replicas')
   if (replicas === 1)
-    found.push({ kind: 'replicas', text: 'has one replica: when its broker is lost, what it has confirmed is lost' })
+    found.push({ kind: 'oneReplica', text: 'has one replica: when its broker is lost, what it has confirmed is lost' })
   else if (inSync === 1)
     found.push({
-      kind: 'inSync',
+      kind: 'oneInSync',
       text: 'has min.insync.replicas=1: it confirms what a single broker has, and loses it with that broker. 2 is safe',
     })
   if (inSync > replicas)

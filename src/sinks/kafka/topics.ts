@@ -1,4 +1,5 @@
 import { PipelineError } from '../../core/errors.ts'
+import type { Sink } from '../../core/sink.ts'
 import type { KafkaClient } from './client.ts'
 import type { KafkaSinkConfig } from './config.ts'
 import { classify, internalTopic, nameOfTopic, refusesName } from './errors.ts'
@@ -38,6 +39,10 @@ export class Topics {
     this.#client = client
     this.#care = new TopicCare(options, (topics) => client().describe(topics), warn)
     this.fixed = fixedTopic(options)
+  }
+
+  get weaknesses(): NonNullable<Sink['weaknesses']> {
+    return this.#care.weaknesses
   }
 
   /** Looks at the fixed one, which need not exist where topics are created. */

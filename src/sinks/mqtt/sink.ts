@@ -7,12 +7,14 @@ import type { SinkContext, SinkDefinition } from '../definition.ts'
 import { type MqttSinkConfig, sinkFields } from './config.ts'
 import { classify } from './errors.ts'
 import { inOrder } from './in-order.ts'
+import { previewMessage } from './preview.ts'
 import { createRequestBuilder, type MqttRequest } from './request.ts'
 
 export const mqttSink: SinkDefinition<typeof sinkFields, MqttRequest> = {
   type: 'mqtt-v3-out',
   fields: sinkFields,
   create: (config, context) => new MqttSink(config, context),
+  preview: previewMessage,
 }
 
 /** So many connections that ended with one message alone under way say something about the message. */

@@ -41,14 +41,14 @@ export const sinkFields = {
   }),
   orderingKey: text({
     label: 'Ordering key',
-    note: 'Messages with the same key are published one after the other and stay in order, also over failures; a failing key holds up no other. Takes the same placeholders as the topic. Where a value is not known, or the field is empty, a message has no key and no order.',
+    note: 'Messages with the same key are published one after the other and stay in order, also over failures; a failing key holds up no other, with an outbox for four batches, which it confirms in order. Takes the same placeholders as the topic. Where a value is not known, or the field is empty, a message has no key and no order.',
     default: '',
     placeholder: '{topic}',
     check: recordTemplateProblem,
   }),
   includeMetadata: flag({
     label: 'Metadata attributes',
-    note: 'Adds the attributes mqtt.topic, mqtt.qos, mqtt.retain, mqtt.dup and source, and with an outbox rowline.id.',
+    note: 'Adds the attributes mqtt.topic, mqtt.qos, mqtt.retain, mqtt.dup and source, from an outbox rowline.id, and what an MQTT 5 publisher said: its user properties (traceparent and tracestate too) and mqtt.content-type, mqtt.response-topic, mqtt.correlation-data.',
     default: true,
   }),
   attributes: table({

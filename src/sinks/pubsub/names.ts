@@ -1,7 +1,7 @@
 import { recordTemplateProblem } from './record-template.ts'
 
-/** Of the service, in bytes of UTF-8. */
-export const limits = { attributeName: 256, attributeValue: 1024, orderingKey: 1024 } as const
+/** Of the service: attributes of a message, the others in bytes of UTF-8. */
+export const limits = { attributes: 100, attributeName: 256, attributeValue: 1024, orderingKey: 1024 } as const
 
 /** Names that begin so are Google's own. */
 export const isReserved = (name: string): boolean => name.startsWith('goog')

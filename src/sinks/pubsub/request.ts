@@ -1,10 +1,11 @@
 import { messageOf, PipelineError } from '../../core/errors.ts'
+import { type MessageProperties, propertyMetadata } from '../../core/message-properties.ts'
 import { mqttMetadata } from '../../core/metadata.ts'
 import { originalBytes } from '../../core/original-bytes.ts'
 import { encodePayload, type Record, type Row, toJson } from '../../core/record.ts'
 import { remember } from '../../core/remember.ts'
 import type { Prepared } from '../../core/sink.ts'
-import type { PubsubSinkConfig } from './config.ts'
+import { mostAttributes, type PubsubSinkConfig } from './config.ts'
 import { cut } from './cut.ts'
 import { isReserved, limits } from './names.ts'
 import { compileRecordTemplate, compileValue } from './record-template.ts'
@@ -84,9 +85,15 @@ function createAttributes({ includeMetadata, attributes }: Options): (record: Re
       if (own) encoded.push(own)
     }
     if (includeMetadata && record.id !== undefined) encoded.push(attribute('rowline.id', record.id))
+    const count = encoded.length + (includeMetadata ? ofMqtt - 1 : 0)
+    if (count > mostAttributes)
+      throw refused(`it has ${count} attributes and user properties, and Pub/Sub takes ${mostAttributes}`)
     return encoded
   }
 }
+
+/** Attributes that every reading has; they are encoded as one. */
+const ofMqtt = 5
 
 /** Per topic one for each combination of what else they say. */
 function createMetadata(): (record: Record) => Attributes {
@@ -97,8 +104,15 @@ function createMetadata(): (record: Record) => Attributes {
     known[flags] ??= [
       Buffer.concat(Object.entries(mqttMetadata(record)).map(([name, value]) => cutAttribute(name, value))),
     ]
-    return known[flags]
+    return record.properties ? [...propertyAttributes(record.properties), ...known[flags]] : known[flags]
   }
+}
+
+/** What an MQTT 5 publisher says must not stand in the place of what Google or Rowline says. */
+function propertyAttributes(properties: MessageProperties): Attributes {
+  return Object.entries(propertyMetadata(properties)).map(([name, value]) =>
+    cutAttribute(name === '' || isReserved(name) ? `mqtt.user.${name}` : name, value),
+  )
 }
 
 function createAttribute(name: string, value: string): (record: Record) => Uint8Array | undefined {

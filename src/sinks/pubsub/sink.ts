@@ -4,9 +4,11 @@ import type { Prepared, Rejection, Sink, WriteResult } from '../../core/sink.ts'
 import { type Authorization, createAuthorization, nobody } from '../../google/authorization.ts'
 import type { GoogleConfig } from '../../google/config.ts'
 import { GrpcChannel } from '../../google/grpc.ts'
+import { inTime } from '../../google/in-time.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
 import { type PubsubSinkConfig, sinkFields } from './config.ts'
 import { classify } from './errors.ts'
+import { previewMessage } from './preview.ts'
 import { createRequestBuilder, type PubsubRequest } from './request.ts'
 import { fixedTopic } from './topic-name.ts'
 import { countIds, getTopicRequest, publishRequest } from './wire.ts'
@@ -15,6 +17,7 @@ export const pubsubSink: SinkDefinition<typeof sinkFields, PubsubRequest> = {
   type: 'pubsub-sink',
   fields: sinkFields,
   create: (config, context) => new PubsubSink(config, context),
+  preview: previewMessage,
 }
 
 /** Of the service, for one request; the bytes leave room for what is not counted. */
@@ -32,6 +35,7 @@ type Chunk = readonly Item[]
 class PubsubSink implements Sink<PubsubRequest> {
   readonly #cloud: GoogleConfig
   readonly #directory: string
+  readonly #timeoutMs: number
   readonly #fixed: string | undefined
   readonly prepare: (record: Record) => Prepared<PubsubRequest>
   readonly #channel: GrpcChannel
@@ -44,6 +48,7 @@ class PubsubSink implements Sink<PubsubRequest> {
   constructor(config: PubsubSinkConfig, context: SinkContext) {
     this.#cloud = context.connection<GoogleConfig>('cloud')
     this.#directory = context.directory
+    this.#timeoutMs = config.requestTimeoutMs
     this.#fixed = fixedTopic(config.topic, this.#cloud.projectId)
     this.prepare = createRequestBuilder(config, this.#cloud.projectId)
     const { pubsubEmulator } = this.#cloud
@@ -59,7 +64,7 @@ class PubsubSink implements Sink<PubsubRequest> {
   async open(signal: AbortSignal): Promise<void> {
     this.#authorize()
     try {
-      if (this.#fixed === undefined) return void (await this.#headers)
+      if (this.#fixed === undefined) return void (await inTime(this.#headers, this.#timeoutMs, signal))
       await this.#channel.unary('GetTopic', getTopicRequest(this.#fixed), routingOf(this.#fixed), signal)
     } catch (error) {
       const failure = this.#classified(error, this.#fixed ?? '')

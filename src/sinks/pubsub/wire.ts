@@ -48,14 +48,44 @@ export const getTopicRequest = (topic: string): Buffer => field(1, Buffer.from(t
 export function countIds(response: Uint8Array): number {
   let count = 0
   for (let at = 0; at < response.length; count++) {
-    at++
-    let length = 0
-    for (let shift = 0; ; shift += 7) {
-      const byte = response[at++] ?? 0
-      length |= (byte & 127) << shift
-      if (byte < 128) break
-    }
-    at += length
+    const { length, next } = lengthAt(response, at + 1)
+    at = next + length
   }
   return count
+}
+
+function lengthAt(bytes: Uint8Array, at: number): { readonly length: number; readonly next: number } {
+  let length = 0
+  let next = at
+  for (let shift = 0; ; shift += 7) {
+    const byte = bytes[next++] ?? 0
+    length |= (byte & 127) << shift
+    if (byte < 128) return { length, next }
+  }
+}
+
+/** A message as `message` has made it, read again. */
+export function readMessage(encoded: Uint8Array): {
+  data: Uint8Array
+  attributes: { readonly [name: string]: string }
+} {
+  const [[, inner]] = fieldsOf(encoded) as [[number, Uint8Array]]
+  const parts = fieldsOf(inner)
+  const entries = parts
+    .filter(([number]) => number === 2)
+    .map(([, entry]) => fieldsOf(entry).map(([, bytes]) => new TextDecoder().decode(bytes)) as [string, string])
+  const data = parts.find(([number]) => number === 1)?.[1] ?? new Uint8Array()
+  return { data, attributes: Object.fromEntries(entries) }
+}
+
+/** Number and bytes of the fields, all of which have a length. */
+function fieldsOf(bytes: Uint8Array): (readonly [number: number, bytes: Uint8Array])[] {
+  const fields: (readonly [number, Uint8Array])[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const number = bytes[at]! >>> 3
+    const { length, next } = lengthAt(bytes, at + 1)
+    fields.push([number, bytes.subarray(next, next + length)])
+    at = next + length
+  }
+  return fields
 }

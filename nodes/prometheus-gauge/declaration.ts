@@ -1,0 +1,15 @@
+import { declareNode } from '../../src/config/declaration.ts'
+import { checkGauge, gaugeFields } from '../../src/metrics/gauge-config.ts'
+
+export const declaration = declareNode({
+  type: 'prometheus-gauge',
+  kind: 'sink',
+  label: 'prometheus gauge',
+  summary: 'Shows the last value of each series of rows to Prometheus, at /rowline/rows.',
+  color: '#F3B8A5',
+  icon: 'font-awesome/fa-tachometer',
+  outputs: ['shown', 'rejected'],
+  fields: gaugeFields,
+  labelField: 'valueColumn',
+  check: checkGauge,
+})

@@ -1,0 +1,161 @@
+import type { NodeAPI } from 'node-red'
+import type { Tally } from '../../src/core/tally.ts'
+import { sharedFilter } from '../../src/core/topic-filter.ts'
+import { classTexts, entryOf, type Finding } from './guarantee/findings.ts'
+import type { FlowNode, Place } from './guarantee/flow-graph.ts'
+import { type OwnType, type Pipeline, pipelinesOf, withFacts } from './guarantee/pipelines.ts'
+import type { PipelineView, SinkView } from './pipeline-view.ts'
+import type { RowlineNode } from './register-node.ts'
+import type { RowlineSnapshot, SinkSnapshot } from './snapshot.ts'
+
+export const pipelinesPath = '/rowline/pipelines'
+
+/** How often it is looked whether something has turned out since the deploy. */
+const LOOK_MS = 5000
+
+interface Watched {
+  readonly types: ReadonlyMap<string, OwnType>
+  readonly snapshot: () => RowlineSnapshot
+  readonly tallyOf: (id: string) => Tally | undefined
+}
+
+/** What the pipelines of this Node-RED promise and do: said in the log, and asked for by the sidebar. */
+export class PipelineWatch {
+  readonly #RED: NodeAPI
+  readonly #watched: Watched
+  #deployed: readonly Pipeline[] = []
+  #names: ReadonlyMap<string, string> = new Map()
+  /** By source: what was last said of it. */
+  #said = new Map<string, string>()
+
+  constructor(RED: NodeAPI, watched: Watched) {
+    this.#RED = RED
+    this.#watched = watched
+    RED.httpAdmin?.get(pipelinesPath, RED.auth.needsPermission('rowline.read'), (_request, response) => {
+      response.set('Cache-Control', 'no-store').json(this.views())
+    })
+    setInterval(() => this.#say(), LOOK_MS).unref()
+  }
+
+  /** All flows have started. */
+  judge(): void {
+    const flow: FlowNode[] = []
+    this.#RED.nodes.eachNode((node) => flow.push(node as unknown as FlowNode))
+    const running = (id: string) => (this.#RED.nodes.getNode(id) as RowlineNode<object> | undefined)?.config
+    this.#names = new Map(flow.filter(({ type }) => type === 'tab').map(({ id, label }) => [id, String(label ?? id)]))
+    this.#deployed = pipelinesOf(flow, { types: this.#watched.types, running })
+    for (const id of this.#said.keys())
+      if (!this.#deployed.some(({ source }) => source.id === id)) this.#said.delete(id)
+    for (const [id, text] of this.#said) if (text !== '') this.#said.set(id, 'before')
+    this.#say()
+  }
+
+  views(): readonly PipelineView[] {
+    const snapshot = this.#watched.snapshot()
+    return this.#pipelines(snapshot).map((pipeline) => this.#view(pipeline, snapshot))
+  }
+
+  #pipelines(snapshot: RowlineSnapshot): readonly Pipeline[] {
+    const facts = factsOf(snapshot)
+    return this.#deployed.map((pipeline) => withFacts(pipeline, facts))
+  }
+
+  /** One line for each pipeline that is limited, after each deploy and when that changes; and for one that no longer is. */
+  #say(): void {
+    if (this.#deployed.length === 0) return
+    for (const pipeline of this.#pipelines(this.#watched.snapshot())) {
+      const { source, limit, guarantee } = pipeline
+      const text = limit ? describe(pipeline, limit) : ''
+      const before = this.#said.get(source.id) ?? ''
+      this.#said.set(source.id, text)
+      const name = `Rowline: the pipeline of ${nameOf(source)} delivers ${classTexts[guarantee]}`
+      if (text === before) continue
+      if (limit) this.#RED.log.warn(`${name}: ${text}`)
+      else this.#RED.log.info(name)
+    }
+  }
+
+  #view(pipeline: Pipeline, { nodes }: RowlineSnapshot): PipelineView {
+    const { source, guarantee, limit, findings, places } = pipeline
+    const here = places.flatMap(({ id }) => nodes.find((node) => node.id === id) ?? [])
+    const own = here.find((node) => node.kind === 'source')
+    const editorIds = new Map(places.map(({ id, node }) => [id, node.id]))
+    const nameAt = (id: string) => namesOf(places.find((place) => place.id === id))
+    return {
+      id: source.id,
+      at: source.node.id,
+      name: source.node.name || source.id,
+      tab: this.#names.get(source.node.z ?? '') ?? '',
+      guarantee,
+      limit: limit?.code,
+      findings: findings.map((one) => ({ ...one, ...nameAt(one.node) })),
+      phase: own?.connection?.error?.code ?? own?.connection?.phase ?? 'closed',
+      received: own?.received ?? 0,
+      open: own?.connection?.unacknowledged ?? 0,
+      sinks: here.filter((node) => node.kind === 'sink').map((sink) => sinkView(sink, editorIds.get(sink.id)!)),
+      rejected: here.reduce((sum, { rejections }) => sum + rejections.count, 0),
+      reasons: this.#reasons(places),
+      last: here
+        .flatMap(({ id, name, rejections }) =>
+          rejections.last.map((one) => ({ ...one, node: name || id, nodeAt: editorIds.get(id)! })),
+        )
+        .sort((a, b) => b.at - a.at)
+        .slice(0, 3),
+    }
+  }
+
+  /** Since Node-RED has started, the most frequent first. */
+  #reasons(places: readonly Place[]): PipelineView['reasons'] {
+    const sums = new Map<string, number>()
+    for (const { id } of places)
+      for (const { rejected } of this.#watched.tallyOf(id)?.routes.values() ?? [])
+        for (const [reason, count] of rejected) sums.set(reason, (sums.get(reason) ?? 0) + count)
+    return [...sums].map(([reason, count]) => ({ reason, count })).sort((a, b) => b.count - a.count)
+  }
+}
+
+const namesOf = (place: Place | undefined) => ({
+  at: place?.node.id ?? '',
+  name: place?.node.name || place?.id || '',
+  type: place?.node.type ?? '',
+})
+
+const nameOf = ({ id, node: { type, name } }: Place): string => `${type} "${name || id}"`
+
+function describe({ places }: Pipeline, { code, node, values }: Finding): string {
+  const { text, advice } = entryOf(code)
+  const { name, type } = namesOf(places.find(({ id }) => id === node))
+  const filled = text.replace(/\{(\w+)\}/g, (hole, key: string) => values[key] ?? hole)
+  return `${type === '' ? `node ${node}` : `${type} "${name}"`} ${filled} ${advice} [${code}]`
+}
+
+function sinkView(sink: SinkSnapshot, at: string): SinkView {
+  const { id, name, type, delivery, oldestUnconfirmedAt, rejections } = sink
+  const { confirmed, pendingRecords, retries, outbox } = delivery
+  return {
+    id,
+    at,
+    name: name || id,
+    type,
+    confirmed,
+    pending: pendingRecords,
+    outbox: outbox?.entries,
+    oldestMs: oldestUnconfirmedAt === undefined ? undefined : Math.max(0, Date.now() - oldestUnconfirmedAt),
+    retries,
+    error: (delivery.error ?? rejections.error)?.code,
+  }
+}
+
+/** What only the running nodes know. */
+function factsOf({ nodes }: RowlineSnapshot): readonly Finding[] {
+  return nodes.flatMap((node): readonly Finding[] => {
+    if (node.kind === 'sink')
+      return node.delivery.weaknesses.map(({ kind, topic }) => ({ code: kind, node: node.id, values: { topic } }))
+    if (node.kind !== 'source') return []
+    const unkept = (node.connection?.lowered ?? [])
+      .filter(({ qos }) => qos === 0)
+      .map(({ filter }) => sharedFilter(filter))
+    const own = unkept.filter((filter) => node.filters.includes(filter))
+    return own.length === 0 ? [] : [{ code: 'qosGranted', node: node.id, values: { filter: own.join(', ') } }]
+  })
+}

@@ -1,0 +1,21 @@
+import type { EditorPart } from '../../src/config/editor-part.ts'
+
+/** *Preview*, below the fields of decoders and sinks. */
+export const previewPart: EditorPart = {
+  module: 'preview-part',
+  texts: {
+    title: 'Preview',
+    note: 'What becomes of one message with the values in this form. Nothing is connected to, and nothing is sent. A sink shows it behind the row decoder that it is wired to.',
+    topic: 'MQTT topic',
+    payload: 'Payload',
+    text: 'Text',
+    hex: 'Hex',
+    base64: 'Base64',
+    show: 'Show',
+    skipped: 'Skipped: there is no row in it. It counts as done.',
+    rejected: 'Rejected by the {node} ({reason}): {message}',
+    invalid: 'Something is wrong with the configuration:',
+    forbidden: 'Your user may not do this: it needs the permission to change flows.',
+    failed: 'Node-RED did not answer.',
+  },
+}

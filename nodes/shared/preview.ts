@@ -1,0 +1,119 @@
+import type { NodeAPI } from 'node-red'
+import type { NodeDeclaration } from '../../src/config/declaration.ts'
+import { expandEnvironment } from '../../src/config/environment.ts'
+import { parseFields } from '../../src/config/fields.ts'
+import { messageOf, PipelineError } from '../../src/core/errors.ts'
+import { type Record, toJson } from '../../src/core/record.ts'
+import { type RowDecoderConfig, type RowSchemaConfig, schemaOf } from '../../src/rows/config.ts'
+import { createDecoder } from '../../src/rows/decode-record.ts'
+import type { Preview, SinkDefinition } from '../../src/sinks/definition.ts'
+import { previewText } from '../../src/sinks/preview-text.ts'
+
+export const previewPath = '/rowline/preview'
+
+interface Raw {
+  readonly [property: string]: unknown
+}
+
+/** What the editor asks: one message, and the nodes as they stand there, deployed or not. */
+export interface PreviewRequest {
+  readonly topic: string
+  readonly payload: string
+  readonly encoding: BufferEncoding
+  /** By id: decoder, sink, and the config nodes they refer to; each with its `type`. */
+  readonly nodes: { readonly [id: string]: Raw }
+  readonly decoder?: string
+  readonly sink?: string
+}
+
+export type PreviewAnswer =
+  | { readonly outcome: 'shown'; readonly parts: Preview }
+  | { readonly outcome: 'skipped' }
+  | { readonly outcome: 'rejected'; readonly node: string; readonly reason: string; readonly message: string }
+  | { readonly outcome: 'invalid'; readonly problems: readonly string[] }
+
+/** What the registered node types know of themselves. */
+export interface KnownTypes {
+  readonly declarations: ReadonlyMap<string, NodeDeclaration>
+  readonly sinks: ReadonlyMap<string, SinkDefinition>
+}
+
+/** POST, for users who may write: a schema is compiled, and an expensive one takes time from the flows. */
+export function servePreview(RED: NodeAPI, types: KnownTypes): void {
+  RED.httpAdmin?.post(previewPath, RED.auth.needsPermission('rowline.write'), (request, response) => {
+    response.json(answer(request.body as PreviewRequest, types))
+  })
+}
+
+class Invalid extends Error {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('; '))
+    this.problems = problems
+  }
+}
+
+function answer(request: PreviewRequest, types: KnownTypes): PreviewAnswer {
+  let at = ''
+  try {
+    return preview(request, types, (type) => {
+      at = types.declarations.get(type)?.label ?? type
+    })
+  } catch (error) {
+    if (error instanceof Invalid) return { outcome: 'invalid', problems: error.problems }
+    if (!(error instanceof PipelineError) || error.disposition === 'config')
+      return { outcome: 'invalid', problems: [messageOf(error)] }
+    return { outcome: 'rejected', node: at, reason: error.reason, message: error.message }
+  }
+}
+
+/** `reached` hears of each type of node before it has its turn. */
+function preview(request: PreviewRequest, types: KnownTypes, reached: (type: string) => void): PreviewAnswer {
+  const { nodes, decoder, sink } = request
+  const read = <C>(id: string) => configOf<C>(nodes, id, types)
+  let record: Record | undefined = receivedRecord(request)
+  if (decoder !== undefined) {
+    reached('row-decoder')
+    const decode = createDecoder(read<RowDecoderConfig>(decoder), (id) => schemaOf(read<RowSchemaConfig>(id)))
+    record = decode(record)
+  }
+  if (record === undefined) return { outcome: 'skipped' }
+  if (sink === undefined) return { outcome: 'shown', parts: rowParts(record) }
+  const type = String(nodes[sink]?.type)
+  reached(type)
+  const config = read<Raw>(sink)
+  const reference = (field: string) => String(config[field] ?? '')
+  const parts = types.sinks.get(type)!.preview(config as never, {
+    connection: (field) => read(reference(field)),
+    rowSchema: (field) => (reference(field) === '' ? undefined : schemaOf(read<RowSchemaConfig>(reference(field)))),
+  })
+  return { outcome: 'shown', parts: parts(record) }
+}
+
+function receivedRecord({ topic, payload, encoding }: PreviewRequest): Record {
+  const bytes = Buffer.from(encoding === 'hex' ? payload.replace(/\s+/g, '') : payload, encoding)
+  return { topic, payload: bytes, qos: 1, retain: false, dup: false, receivedAt: Date.now() }
+}
+
+function rowParts({ payload }: Record): Preview {
+  if (payload instanceof Uint8Array) return [['payload', previewText(payload)]]
+  if (payload === null || typeof payload !== 'object' || Array.isArray(payload)) return [['value', toJson(payload)]]
+  return Object.entries(payload).map(([column, value]) => [column, toJson(value)])
+}
+
+/** A connection needs no secrets here: nobody connects. */
+function configOf<C>(nodes: PreviewRequest['nodes'], id: string, { declarations }: KnownTypes): C {
+  const { type, ...raw } = nodes[id] ?? {}
+  const declaration = declarations.get(String(type))
+  if (!declaration) throw new Invalid(['a config node is missing'])
+  const { fields, check, kind } = declaration
+  const declared = Object.fromEntries(Object.keys(fields).map((name) => [name, raw[name]]))
+  const { values, problems } = expandEnvironment(declared, (name) => process.env[name])
+  const parsed = parseFields(fields, values)
+  const all = [...problems, ...parsed.problems]
+  if (parsed.config && all.length === 0 && kind !== 'config') all.push(...(check?.(parsed.config) ?? []))
+  if (all.length > 0)
+    throw new Invalid(all.map(({ field, text }) => `${declaration.label}: ${fields[field]?.label ?? field}: ${text}`))
+  return parsed.config as C
+}

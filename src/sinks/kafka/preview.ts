@@ -1,0 +1,19 @@
+import type { Record } from '../../core/record.ts'
+import type { Preview } from '../definition.ts'
+import { previewText } from '../preview-text.ts'
+import type { KafkaSinkConfig } from './config.ts'
+import { createRequestBuilder } from './request.ts'
+
+/** A schema id in front of the value is left out: only the registry knows it. */
+export function previewRecord(config: KafkaSinkConfig): (record: Record) => Preview {
+  const prepare = createRequestBuilder({ ...config, valueFormat: 'plain' })
+  return (record) => {
+    const { topic, key, value, headers } = prepare(record).request
+    return [
+      ['topic', topic],
+      ...(key ? [['key', previewText(key)] as const] : []),
+      ...Object.entries(headers).map(([name, text]) => [`header ${name}`, text] as const),
+      ['value', value ? previewText(value) : 'null'],
+    ]
+  }
+}
