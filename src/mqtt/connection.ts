@@ -3,11 +3,12 @@ import { createSecureContext } from 'node:tls'
 import { type ByteBudget, unlimited } from '../core/byte-budget.ts'
 import { accepted, type Delivery } from '../core/delivery.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
-import { type Backoff, pause, reconnectDelayMs } from '../core/retry.ts'
+import { pause } from '../core/retry.ts'
 import { type Address, Addresses } from './addresses.ts'
-import { connectionError, isHangUp, isTakeover } from './connection-error.ts'
+import { type AttemptLimits, Attempts, type Ended } from './attempts.ts'
+import { connectionError, isTakeover } from './connection-error.ts'
 import type { SessionMemory } from './connection-pool.ts'
-import { Epoch, type EpochEnd, type SessionOptions } from './epoch.ts'
+import { Epoch, type SessionOptions } from './epoch.ts'
 import { watchFiles } from './file-watch.ts'
 import { HeldMessages, type Unclaimed } from './held-messages.ts'
 import { InboundSession } from './inbound-session.ts'
@@ -21,20 +22,15 @@ import { filesOf, tlsOptions } from './socket.ts'
 import type { FilterOptions } from './subscription-plan.ts'
 import { Subscriptions } from './subscriptions.ts'
 
-export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion'> {
-  readonly reconnect: Backoff
+export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion'>, AttemptLimits {
   /** Nobody subscribes over it, and it is closed when nothing was published for so long (0: never). */
   readonly publishing?: { readonly idleTimeoutMs: number }
   /** `auto`: the newest that the server takes. Absent: 3.1.1. */
   readonly protocolVersion?: ProtocolVersion | 'auto'
   /** Brokers to use when the one before cannot be reached. */
   readonly fallbacks?: readonly { readonly host: string; readonly port: number }[]
-  /** False: a connection that has ended is not taken up again. */
-  readonly autoReconnect?: boolean
   /** Where the answered QoS 2 ids of a session of this name are kept over restarts. Absent: nowhere. */
   readonly receivedIds?: (session: string) => ReceivedIds
-  /** After so many attempts in a row that fail no more are made. Absent and 0: for ever. */
-  readonly connectAttempts?: number
 }
 
 export interface ConnectionStatus {
@@ -62,11 +58,7 @@ export interface Subscriber {
   changed(): void
 }
 
-const STABLE_MS = 10_000
 const CLOSE_GRACE_MS = 500
-const RESTART_MS = 20
-/** So many connections in a row that the broker ended before they were stable are a takeover. */
-const TAKEOVERS = 3
 /** How long a message waits for a subscriber while flows are redeployed, before it counts as nobody's. */
 const UNCLAIMED_MS = 10_000
 /** What a connection for publishing takes of messages that it has not asked for: it must go on reading its answers. */
@@ -232,27 +224,22 @@ export class MqttConnection {
 
   async #run(): Promise<void> {
     const { signal } = this.#abort
-    for (let failures = 0, takeovers = 0, attempts = 0; !signal.aborted; ) {
+    for (const attempts = new Attempts(this.#options); !signal.aborted; ) {
       if (this.#onOff.isOff) {
         this.#enter('stopped', undefined)
         await this.#onOff.untilOn(signal)
         continue
       }
-      const { closedHere, error, connectedMs } = await this.#connectOnce()
+      const end = await this.#connectOnce()
+      const { closedHere, error, connectedMs } = end
       if (signal.aborted) return
       if (this.#onOff.isOff) continue
       if (connectedMs === 0 && this.#protocol.failed(error)) continue
-      attempts = connectedMs === 0 ? attempts + 1 : 0
-      if (!closedHere && this.#isGivenUp(attempts)) return this.#enter('closed', this.#givenUp(error, attempts))
+      if (attempts.ended(end)) return this.#enter('closed', this.#givenUp(error, attempts.inARow))
       if (connectedMs === 0 && this.#addresses.next()) continue
       const isIntended = closedHere && this.#options.publishing !== undefined
-      failures = isIntended ? 0 : connectedMs > STABLE_MS ? 1 : failures + 1
-      const isThrownOut =
-        !closedHere && (isHangUp(error) || isTakeover(error)) && connectedMs > 0 && connectedMs < STABLE_MS
-      takeovers = isThrownOut ? takeovers + 1 : 0
-      this.#enter('waiting', closedHere ? undefined : this.#explain(error, takeovers))
-      const atOnce = closedHere && failures === 1
-      const waitMs = atOnce ? RESTART_MS : reconnectDelayMs(failures - 1, this.#options.reconnect)
+      const waitMs = attempts.waitMs(end, isIntended)
+      this.#enter('waiting', closedHere ? undefined : this.#explain(error, attempts.areTakeovers))
       if (!isIntended) await this.#onOff.pause(waitMs, signal)
       if (this.#isIdle) await this.outbound.wanted(signal)
     }
@@ -263,7 +250,7 @@ export class MqttConnection {
     return publishing !== undefined && this.outbound.isIdle(publishing.idleTimeoutMs)
   }
 
-  async #connectOnce(): Promise<EpochEnd & { readonly connectedMs: number }> {
+  async #connectOnce(): Promise<Ended> {
     let connectedAt: number | undefined
     try {
       this.#enter('connecting', this.#error)
@@ -338,20 +325,14 @@ export class MqttConnection {
     return session
   }
 
-  #isGivenUp(attempts: number): boolean {
-    const { autoReconnect = true, connectAttempts = 0 } = this.#options
-    return (attempts === 0 && !autoReconnect) || (connectAttempts > 0 && attempts >= connectAttempts)
-  }
-
   #givenUp(error: unknown, attempts: number): PipelineError {
     const { message: problem } = connectionError(error, this.#broker)
     return new PipelineError('BROKER_GIVEN_UP', { attempts: Math.max(1, attempts), problem }, error)
   }
 
-  /** A broker that lets us in and throws us out again and again has a second client of that name. */
-  #explain(error: unknown, takeovers: number): PipelineError {
+  #explain(error: unknown, areTakeovers: boolean): PipelineError {
     const { clientId } = this.#options
-    if (takeovers < TAKEOVERS && !isTakeover(error)) return connectionError(error, this.#broker)
+    if (!areTakeovers && !isTakeover(error)) return connectionError(error, this.#broker)
     return new PipelineError('BROKER_TAKEN_OVER', { broker: this.#broker, clientId }, error)
   }
 
