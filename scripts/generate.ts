@@ -4,9 +4,11 @@ import { fileURLToPath } from 'node:url'
 import { declarations } from '../nodes/declarations.ts'
 import { sidebarName, sidebarTexts } from '../nodes/shared/sidebar-texts.ts'
 import type { NodeDeclaration } from '../src/config/declaration.ts'
+import { systems } from '../src/migration/systems.ts'
 import { englishCatalogue, type Texts } from './catalogue.ts'
 import { exampleLines } from './decoder-examples.ts'
 import { helpHtml, type Language, languages } from './help.ts'
+import { migrationTables } from './migrating.ts'
 import { errorList, findingList, metricList, nodePage, optionTables, replaceSection, settingsTable } from './readme.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -24,6 +26,7 @@ export async function generatedFiles(): Promise<Files> {
     ...pages,
     ['README.md', await readme()],
     ['docs/guarantees.md', await guarantees()],
+    ['docs/migrating.md', await migrating()],
     [`locales/en-US/${sidebarName}.json`, toJson(sidebarTexts)],
     ['package.json', await packageJson()],
   ]
@@ -57,6 +60,9 @@ async function readme(): Promise<string> {
   const withMetrics = replaceSection(withOptions, 'metrics', metricList())
   return replaceSection(withMetrics, 'errors', errorList())
 }
+
+const migrating = async (): Promise<string> =>
+  replaceSection(await read('docs/migrating.md'), 'systems', migrationTables(systems, declarations))
 
 async function guarantees(): Promise<string> {
   return replaceSection(await read('docs/guarantees.md'), 'findings', findingList())

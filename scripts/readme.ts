@@ -10,7 +10,7 @@ import { defaultText } from './help.ts'
 export function replaceSection(readme: string, name: string, content: string): string {
   const [start, end] = [`<!-- generated:${name}:start -->`, `<!-- generated:${name}:end -->`]
   const [from, to] = [readme.indexOf(start), readme.indexOf(end)]
-  if (from < 0 || to < from) throw new Error(`README.md lacks the markers ${start} and ${end}`)
+  if (from < 0 || to < from) throw new Error(`the document lacks the markers ${start} and ${end}`)
   return `${readme.slice(0, from + start.length)}\n${content}\n${readme.slice(to)}`
 }
 

@@ -7,7 +7,18 @@ import { runNpm } from '../test/services/package.ts'
 import { findProgram, runCommand } from '../test/services/processes.ts'
 
 /** Directories below `test` whose tests need nothing but npm, in the order in which they run. */
-const unitDirectories = ['.', 'core', 'config', 'rows', 'mqtt-unit', 'metrics', 'ledger', 'guarantee', 'package']
+const unitDirectories = [
+  '.',
+  'core',
+  'config',
+  'rows',
+  'migration',
+  'mqtt-unit',
+  'metrics',
+  'ledger',
+  'guarantee',
+  'package',
+]
 
 /** Run last: they take longest and mean little while anything before them fails. */
 const lastDirectory = 'loss'

@@ -1,5 +1,9 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { checkGoogle, googleFields } from '../../src/google/config.ts'
+import { signInSteps } from '../../src/google/probe-texts.ts'
+import { bigquerySteps } from '../../src/sinks/bigquery/probe-texts.ts'
+import { pubsubSteps } from '../../src/sinks/pubsub/probe-texts.ts'
+import { testPart } from '../shared/test-part.ts'
 
 export const declaration = declareNode({
   type: 'google-cloud',
@@ -9,5 +13,6 @@ export const declaration = declareNode({
   outputs: [],
   fields: googleFields,
   labelField: 'projectId',
+  editorPart: testPart({ ...signInSteps, ...pubsubSteps, ...bigquerySteps }),
   check: (config) => checkGoogle(config),
 })

@@ -3,6 +3,8 @@ import type { FieldProblem } from '../../src/config/fields.ts'
 import { type ClusterConfig, clusterFields } from '../../src/sinks/kafka/config.ts'
 import { notices } from '../../src/sinks/kafka/import-rules.ts'
 import { importSettings } from '../../src/sinks/kafka/import-settings.ts'
+import { clusterSteps } from '../../src/sinks/kafka/probe-texts.ts'
+import { testPart } from '../shared/test-part.ts'
 
 export const declaration = declareNode({
   type: 'kafka-cluster',
@@ -12,6 +14,7 @@ export const declaration = declareNode({
   outputs: [],
   fields: clusterFields,
   labelField: 'brokers',
+  editorPart: testPart(clusterSteps),
   check: (config) => [...missingForSignIn(config), ...tooManyKeys(config)],
   importer: {
     note: 'Paste the configuration of a librdkafka client (a dictionary) or of a Java client (properties). It fills this form; what it does not name stays as it is, and nothing is changed in the flow before Done.',

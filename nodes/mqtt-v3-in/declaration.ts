@@ -1,5 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { checkIn, inFields } from '../../src/mqtt/config.ts'
+import { editorPart } from './editor-part.ts'
 
 export const declaration = declareNode({
   type: 'mqtt-v3-in',
@@ -12,4 +13,5 @@ export const declaration = declareNode({
   controlled: { by: 'dynamic', outputs: ['answers'] },
   fields: inFields,
   check: checkIn,
+  editorPart,
 })

@@ -1,5 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { sourceFields } from '../../src/mqtt/config.ts'
+import { editorPart } from './editor-part.ts'
 
 export const declaration = declareNode({
   type: 'mqtt-v3-source',
@@ -8,6 +9,7 @@ export const declaration = declareNode({
   summary: 'An MQTT broker and the session kept there.',
   outputs: [],
   fields: sourceFields,
+  editorPart,
   labelField: 'host',
   check: ({
     user,

@@ -1,4 +1,5 @@
 import type { EditorPart } from '../../src/config/editor-part.ts'
+import { sampleTexts } from '../shared/sample-texts.ts'
 
 /** What the dialog shows and does beside its fields, and the menu action *Import table…*. */
 export const editorPart: EditorPart = {
@@ -14,6 +15,8 @@ export const editorPart: EditorPart = {
     inferTitle: 'Columns from payloads',
     inferNote: 'One JSON payload per line. What ten payloads or more all have becomes required.',
     infer: 'Make columns',
+    ...sampleTexts,
+    sampleOf: 'of',
     import: 'Import table…',
     importNote:
       'A Flink CREATE TABLE with its WITH clause fills mqtt v3 source, mqtt v3 in, row schema and row decoder. User and password go to the credentials.',

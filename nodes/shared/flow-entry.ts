@@ -6,9 +6,9 @@ import type { Tally } from '../../src/core/tally.ts'
 import { sharedFilter } from '../../src/core/topic-filter.ts'
 import type { InConfig } from '../../src/mqtt/config.ts'
 import type { MqttSource, SourceReceiver } from '../../src/mqtt/mqtt-source.ts'
-import { loweredError } from '../../src/mqtt/server-filters.ts'
 import type { FlowMessage, FlowResult, Handle, Holder } from './handle.ts'
 import { batchMessage, originOf, readingMessage, rejectedMessage } from './messages.ts'
+import { ReadingLog } from './reading-log.ts'
 import { onClose, type RowlineNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
 import type { Rowline } from './rowline.ts'
@@ -27,6 +27,7 @@ export class FlowEntry implements SourceReceiver {
   readonly #rowline: Rowline
   readonly #rejections: Rejections
   readonly #tally: Tally
+  readonly #log: ReadingLog
   readonly #open = new Set<Handle>()
   /** In the order of their arrival. */
   readonly #unsettled = new Set<Batch>()
@@ -43,6 +44,7 @@ export class FlowEntry implements SourceReceiver {
     this.#rowline = rowline
     this.#rejections = new Rejections(node, rowline)
     this.#tally = rowline.tallyOf(node)
+    this.#log = new ReadingLog(node, config.logLevel)
   }
 
   /** Opens the source when all nodes are there, and closes it with the node. `onRemoved` comes last, if nobody replaces it. */
@@ -66,10 +68,7 @@ export class FlowEntry implements SourceReceiver {
     const unwatch = this.#rowline.watch(snapshot)
     this.#status = new StatusLine(this.#node, (rate) => {
       const now = snapshot()
-      failures.note(
-        now.connection?.error ?? now.rejections.error ?? loweredError(now.connection?.lowered ?? []),
-        'Working again',
-      )
+      failures.note(now.connection?.error ?? now.rejections.error ?? now.connection?.lowered, 'Working again')
       return describe(now, rate(now.received), this.#hanging)
     })
     onClose(this.#node, async (removed) => {
@@ -86,14 +85,16 @@ export class FlowEntry implements SourceReceiver {
 
   batch(batch: Batch): void {
     this.#received(batch)
-    this.#whenRunning(batch, () => this.#send(batch, this.#message(batch), 0))
+    this.#whenRunning(batch, () => this.#send(batch, this.#message(batch), 0, 'acknowledged'))
   }
 
   refused(batch: Batch, error: PipelineError): void {
     this.#received(batch)
     const record = batch.records[0]!
     if (this.#rejections.isWired)
-      this.#whenRunning(batch, () => this.#send(batch, rejectedMessage(record, error, this.#node.id), 1))
+      this.#whenRunning(batch, () =>
+        this.#send(batch, rejectedMessage(record, error, this.#node.id), 1, rejected(error)),
+      )
     else this.#store(batch, error)
   }
 
@@ -106,9 +107,11 @@ export class FlowEntry implements SourceReceiver {
     for (const { route } of batch.records) this.#tally.received(route)
   }
 
-  #settle(batch: Batch, outcome: Outcome): void {
+  /** `words`: the outcome for the log. */
+  #settle(batch: Batch, outcome: Outcome, words: string): void {
     this.#unsettled.delete(batch)
     batch.delivery.settle(outcome)
+    this.#log.note(batch.records, () => words)
   }
 
   #oldestUnsettledAt(): number | undefined {
@@ -125,11 +128,12 @@ export class FlowEntry implements SourceReceiver {
     return this.#config.output === 'batches' ? batchMessage(records) : readingMessage(records[0]!)
   }
 
-  #send(batch: Batch, message: FlowMessage, output: 0 | 1): void {
+  /** `outcome`: what has become of the readings when the flow has finished with them. */
+  #send(batch: Batch, message: FlowMessage, output: 0 | 1, outcome: string): void {
     const ports = (output === 0 ? message : [null, message]) as Parameters<RowlineNode['send']>[0]
     if (this.#config.acknowledge === 'onReceipt') {
       this.#node.send(ports)
-      this.#settle(batch, accepted)
+      this.#settle(batch, accepted, outcome)
       return
     }
     const { tracker } = this.#rowline
@@ -140,7 +144,7 @@ export class FlowEntry implements SourceReceiver {
       timeoutMs: this.#config.settleTimeoutMs,
       onFinished: (result) => {
         this.#open.delete(handle)
-        this.#finish(batch, result)
+        this.#finish(batch, result, outcome)
       },
     })
     this.#open.add(handle)
@@ -148,21 +152,23 @@ export class FlowEntry implements SourceReceiver {
     tracker.sent(handle)
   }
 
-  #finish(batch: Batch, result: FlowResult): void {
+  #finish(batch: Batch, result: FlowResult, outcome: string): void {
     if (result.status === 'accepted') this.#hanging = undefined
     else if (result.status === 'abandoned' && result.timeoutMs < this.#config.settleTimeoutMs)
       this.#hanging = result.node
-    if (result.status === 'accepted') this.#settle(batch, accepted)
-    else if (result.status === 'released' || this.#config.onFailure === 'redeliver') this.#settle(batch, released)
+    if (result.status === 'accepted') this.#settle(batch, accepted, outcome)
+    else if (result.status === 'released' || this.#config.onFailure === 'redeliver')
+      this.#settle(batch, released, givenBack)
     else this.#store(batch, failure(result))
   }
 
   /** Stores the readings as dead letters; only then are they acknowledged. A node that closes before gives them back. */
   #store(batch: Batch, error: PipelineError): void {
-    const rejected = batch.records.map((record) => ({ record, error }))
-    this.#rejections.store(rejected, (isStored) =>
-      this.#settle(batch, isStored ? { status: 'rejected', error } : released),
-    )
+    const readings = batch.records.map((record) => ({ record, error }))
+    this.#rejections.store(readings, (isStored) => {
+      if (isStored) this.#settle(batch, { status: 'rejected', error }, `${rejected(error)}, a dead letter`)
+      else this.#settle(batch, released, givenBack)
+    })
   }
 
   async #close(source: MqttSource, opening: Promise<void> | undefined): Promise<void> {
@@ -172,7 +178,7 @@ export class FlowEntry implements SourceReceiver {
     source.pause()
     await this.#drain()
     for (const handle of [...this.#open]) this.#rowline.tracker.abandon(handle)
-    for (const { batch } of this.#parked.splice(0)) this.#settle(batch, released)
+    for (const { batch } of this.#parked.splice(0)) this.#settle(batch, released, givenBack)
     await source.close()
     await this.#rejections.close()
   }
@@ -189,6 +195,10 @@ export class FlowEntry implements SourceReceiver {
     }
   }
 }
+
+const givenBack = 'given back to the broker'
+
+const rejected = ({ code }: PipelineError) => `rejected (${code})`
 
 function failure(result: Extract<FlowResult, { status: 'failed' | 'abandoned' }>): PipelineError {
   const node = result.node ? `the ${nameOf(result.node)}` : 'no node'
@@ -213,8 +223,7 @@ function describe(
   const open = unacknowledged > 0 ? ` · ${count(unacknowledged)} open` : ''
   const stored = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
   if (hanging) return { fill: 'yellow', shape: 'dot', text: `${nameOf(hanging)} does not finish${open}${stored}` }
-  const lowered = loweredError(connection.lowered)
-  if (lowered) return { ...failing(lowered), fill: 'yellow', shape: 'dot' }
+  if (connection.lowered) return { ...failing(connection.lowered), fill: 'yellow', shape: 'dot' }
   if (windowLimited) return { fill: 'yellow', shape: 'dot', text: `window-limited${open}${stored}` }
   return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${open}${stored}` }
 }

@@ -98,8 +98,8 @@ const ageSeconds = (since: number | undefined) => (since === undefined ? 0 : Mat
 const ofSource = ({ connection, oldestUnconfirmedAt }: SourceSnapshot): Numbers => ({
   rowline_source_connected: flag(connection?.phase === 'connected'),
   rowline_source_unacknowledged: connection?.unacknowledged,
+  rowline_source_qos_lowered: flag(connection?.lowered !== undefined),
   rowline_source_window_limited: flag(connection?.windowLimited),
-  rowline_source_qos_lowered: connection?.lowered.length,
   rowline_oldest_unconfirmed_seconds: ageSeconds(oldestUnconfirmedAt),
 })
 

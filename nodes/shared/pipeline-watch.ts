@@ -152,7 +152,7 @@ function factsOf({ nodes }: RowlineSnapshot): readonly Finding[] {
     if (node.kind === 'sink')
       return node.delivery.weaknesses.map(({ kind, topic }) => ({ code: kind, node: node.id, values: { topic } }))
     if (node.kind !== 'source') return []
-    const unkept = (node.connection?.lowered ?? [])
+    const unkept = (node.connection?.loweredFilters ?? [])
       .filter(({ qos }) => qos === 0)
       .map(({ filter }) => sharedFilter(filter))
     const own = unkept.filter((filter) => node.filters.includes(filter))

@@ -54,13 +54,27 @@ function readConfig<F extends Fields>(
   node: Node,
   definition: Raw,
   declaration: NodeDeclaration<F>,
-): { readonly config?: ConfigOf<F>; readonly problems: readonly string[] } {
-  const { fields, check } = declaration
+): ReadConfig<F> {
   if (storedVersion(definition) > versionOf(declaration as object)) return { problems: [newerFlow] }
   const raw = { ...migrated(declaration as object, definition), ...(node.credentials as Raw | undefined) }
+  const stored = () => migrated(declaration as object, storedDefinition(RED, node))
+  return parseRaw(RED, { node, raw, stored }, declaration)
+}
+
+export interface ReadConfig<F extends Fields> {
+  readonly config?: ConfigOf<F>
+  readonly problems: readonly string[]
+}
+
+/** `node` has the variables; `stored` are the values as the editor has them. */
+export function parseRaw<F extends Fields>(
+  RED: NodeAPI,
+  { node, raw, stored }: { readonly node: Node | undefined; readonly raw: Raw; readonly stored: () => Raw },
+  { fields, check }: NodeDeclaration<F>,
+): ReadConfig<F> {
   const declared = Object.fromEntries(Object.keys(fields).map((name) => [name, raw[name]]))
   const { values, problems } = expandEnvironment(declared, (name) => environment(RED, node, name))
-  const unset = [...problems, ...emptied(RED, node, declaration, values)]
+  const unset = [...problems, ...emptied(fields, values, stored)]
   const parsed = parseFields(fields, values)
   const all = [...unset, ...parsed.problems.filter(({ field }) => unset.every((known) => known.field !== field))]
   if (parsed.config && all.length === 0) all.push(...(check?.(parsed.config) ?? []))
@@ -72,18 +86,12 @@ function readConfig<F extends Fields>(
 const newerFlow = 'made by a newer version of this package: update the package'
 
 /** What was to come from a variable that is set to nothing. */
-function emptied(
-  RED: NodeAPI,
-  node: Node,
-  declaration: Pick<NodeDeclaration, 'fields' | 'migrations'>,
-  values: Raw,
-): FieldProblem[] {
-  const { fields } = declaration
+function emptied(fields: Fields, values: Raw, stored: () => Raw): FieldProblem[] {
   const suspects = Object.keys(fields).filter((name) => fields[name]!.filled && (values[name] ?? '') === '')
   if (suspects.length === 0) return []
-  const stored = migrated(declaration, storedDefinition(RED, node))
+  const written = stored()
   const text = 'comes from a variable that is set to nothing'
-  return suspects.filter((name) => (stored[name] ?? '') !== '').map((field) => ({ field, text }))
+  return suspects.filter((name) => (written[name] ?? '') !== '').map((field) => ({ field, text }))
 }
 
 /** As the editor has it: Node-RED gives a node the values of variables only. */
@@ -97,7 +105,7 @@ function storedDefinition(RED: NodeAPI, node: Node): Raw {
   return stored
 }
 
-function environment(RED: NodeAPI, node: Node, name: string): string | undefined {
+export function environment(RED: NodeAPI, node: Node | undefined, name: string): string | undefined {
   const value = settingOf(RED, node, name)
   return value === undefined || value === null ? undefined : String(value)
 }

@@ -15,6 +15,7 @@ import { DryRun } from './dry-run.ts'
 import type { FlowMessage } from './handle.ts'
 import { recordsOf, unreadable, withoutRecords } from './messages.ts'
 import { createPublisher } from './mqtt-connections.ts'
+import { ReadingLog } from './reading-log.ts'
 import { configOf, onClose, type RowlineNode, registerNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
 import { type Rowline, rowlineOf } from './rowline.ts'
@@ -60,7 +61,8 @@ export function registerSink<F extends Fields, Request>(
       return inDeliveryMode(runner, settings, { node, rowline, rejections })
     }
     const runner = isDryRun ? new DryRun(target, (line) => node.log(line)) : write()
-    attach(node, rowline, runner, { rejections, dryRunIn: isDryRun ? settings.environment : undefined })
+    const log = new ReadingLog(node, settings.logLevel)
+    attach(node, rowline, runner, { rejections, log, dryRunIn: isDryRun ? settings.environment : undefined })
   })
 }
 
@@ -72,11 +74,17 @@ function readGate(settings: DeliveryConfig): 'write' | 'dry-run' {
 
 interface Attached {
   readonly rejections: Rejections
+  readonly log: ReadingLog
   /** The environment in which nothing is written. */
   readonly dryRunIn: string | undefined
 }
 
-function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, { rejections, dryRunIn }: Attached): void {
+function attach(
+  node: RowlineNode,
+  rowline: Rowline,
+  runner: RecordRunner,
+  { rejections, log, dryRunIn }: Attached,
+): void {
   rowline.tracker.acquire()
   const stop = rowline.onRunning(() => runner.start())
   const failures = new FailureLog(node)
@@ -105,9 +113,10 @@ function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, { rej
       rejections.reject(rejected, flowMessage, sendAny, done)
       return
     }
-    runner.submit(records, (settled) =>
-      settle(node, rejections, { message: flowMessage, records, settled }, sendAny, done),
-    )
+    runner.submit(records, (settled) => {
+      if (log.isOn) log.note(records, outcomesOf(settled, dryRunIn === undefined ? 'written' : 'not written (dry run)'))
+      settle(node, rejections, { message: flowMessage, records, settled }, sendAny, done)
+    })
   })
   onClose(node, async (removed) => {
     stop()
@@ -126,6 +135,14 @@ function attach(node: RowlineNode, rowline: Rowline, runner: RecordRunner, { rej
 
 function backlogText({ delivery: { outbox } }: SinkSnapshot): string {
   return outbox?.entries ? `; ${count(outbox.entries)} readings wait in the outbox` : ''
+}
+
+/** What has become of each of the readings, for the log. */
+function outcomesOf(settled: Settled, written: string): (index: number) => string {
+  if (settled.status === 'stored') return () => 'in the outbox'
+  if (settled.status === 'released') return () => 'not written: the node was closed'
+  const refused = new Map(settled.rejected.map(({ index, error }) => [index, `rejected (${error.code})`]))
+  return (index) => refused.get(index) ?? written
 }
 
 /** A released message is not done: its delivery is found at this node, and handed over again, when the flow is replaced. */

@@ -43,6 +43,8 @@ export class Rowline {
   readonly leftOutboxes = new Map<string, LeftOutbox>()
   /** The folders of all sinks so far. */
   readonly outboxFolders = new Set<string>()
+  /** How many questions of the editor are being answered over the network. */
+  asking = 0
   /** Of all nodes that show rows to Prometheus. */
   readonly gauges = new Set<Gauge>()
   readonly #waiting = new Set<() => void>()
@@ -177,8 +179,8 @@ export class Rowline {
 }
 
 /** Flow, group and subflow variables, then those of the process, as Node-RED itself looks them up. */
-export function settingOf(RED: NodeAPI, node: Node, name: string): unknown {
-  return (RED.util as unknown as { getSetting(node: Node, name: string): unknown }).getSetting(node, name)
+export function settingOf(RED: NodeAPI, node: Node | undefined, name: string): unknown {
+  return (RED.util as unknown as { getSetting(node: Node | undefined, name: string): unknown }).getSetting(node, name)
 }
 
 /** By Node-RED's event bus, which all its node modules share. */

@@ -1,5 +1,6 @@
 import { namesProblem } from './environment-gate.ts'
 import { bytes, choice, duration, integer, text } from './fields.ts'
+import { logLevelField } from './log-field.ts'
 
 interface Defaults {
   readonly batchRecords: number
@@ -139,5 +140,6 @@ export function runnerFields(defaults: Defaults) {
       advanced: true,
       check: namesProblem,
     }),
+    logLevel: logLevelField('that it is done with'),
   }
 }

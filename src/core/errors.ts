@@ -208,6 +208,13 @@ export const errorTable = {
     status: 'no secure connection: {problem}',
   },
 
+  TARGET_ADVERTISED: {
+    disposition: 'config',
+    message:
+      '{target} sends its clients to {address}, which cannot be reached from here: {problem}. Correct "advertised.listeners" of that broker, or make the address known and open to this machine.',
+    status: 'advertised address {address} not reachable',
+  },
+
   FILE_FAILED: { disposition: 'retry', message: 'Writing {path} failed: {problem}', status: 'not written: {problem}' },
   FILE_FULL: {
     disposition: 'config',

@@ -16,13 +16,24 @@ export interface Authorization {
   headers(): Promise<{ readonly [name: string]: string }>
 }
 
+/** Who that is. No secret. */
+export interface Account {
+  /** As credential files name it; `compute` is the machine's own account. */
+  readonly kind: string
+  /** Its e-mail or, of an identity from elsewhere, for whom it is meant. Empty where the credentials do not say it. */
+  readonly account: string
+}
+
 const scopes = ['https://www.googleapis.com/auth/cloud-platform']
 
 /** What an emulator is asked with. */
 export const nobody: Authorization = { headers: () => Promise.resolve({}) }
 
 /** Loads the library and reads the credentials. Rejects with DEPENDENCY_MISSING or CREDENTIALS_UNUSABLE. */
-export async function createAuthorization(config: GoogleConfig, directory: string): Promise<Authorization> {
+export async function createAuthorization(
+  config: GoogleConfig,
+  directory: string,
+): Promise<Authorization & { readonly account: Account }> {
   const library: Library = await import('google-auth-library').catch((error: unknown) => {
     if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
     throw new PipelineError('DEPENDENCY_MISSING', { name: 'google-auth-library' }, error)
@@ -30,6 +41,7 @@ export async function createAuthorization(config: GoogleConfig, directory: strin
   const own = await ownClient(library, config, directory)
   const client = config.impersonate === '' ? own : impersonated(library, own, config.impersonate)
   return {
+    account: accountOf(library, client),
     headers: async () => {
       try {
         return Object.fromEntries(await client.getRequestHeaders())
@@ -38,6 +50,16 @@ export async function createAuthorization(config: GoogleConfig, directory: strin
       }
     },
   }
+}
+
+function accountOf(library: Library, client: AuthClient): Account {
+  if (client instanceof library.JWT) return { kind: 'service_account', account: client.email ?? '' }
+  if (client instanceof library.Impersonated)
+    return { kind: 'impersonated_service_account', account: client.getTargetPrincipal() }
+  if (client instanceof library.UserRefreshClient) return { kind: 'authorized_user', account: '' }
+  if (client instanceof library.Compute) return { kind: 'compute', account: '' }
+  const external = client as { readonly getServiceAccountEmail?: () => string | null }
+  return { kind: 'external_account', account: external.getServiceAccountEmail?.() ?? '' }
 }
 
 async function ownClient(library: Library, config: GoogleConfig, directory: string): Promise<AuthClient> {

@@ -31,7 +31,7 @@ export const metricTable = {
   rowline_source_connected: gauge('1 while the broker is there.'),
   rowline_source_unacknowledged: gauge('Records in the flow that are not acknowledged yet.'),
   rowline_source_window_limited: gauge('1 while the flow takes no more.'),
-  rowline_source_qos_lowered: gauge('Topic filters that the broker grants with less QoS than was asked for.'),
+  rowline_source_qos_lowered: gauge('1 while the broker grants less QoS than was asked for.'),
   rowline_records_decoded_total: counter('Records that left output 1 of a decoder.'),
   rowline_records_skipped_total: counter('Records that gave a decoder nothing to pass on.'),
   rowline_records_warned_total: counter('Records that a decoder passed on with a warning.'),

@@ -13,6 +13,7 @@ import {
   table,
   text,
 } from '../config/fields.ts'
+import { logLevelField } from '../config/log-field.ts'
 import { templateProblem } from '../core/metadata.ts'
 import { mostPartitions } from '../core/record.ts'
 import { filterProblem } from '../core/topic-filter.ts'
@@ -375,6 +376,7 @@ export const inFields = {
     default: 'dead-letter',
     advanced: true,
   }),
+  logLevel: logLevelField('that the flow has finished with'),
 }
 
 export type InConfig = ConfigOf<typeof inFields>

@@ -17,7 +17,7 @@ import { Outbound } from './outbound.ts'
 import { ProtocolChoice } from './protocol-choice.ts'
 import type { InboundPublish, ProtocolVersion } from './publish-decoder.ts'
 import type { ReceivedIds } from './received-ids.ts'
-import type { LoweredFilter } from './server-filters.ts'
+import type { GrantedFilter } from './server-filters.ts'
 import { filesOf, tlsOptions } from './socket.ts'
 import type { FilterOptions } from './subscription-plan.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -39,8 +39,10 @@ export interface ConnectionStatus {
   readonly error: PipelineError | undefined
   readonly windowLimited: boolean
   readonly unacknowledged: number
+  /** What works, but with less than was asked for. */
+  readonly lowered: PipelineError | undefined
   /** Filters that the server grants with less than was asked for. */
-  readonly lowered: readonly LoweredFilter[]
+  readonly loweredFilters: readonly GrantedFilter[]
 }
 
 /** Somebody who takes messages of a connection. */
@@ -115,6 +117,7 @@ export class MqttConnection {
       windowLimited: this.#epoch?.windowLimited ?? false,
       unacknowledged: this.#epoch?.unacknowledged ?? 0,
       lowered: this.#subscriptions.lowered,
+      loweredFilters: this.#subscriptions.loweredFilters,
     }
   }
 

@@ -11,11 +11,10 @@ export interface Answer {
   readonly properties?: { readonly reasonString?: string }
 }
 
-/** A filter that the server has granted with less QoS than was asked for. */
-export interface LoweredFilter {
+/** What the server has granted for a filter. */
+export interface GrantedFilter {
   readonly filter: string
   readonly qos: Qos
-  readonly asked: Qos
 }
 
 type Wanted = ReadonlyMap<string, Required<FilterOptions>>
@@ -161,18 +160,16 @@ export class ServerFilters {
     return refused.length === 0 ? undefined : new PipelineError('SUBSCRIPTION_REFUSED', { filter: refused.join(', ') })
   }
 
-  /** Which of the wanted filters have less QoS than was asked for: messages may be lost or repeated there. */
-  lowered(wanted: Wanted): readonly LoweredFilter[] {
-    return [...this.#lowered].flatMap(([filter, qos]) => {
-      const { qos: asked = 0 } = wanted.get(filter) ?? {}
-      return asked > qos ? [{ filter, qos, asked }] : []
-    })
+  /** Which of the wanted filters have less than QoS 1 or 2 was asked for: messages may be lost or repeated there. */
+  lowered(wanted: Wanted): PipelineError | undefined {
+    const lowered = this.loweredFilters(wanted)
+    if (lowered.length === 0) return undefined
+    const filters = lowered.map(({ filter, qos }) => `${filter} (QoS ${qos} for ${wanted.get(filter)!.qos})`)
+    return new PipelineError('SUBSCRIPTION_LOWERED', { filter: filters.join(', ') })
   }
-}
 
-/** In words, if there are any. */
-export function loweredError(filters: readonly LoweredFilter[]): PipelineError | undefined {
-  if (filters.length === 0) return undefined
-  const list = filters.map(({ filter, qos, asked }) => `${filter} (QoS ${qos} for ${asked})`).join(', ')
-  return new PipelineError('SUBSCRIPTION_LOWERED', { filter: list })
+  loweredFilters(wanted: Wanted): readonly GrantedFilter[] {
+    const lowered = [...this.#lowered].filter(([filter, qos]) => (wanted.get(filter)?.qos ?? 0) > qos)
+    return lowered.map(([filter, qos]) => ({ filter, qos }))
+  }
 }

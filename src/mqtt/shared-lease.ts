@@ -83,8 +83,9 @@ function combined(all: readonly ConnectionStatus[]): ConnectionStatus {
   return {
     phase: troubled.phase,
     error: troubled.error,
+    lowered: all.find(({ lowered }) => lowered)?.lowered,
     windowLimited: all.every(({ windowLimited }) => windowLimited),
     unacknowledged: all.reduce((sum, { unacknowledged }) => sum + unacknowledged, 0),
-    lowered: all.find(({ lowered }) => lowered.length > 0)?.lowered ?? [],
+    loweredFilters: all[0]!.loweredFilters,
   }
 }

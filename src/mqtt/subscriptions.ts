@@ -4,7 +4,7 @@ import type { IClientSubscribeOptions, MqttClient } from 'mqtt'
 import type { PipelineError } from '../core/errors.ts'
 import type { Subscriber } from './connection.ts'
 import type { InboundPublish } from './publish-decoder.ts'
-import { type Answer, type LoweredFilter, ServerFilters } from './server-filters.ts'
+import { type Answer, type GrantedFilter, ServerFilters } from './server-filters.ts'
 import {
   type FilterOptions,
   keyOf,
@@ -60,8 +60,12 @@ export class Subscriptions {
   }
 
   /** See `ServerFilters`. */
-  get lowered(): readonly LoweredFilter[] {
+  get lowered(): PipelineError | undefined {
     return this.#server.lowered(this.#wanted())
+  }
+
+  get loweredFilters(): readonly GrantedFilter[] {
+    return this.#server.loweredFilters(this.#wanted())
   }
 
   /**

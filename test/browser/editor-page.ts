@@ -40,8 +40,20 @@ export interface EditorPage {
   screenshot(name: string): Promise<void>
 }
 
-export async function openEditor(browser: Browser, url: string, locale: string): Promise<EditorPage> {
-  const context = await browser.newContext({ viewport: { width: 1400, height: 1000 }, locale })
+export interface Visitor {
+  /** Signs in first, where Node-RED asks for it. */
+  readonly user?: string
+  readonly password?: string
+  readonly colorScheme?: 'dark' | 'light'
+}
+
+export async function openEditor(
+  browser: Browser,
+  url: string,
+  locale: string,
+  { user, password = '', colorScheme = 'light' }: Visitor = {},
+): Promise<EditorPage> {
+  const context = await browser.newContext({ viewport: { width: 1400, height: 1000 }, locale, colorScheme })
   const page = await context.newPage()
   page.setDefaultTimeout(90_000)
   const errors: string[] = []
@@ -50,11 +62,18 @@ export async function openEditor(browser: Browser, url: string, locale: string):
   page.on('dialog', (dialog) => void dialog.accept())
   const load = async () => {
     await page.goto(url, { waitUntil: 'domcontentloaded' })
+    if (user !== undefined && (await context.storageState()).origins.length === 0) await signIn(page, user, password)
     await page.waitForSelector('.red-ui-palette-node', { timeout: 120_000 })
     await page.waitForSelector('#red-ui-loading-progress', { state: 'hidden', timeout: 60_000 })
   }
   await load()
   return { page, errors, reload: load, ...actions(page), ...dialogs(page) }
+}
+
+async function signIn(page: Page, user: string, password: string): Promise<void> {
+  await page.fill('#node-dialog-login-username', user)
+  await page.fill('#node-dialog-login-password', password)
+  await page.click('#node-dialog-login-submit')
 }
 
 function actions(page: Page): Pick<EditorPage, 'addFromPalette' | 'deploy' | 'screenshot'> {

@@ -9,7 +9,6 @@ import type { ConnectionOptions } from '../../src/mqtt/connection.ts'
 import { ConnectionPool, type SessionMemory } from '../../src/mqtt/connection-pool.ts'
 import { readRow } from '../../src/mqtt/control-message.ts'
 import { MqttSource } from '../../src/mqtt/mqtt-source.ts'
-import { loweredError } from '../../src/mqtt/server-filters.ts'
 import { sharedLease } from '../../src/mqtt/shared-lease.ts'
 import { startFakeBroker } from '../services/fake-broker.ts'
 import { until } from '../services/processes.ts'
@@ -270,9 +269,8 @@ test('a broker that grants less QoS than asked for is named until it grants it; 
       })),
     })
     await at.source.open(never)
-    const notice = () => loweredError(at.source.status?.lowered ?? [])
-    await until(notice, { what: 'the notice' })
-    const { code, message } = notice()!
+    await until(() => at.source.status?.lowered, { what: 'the notice' })
+    const { code, message } = at.source.status!.lowered!
     assert.equal(code, 'SUBSCRIPTION_LOWERED')
     assert.match(message, /less than was asked for: two \(QoS 1 for 2\), one \(QoS 0 for 1\)\./)
     assert.equal(at.source.status?.error, undefined)
@@ -286,7 +284,7 @@ test('a broker that grants less QoS than asked for is named until it grants it; 
     broker.sessionPresent = false
     ;(await broker.connection(1)).cut()
     await broker.connection(2)
-    await until(() => notice() === undefined, { what: 'the end of the notice' })
+    await until(() => at.source.status?.lowered === undefined, { what: 'the end of the notice' })
     await at.source.close()
   }
 })

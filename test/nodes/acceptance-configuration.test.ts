@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Mosquitto } from '../services/mosquitto.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
+import { until } from '../services/processes.ts'
 import {
   acknowledged,
   acknowledgementsIn,
@@ -155,4 +156,47 @@ test('an environment variable works alone and inside longer text', async () => {
     ['factory/north/1', '{"n":2}'],
   ])
   assert.deepEqual(await waitForLines(nodeRed, path, 1), ['{"n":2}'])
+})
+
+test('logLevel debug: a line for each reading says topic, route and outcome and nothing of the payload; info writes none', async () => {
+  const debug = { logLevel: 'debug' }
+  const flow = ([where, values]: readonly [string, Values]) => {
+    const { id, node, source } = flowBuilder()
+    const subscriptions = [
+      { filter: `${where}/a`, qos: '1', route: 'north' },
+      { filter: `${where}/b`, qos: '1' },
+    ]
+    const path = `${id('rows')}.ndjson`
+    const parts = [
+      ...source(broker.port, subscriptions, ['confirm', 'outbox'], values),
+      node('file-sink', 'confirm', { path, ...values }, [[], []]),
+      node('file-sink', 'outbox', { path: `${path}.2`, delivery: 'outbox', ...values }, [[], []]),
+    ]
+    return { path, parts }
+  }
+  const loud = flow(['loud', debug])
+  const quiet = flow(['quiet', { logLevel: 'info' }])
+  await deploySubscribed(nodeRed, broker, [...loud.parts, ...quiet.parts], 2)
+  const before = acknowledgementsIn(broker)
+  const payload = '{"secret":"payload"}'
+  await publishAll(
+    broker.port,
+    ['loud/a', 'loud/b', 'quiet/a', 'quiet/b'].map((topic) => [topic, payload]),
+  )
+  for (const { path } of [loud, quiet]) assert.deepEqual(await waitForLines(nodeRed, path, 1), [payload])
+  await acknowledged(broker, before + 4)
+  const lines = () => [...nodeRed.log().matchAll(/\[([\w-]+):[^\]]*\] (reading .*)$/gm)]
+  await until(() => lines().length >= 4, { what: 'four lines', timeoutMs: 20_000, output: () => nodeRed.log() })
+  assert.deepEqual(
+    lines()
+      .map(([, type, text]) => `${type} ${text}`)
+      .sort(),
+    [
+      'file-sink reading "loud/a" route "north": in the outbox',
+      'file-sink reading "loud/a" route "north": written',
+      'mqtt-v3-in reading "loud/a" route "north": acknowledged',
+      'mqtt-v3-in reading "loud/b" route "": rejected (UNROUTED), a dead letter',
+    ],
+  )
+  assert.doesNotMatch(nodeRed.log(), /payload/)
 })

@@ -25,6 +25,8 @@ const exampleOf = (title: string): Proof => ['nodes/acceptance-bigquery.test.ts'
 const gauge = (title: string, name?: string): Proof => ['metrics/gauge.test.ts', title, name]
 const gate = (title: string): Proof => ['config/environment-gate.test.ts', title]
 
+const logged: Proof = ['nodes/acceptance-configuration.test.ts', 'logLevel debug: a line for each reading']
+
 const connecting = (title: string, name?: string): Proof => ['mqtt/connecting.test.ts', title, name]
 const sent = (name?: string) => connecting('what is sent in CONNECT is what was configured', name)
 const brokerTls = (title: string, name?: string): Proof => ['mqtt/tls.test.ts', title, name]
@@ -56,6 +58,7 @@ const runner: { readonly [option: string]: Proof } = {
   environment: gate('F4: LOCAL only logs'),
   enabledIn: gate('the names of a plant may be others'),
   dryRunIn: gate('the names of a plant may be others'),
+  logLevel: logged,
 }
 
 /** Tests that fail when the option does nothing. */
@@ -125,6 +128,7 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     windowBytes: held('a full window stops the reading'),
     settleTimeoutMs: held('a node that hung has its full time again'),
     onFailure: held('a flow that fails gets the reading again'),
+    logLevel: logged,
   },
   'kafka-cluster': {
     brokers: errors('broker down at connect: an outage'),

@@ -6,14 +6,16 @@ type Texts = (key: string) => string
 export interface OpenPart {
   /** Of the node that is edited. */
   readonly id: string | undefined
+  /** Of the same. */
+  readonly type: string
   values(): Values
   write(field: string, value: unknown): void
 }
 
 /** A part of a dialog that no field describes. `texts` are those of its declaration, in the user's language. */
 export interface DialogPart {
-  /** Once, when the editor has loaded the node type. */
-  register?(texts: Texts): void
-  /** Fills its section of the open form. `changed` is called whenever a field has changed. */
-  open(section: JQuery, form: OpenPart, texts: Texts): { changed(): void }
+  /** Once, when the editor has loaded the node type. `textsOf`: those of the catalogue of another type. */
+  register?(texts: Texts, textsOf: (type: string) => Texts): void
+  /** Fills its section of the open form. `changed` is called whenever a field has changed, `close` with the dialog. */
+  open(section: JQuery, form: OpenPart, texts: Texts): { changed(): void; close?(): void } | undefined
 }

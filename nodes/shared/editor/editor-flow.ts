@@ -8,6 +8,8 @@ export interface FlowNode extends EditedNode {
   x?: number
   y?: number
   readonly users?: readonly FlowNode[]
+  /** What the validators said last. */
+  readonly validationErrors?: readonly string[]
   changed?: boolean
   dirty?: boolean
 }
@@ -97,4 +99,29 @@ function applyChange({ node, values, secrets }: Change, dirty: boolean): History
   dialogs.validateNode(node)
   events.emit('nodes:change', node)
   return event
+}
+
+/** Leaves open dialogs as by Cancel. Trays slide away one after the other, and only the last one says so. */
+export function cancelTrays(then: () => void): void {
+  const [top] = $('.red-ui-tray').last().get()
+  if (top === undefined) {
+    then()
+    return
+  }
+  $(top).find('#node-config-dialog-cancel, #node-dialog-cancel').trigger('click')
+  const wait = setInterval(() => {
+    if (top.isConnected) return
+    clearInterval(wait)
+    cancelTrays(then)
+  }, 50)
+}
+
+/** Below everything on the flow. */
+export function freeLine(flow: string): number {
+  let lowest = 20
+  flowEditor().nodes.eachNode(({ z, y }) => {
+    if (z === flow) lowest = Math.max(lowest, y ?? 0)
+    return true
+  })
+  return Math.ceil(lowest / 20) * 20 + 80
 }

@@ -57,6 +57,7 @@ export class Form {
       this.#root.find('.rowline-part'),
       {
         id: node.id as string | undefined,
+        type: declaration.type,
         values: () => this.values(),
         write: (name, value) => this.#write(name, value),
       },
@@ -78,6 +79,7 @@ export class Form {
 
   close(): void {
     this.#each((control) => control.close?.())
+    this.#part?.close?.()
   }
 
   /** A property that is absent from the flow is shown as the default it means. */

@@ -1,7 +1,7 @@
 import { fillText } from '../../../src/config/fields.ts'
 import { messageOf } from '../../../src/core/errors.ts'
 import { parseTableImport, type TableImport } from '../../../src/rows/import-table.ts'
-import { applyToFlow, type FlowNode, flowEditor } from './editor-flow.ts'
+import { applyToFlow, cancelTrays, type FlowNode, flowEditor, freeLine } from './editor-flow.ts'
 import { addStyle } from './style.ts'
 import { type Chain, planImport } from './table-plan.ts'
 
@@ -23,21 +23,6 @@ export function registerImportTable(texts: Texts): void {
 /** Dialogs that are open are left first, as by Cancel. `schemaId`: the schema whose nodes are offered first. */
 export function openImportDialog(texts: Texts, schemaId?: string): void {
   cancelTrays(() => new ImportDialog(texts, schemaId))
-}
-
-/** Trays slide away one after the other, each with the one below it in its place, and only the last one says so. */
-function cancelTrays(then: () => void): void {
-  const [top] = $('.red-ui-tray').last().get()
-  if (top === undefined) {
-    then()
-    return
-  }
-  $(top).find('#node-config-dialog-cancel, #node-dialog-cancel').trigger('click')
-  const wait = setInterval(() => {
-    if (top.isConnected) return
-    clearInterval(wait)
-    cancelTrays(then)
-  }, 50)
 }
 
 class ImportDialog {
@@ -142,14 +127,4 @@ function chainsOnFlow(): readonly Chain[] {
     return true
   })
   return chains
-}
-
-/** Below everything on the flow. */
-function freeLine(flow: string): number {
-  let lowest = 20
-  flowEditor().nodes.eachNode(({ z, y }) => {
-    if (z === flow) lowest = Math.max(lowest, y ?? 0)
-    return true
-  })
-  return Math.ceil(lowest / 20) * 20 + 80
 }

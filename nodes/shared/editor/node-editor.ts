@@ -19,7 +19,8 @@ interface Property {
 export function nodeEditor(declaration: NodeDeclaration, namespace: string, part?: DialogPart) {
   const around = createSurroundings(`${namespace}:${declaration.type}.`)
   const { texts } = around
-  part?.register?.((key) => texts(`part.${key}`))
+  const textsOf = (type: string) => createSurroundings(`${namespace.replace(/[^/]+$/, type)}:${type}.`).texts
+  part?.register?.((key) => texts(`part.${key}`), textsOf)
   const fields = Object.entries(declaration.fields)
   const isSecret = ([, field]: [string, Field<unknown>]) => field.kind === 'secret'
   const forms = new WeakMap<EditedNode, Form>()
@@ -67,15 +68,6 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
   }
 }
 
-/** Node-RED takes the wires of an output away that it knows was there (`__outputs`). */
-function setPorts({ controlled, outputs }: NodeDeclaration, node: EditedNode, values: Values): void {
-  if (!controlled) return
-  const isOn = isControlled(controlled, values)
-  node.__outputs = node.outputs
-  node.inputs = isOn ? 1 : 0
-  node.outputs = outputs.length + (isOn ? controlled.outputs.length : 0)
-}
-
 /** A node of an older flow, as it comes into the editor: from here on it is like one of today. */
 function bringUp(declaration: NodeDeclaration, node: EditedNode): void {
   if (node.type !== declaration.type) return
@@ -90,6 +82,15 @@ function bringUp(declaration: NodeDeclaration, node: EditedNode): void {
 function ownProperties(declaration: NodeDeclaration, node: EditedNode): Values {
   const names = ['version', ...retiredOf(declaration), ...Object.keys(declaration.fields)]
   return Object.fromEntries(names.filter((name) => node[name] !== undefined).map((name) => [name, node[name]]))
+}
+
+/** Node-RED takes the wires of an output away that it knows was there (`__outputs`). */
+function setPorts({ controlled, outputs }: NodeDeclaration, node: EditedNode, values: Values): void {
+  if (!controlled) return
+  const isOn = isControlled(controlled, values)
+  node.__outputs = node.outputs
+  node.inputs = isOn ? 1 : 0
+  node.outputs = outputs.length + (isOn ? controlled.outputs.length : 0)
 }
 
 function labelOf({ labelField }: NodeDeclaration, node: EditedNode): string {

@@ -25,6 +25,7 @@ const css = `
 .rowline-import > .rowline-note { font-size: 12px; line-height: 1.35; color: var(--red-ui-secondary-text-color); }
 .rowline-import > textarea { width: 100%; box-sizing: border-box; margin: 6px 0; font: 12px/1.35 var(--red-ui-monospace-font, monospace); }
 .rowline-import > ul { margin: 8px 0 0; list-style: none; font-size: 12px; line-height: 1.5; overflow-wrap: anywhere; }
+.rowline-migration > ul { max-height: 240px; overflow: auto; }
 .rowline-import code { padding: 0; border: 0; background: none; color: inherit; font-size: inherit; white-space: normal; }
 .rowline-import .rowline-wrong { color: var(--red-ui-text-color-error); }
 .rowline-example { margin-top: 4px; font: 12px/1.35 var(--red-ui-monospace-font, monospace); color: var(--red-ui-secondary-text-color); overflow-wrap: anywhere; }

@@ -62,7 +62,7 @@ export function planImport(table: TableImport, chain: Chain | undefined, place: 
   ]
   const fresh = parts.filter(([, node]) => node === undefined)
   return {
-    added: fresh.map(([type, , more]) => newNode(type, ids[type], values[type], more)),
+    added: fresh.map(([type, , more]) => newNode(declarations[type], ids[type], values[type], more)),
     changes: parts.flatMap(([type, node]) => (node === undefined ? [] : [changeOf(type, node, values[type])])),
   }
 }
@@ -106,26 +106,33 @@ function shown(type: Type, values: Values): Values {
   )
 }
 
-const isSecret = (type: Type, name: string) => declarations[type].fields[name]?.kind === 'secret'
+const isSecret = ({ fields }: NodeDeclaration, name: string) => fields[name]?.kind === 'secret'
 
-function split(type: Type, values: Values): { readonly values: Values; readonly secrets: { [name: string]: string } } {
+type Split = { readonly values: Values; readonly secrets: { [name: string]: string } }
+
+function split(declaration: NodeDeclaration, values: Values): Split {
   const entries = Object.entries(values)
   return {
-    values: Object.fromEntries(entries.filter(([name]) => !isSecret(type, name))),
+    values: Object.fromEntries(entries.filter(([name]) => !isSecret(declaration, name))),
     secrets: Object.fromEntries(
-      entries.filter(([name]) => isSecret(type, name)).map(([name, secret]) => [name, String(secret)]),
+      entries.filter(([name]) => isSecret(declaration, name)).map(([name, secret]) => [name, String(secret)]),
     ),
   }
 }
 
-function newNode(type: Type, id: string, given: Values, more: Values): Plan['added'][number] {
-  const { values, secrets } = split(type, given)
-  const defaults = Object.entries(declarations[type].fields)
-    .filter(([name]) => !isSecret(type, name))
+/** As in a flow file. Of `given` the secrets become credentials; what it lacks has its default. */
+export function newNode(declaration: NodeDeclaration, id: string, given: Values, more: Values): Plan['added'][number] {
+  const { values, secrets } = split(declaration, given)
+  const defaults = Object.entries(declaration.fields)
+    .filter(([name]) => !isSecret(declaration, name))
     .map(([name, field]) => [name, editorDefault(field)])
   const credentials = Object.keys(secrets).length === 0 ? {} : { credentials: secrets }
-  const version = versionOf(declarations[type])
+  const { type } = declaration
+  const version = versionOf(declaration)
   return { id, type, name: '', version, ...Object.fromEntries(defaults), ...values, ...more, ...credentials }
 }
 
-const changeOf = (type: Type, node: FlowNode, values: Values): Change => ({ node, ...split(type, values) })
+const changeOf = (type: Type, node: FlowNode, values: Values): Change => ({
+  node,
+  ...split(declarations[type], values),
+})

@@ -1,3 +1,4 @@
+import type { GoogleConfig } from '../../google/config.ts'
 import { RestError } from './errors.ts'
 
 /** A column in the words of the REST interface; types also come by the names that SQL gives them. */
@@ -77,19 +78,38 @@ export class TableRest {
     return (answer as { readonly insertErrors?: readonly InsertError[] }).insertErrors ?? []
   }
 
-  async #ask(method: string, path: string, body: unknown, signal: AbortSignal, more = {}): Promise<unknown> {
-    const { origin, headers, timeoutMs } = this.#options
-    const response = await fetch(`${origin}${path}`, {
-      method,
-      headers: { 'content-type': 'application/json', ...(await headers(signal)), ...more },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-    })
-    const text = await response.text()
-    if (!response.ok) throw restError(response.status, text)
-    return JSON.parse(text || '{}')
+  #ask(method: string, path: string, body: unknown, signal: AbortSignal, more = {}): Promise<unknown> {
+    return askRest(this.#options, { method, path, body, more }, signal)
   }
 }
+
+interface RestRequest {
+  readonly method: string
+  readonly path: string
+  readonly body?: unknown
+  readonly more?: { readonly [header: string]: string }
+}
+
+/** One question. Rejects with a RestError and what `fetch` throws. */
+export async function askRest(
+  { origin, headers, timeoutMs }: Omit<RestOptions, 'place'>,
+  { method, path, body, more }: RestRequest,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const response = await fetch(`${origin}${path}`, {
+    method,
+    headers: { 'content-type': 'application/json', ...(await headers(signal)), ...more },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+  })
+  const text = await response.text()
+  if (!response.ok) throw restError(response.status, text)
+  return JSON.parse(text || '{}')
+}
+
+/** Without a path: the emulator's, else Google's. */
+export const originOf = ({ bigqueryEmulator }: GoogleConfig): string =>
+  bigqueryEmulator.replace(/\/+$/, '') || 'https://bigquery.googleapis.com'
 
 interface ErrorBody {
   readonly error?: { readonly message?: string; readonly errors?: readonly { readonly reason?: string }[] }

@@ -16,7 +16,7 @@ import { ExactlyOnceWriter } from './exactly-once.ts'
 import { IntentFile } from './intents.ts'
 import { previewRow } from './preview.ts'
 import { type BigQueryRequest, createRequestBuilder } from './request.ts'
-import { TableRest } from './rest.ts'
+import { originOf, TableRest } from './rest.ts'
 import { prepareTable } from './table.ts'
 import { DefaultStreamWriter, type Fates, InsertAllWriter, type TableWriter } from './writer.ts'
 
@@ -131,7 +131,7 @@ class BigQuerySink implements Sink<BigQueryRequest> {
     const headers = (signal: AbortSignal) => inTime(known(), timeoutMs, signal)
     const { projectId: project, bigqueryEmulator, bigqueryStorageEmulator } = this.#cloud
     const rest = new TableRest({
-      origin: bigqueryEmulator.replace(/\/+$/, '') || 'https://bigquery.googleapis.com',
+      origin: originOf(this.#cloud),
       place: { project, dataset, table },
       headers,
       timeoutMs,

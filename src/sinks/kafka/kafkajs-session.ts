@@ -30,10 +30,11 @@ export class KafkajsSession {
   #producing: Promise<void> | undefined
   #administering: Promise<void> | undefined
 
-  constructor(library: Library, options: KafkaClientOptions) {
+  /** With `only`, whatever address the cluster gives for a broker, the connection goes to this one. */
+  constructor(library: Library, options: KafkaClientOptions, only?: Broker) {
     this.#options = options
     const { seeds, hosts } = seedsOf(options.brokers)
-    this.#sockets = new Sockets(hosts)
+    this.#sockets = new Sockets(hosts, only)
     const kafka = new library.Kafka({
       ...kafkaConfig(options),
       brokers: seeds,

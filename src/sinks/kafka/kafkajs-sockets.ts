@@ -1,6 +1,7 @@
 import { connect, isIP, Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import type { ISocketFactoryArgs } from 'kafkajs'
+import type { Broker } from './config.ts'
 
 const tlsAlert = 0x15
 
@@ -9,15 +10,17 @@ export class Sockets {
   readonly #open = new Set<Socket>()
   /** Of the names that the library goes by. */
   readonly #hosts: ReadonlyMap<string, string>
+  readonly #only: Broker | undefined
   #isClosed = false
 
-  constructor(hosts: ReadonlyMap<string, string>) {
+  constructor(hosts: ReadonlyMap<string, string>, only?: Broker) {
     this.#hosts = hosts
+    this.#only = only
   }
 
-  open({ host: name, port, ssl, onConnect }: ISocketFactoryArgs): Socket {
+  open({ host: name, port: named, ssl, onConnect }: ISocketFactoryArgs): Socket {
     if (this.#isClosed) throw new Error('The Kafka session was closed')
-    const host = this.#hosts.get(name) ?? name
+    const { host, port } = this.#only ?? { host: this.#hosts.get(name) ?? name, port: named }
     const socket = ssl ? tlsSocket({ ...ssl, host, port }, onConnect) : connect({ host, port }, onConnect)
     this.#open.add(socket)
     socket.once('close', () => this.#open.delete(socket))

@@ -44,6 +44,10 @@ export const publishRequest = (topic: string, messages: readonly Uint8Array[]): 
 /** A GetTopicRequest. */
 export const getTopicRequest = (topic: string): Buffer => field(1, Buffer.from(topic))
 
+/** A ListTopicsRequest for the first topic of `projects/<id>`. */
+export const listTopicsRequest = (project: string): Buffer =>
+  Buffer.concat([field(1, Buffer.from(project)), Buffer.from([(2 << 3) | 0, 1])])
+
 /** How many message ids are in a PublishResponse, which holds nothing else. */
 export function countIds(response: Uint8Array): number {
   let count = 0

@@ -1,0 +1,15 @@
+import type { EditorPart } from '../../src/config/editor-part.ts'
+import { sampleLimits } from '../../src/mqtt/sample-limits.ts'
+import { sampleTexts } from '../shared/sample-texts.ts'
+
+/** *Sample from broker* below the fields. */
+export const editorPart: EditorPart = {
+  module: 'in-part',
+  texts: {
+    ...sampleTexts,
+    sampleNote: `Reads up to ${sampleLimits.messages} messages in ${sampleLimits.ms / 1000} s beside the running flow: with a client id of its own and QoS 0. Nothing is acknowledged in its place.`,
+    cut: 'cut: {bytes} bytes',
+    binary: '{bytes} bytes, no text: {payload}',
+    infer: 'Infer schema',
+  },
+}

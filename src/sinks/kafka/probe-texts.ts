@@ -1,0 +1,21 @@
+import { secureTexts } from '../../core/secure-texts.ts'
+import type { StepTexts } from '../../core/steps.ts'
+
+export const clusterSteps: StepTexts = {
+  access: 'Certificates and keys',
+  'access-passed': 'read',
+  reach: 'Broker {broker}',
+  'reach-passed': 'reached at {addresses}',
+  ...secureTexts,
+  signIn: 'Sign in at {broker}',
+  'signIn-passed': 'accepted, with {mechanism}',
+  'signIn-none': 'connected; nobody signs in',
+  cluster: 'Cluster',
+  'cluster-passed': 'id {clusterId}, brokers: {count}',
+  advertised: 'Broker {id} at {broker}',
+  'advertised-passed': 'The address that it gives to clients is reached from here.',
+  topic: 'Topic {topic}',
+  'topic-passed': '{partitions} partitions, {replicas} replicas',
+  'topic-single': '{partitions} partitions with 1 replica: when its broker is lost, so are the records.',
+  'topic-missing': 'Does not exist. "Create topics" of the sink decides what happens then.',
+}
