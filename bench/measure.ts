@@ -144,7 +144,7 @@ export async function check(
 }
 
 /** User and system time of all its threads; fields 14 and 15 of proc_pid_stat(5), in 1/100 s on every Linux. */
-function cpuSeconds({ pid }: Pipeline): number {
+export function cpuSeconds({ pid }: Pick<Pipeline, 'pid'>): number {
   if (pid === undefined) return 0
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

@@ -13,9 +13,17 @@ export function retryDelayMs(n: number, backoff: Backoff, random: () => number =
   return backoffCeilingMs(n, backoff) * (0.5 + random())
 }
 
-/** The wait before reconnect `n` (from 0): anything below the ceiling, so that a plant of gateways does not come back at once. */
-export function reconnectDelayMs(n: number, backoff: Backoff, random: () => number = Math.random): number {
-  return backoffCeilingMs(n, backoff) * random()
+/**
+ * The waits before reconnects, by their number from 0: anything below the ceiling, so that a plant of gateways does not
+ * come back at once. The second mirrors the first: whoever was early, and too early, comes again when the first tries of
+ * the others are over, so that the two never add up.
+ */
+export function reconnectDelaysMs(backoff: Backoff, random: () => number = Math.random): (n: number) => number {
+  let drawn = 0
+  return (n) => {
+    drawn = n === 1 ? 1 - drawn : random()
+    return backoffCeilingMs(n, backoff) * drawn
+  }
 }
 
 /** Resolves after `ms`, or at once when the signal is aborted: the caller asks the signal what to do next. */

@@ -1,4 +1,4 @@
-import { type Backoff, reconnectDelayMs } from '../core/retry.ts'
+import { type Backoff, reconnectDelaysMs } from '../core/retry.ts'
 import { isHangUp, isTakeover } from './connection-error.ts'
 import type { EpochEnd } from './epoch.ts'
 
@@ -23,12 +23,14 @@ const TAKEOVERS = 3
 /** Counts connections and attempts that have ended: whether to go on, and after which wait. */
 export class Attempts {
   readonly #limits: AttemptLimits
+  readonly #delayMs: (n: number) => number
   #inARow = 0
   #failures = 0
   #takeovers = 0
 
   constructor(limits: AttemptLimits) {
     this.#limits = limits
+    this.#delayMs = reconnectDelaysMs(limits.reconnect)
   }
 
   /** How many attempts in a row have failed. */
@@ -57,6 +59,6 @@ export class Attempts {
     this.#failures = isIntended ? 0 : connectedMs > STABLE_MS ? 1 : this.#failures + 1
     if (isIntended) return 0
     const atOnce = closedHere && this.#failures === 1
-    return atOnce ? RESTART_MS : reconnectDelayMs(this.#failures - 1, this.#limits.reconnect)
+    return atOnce ? RESTART_MS : this.#delayMs(this.#failures - 1)
   }
 }

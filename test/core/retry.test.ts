@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { backoffCeilingMs, pause, reconnectDelayMs, retryDelayMs } from '../../src/core/retry.ts'
+import { backoffCeilingMs, pause, reconnectDelaysMs, retryDelayMs } from '../../src/core/retry.ts'
 import { range } from './random.ts'
 
 const backoff = { baseMs: 1000, maxMs: 30_000 }
@@ -27,11 +27,22 @@ test('with jitter each retry waits between 0.5 and 1.5 times as long, and really
 test('a reconnect waits anything from nothing to the ceiling, never longer than the maximum', () => {
   for (const n of range(0, 12)) {
     const ceiling = Math.min(4000, 1000 * 2 ** n)
-    const waits = range(0, 500).map(() => reconnectDelayMs(n, { baseMs: 1000, maxMs: 4000 }))
+    const waits = range(0, 500).map(() => {
+      const delayMs = reconnectDelaysMs({ baseMs: 1000, maxMs: 4000 })
+      return range(0, n + 1).map(delayMs)[n]!
+    })
     assert.ok(Math.max(...waits) <= ceiling && Math.max(...waits) > 0.9 * ceiling)
     assert.ok(Math.min(...waits) < 0.1 * ceiling)
   }
-  assert.ok(reconnectDelayMs(0, { baseMs: 60_000, maxMs: 100 }, () => 1) <= 100, 'a maximum below the base wins')
+  assert.ok(reconnectDelaysMs({ baseMs: 60_000, maxMs: 100 }, () => 1)(0) <= 100, 'a maximum below the base wins')
+})
+
+test('who reconnected too early comes again when the first tries of all others are over', () => {
+  for (const _ of range(0, 500)) {
+    const delayMs = reconnectDelaysMs({ baseMs: 1000, maxMs: 120_000 })
+    const first = delayMs(0)
+    assert.ok(first + delayMs(1) >= 1000)
+  }
 })
 
 test('a pause ends after its time, at once when aborted, and leaves no listener behind', async () => {
