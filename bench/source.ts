@@ -19,7 +19,7 @@ import { type Found, markdown, type Throughput } from './source-report.ts'
 import { isQuick, publish } from './stage.ts'
 
 const payloadBytes = 1024
-const acknowledgeMs = 500
+const acknowledgeMs = 1000
 const timeoutMs = 180_000
 
 interface Plan {

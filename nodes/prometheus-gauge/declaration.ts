@@ -3,7 +3,7 @@ import { checkGauge, gaugeFields } from '../../src/metrics/gauge-config.ts'
 
 export const declaration = declareNode({
   type: 'prometheus-gauge',
-  kind: 'sink',
+  kind: 'transform',
   label: 'prometheus gauge',
   summary: 'Shows the last value of each series of rows to Prometheus, at /rowline/rows.',
   color: '#F3B8A5',

@@ -1,5 +1,6 @@
 import type { NodeAPI } from 'node-red'
 import type { NodeDeclaration } from '../../src/config/declaration.ts'
+import { askPermission } from '../../src/config/editor-questions.ts'
 import { expandEnvironment } from '../../src/config/environment.ts'
 import { parseFields } from '../../src/config/fields.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
@@ -40,7 +41,7 @@ export interface KnownTypes {
 
 /** POST, for users who may write: a schema is compiled, and an expensive one takes time from the flows. */
 export function servePreview(RED: NodeAPI, types: KnownTypes): void {
-  RED.httpAdmin?.post(previewPath, RED.auth.needsPermission('rowline.write'), (request, response) => {
+  RED.httpAdmin?.post(previewPath, RED.auth.needsPermission(askPermission), (request, response) => {
     response.json(answer(request.body as PreviewRequest, types))
   })
 }

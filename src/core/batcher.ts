@@ -11,7 +11,8 @@ export interface BatchLimits {
 export class Batcher<T> {
   readonly #limits: BatchLimits
   readonly #onReady: () => void
-  #items: { readonly item: T; readonly bytes: number }[] = []
+  /** Taken ones are undefined: a stream that never ends would hold thousands of them. */
+  #items: ({ readonly item: T; readonly bytes: number } | undefined)[] = []
   #head = 0
   #bytes = 0
   #due = false
@@ -58,7 +59,7 @@ export class Batcher<T> {
       if (items.length > 0 && bytes + next.bytes > this.#limits.batchBytes) break
       items.push(next.item)
       bytes += next.bytes
-      this.#head++
+      this.#items[this.#head++] = undefined
     }
     this.#bytes -= bytes
     if (this.#head === this.#items.length) {

@@ -24,7 +24,8 @@ export class ReceiveWindow<T> {
   readonly #onRoom: () => void
   readonly #budget: ByteBudget
   readonly #leaveBudget: () => void
-  #entries: Admitted<T>[] = []
+  /** Released ones are undefined: what they held would stay in memory while messages go on arriving. */
+  #entries: (Admitted<T> | undefined)[] = []
   #head = 0
   #bytes = 0
   #flushing: NodeJS.Immediate | undefined
@@ -74,7 +75,7 @@ export class ReceiveWindow<T> {
     for (let entry = this.#entries[this.#head]; entry?.settled; entry = this.#entries[this.#head]) {
       due.push(entry.item)
       bytes += entry.bytes
-      this.#head++
+      this.#entries[this.#head++] = undefined
     }
     if (due.length === 0) return
     this.#compact()

@@ -79,6 +79,8 @@ export function checkGauge(config: GaugeConfig): readonly FieldProblem[] {
 function metricProblem(name: string): string | undefined {
   if (!/^[A-Za-z_:][\w:]*$/.test(name))
     return `"${name}" cannot be a metric: letters, digits, _ and :, and no digit first`
+  // prom-client keeps its metrics in a plain object.
+  if (name in Object.prototype) return `"${name}" is a name of JavaScript; take another`
   return name.startsWith('rowline_')
     ? 'must not begin with rowline_: those are the metrics of Rowline itself'
     : undefined

@@ -8,7 +8,7 @@ import { isTable, type Pasted, type PastedTable } from './pasted.ts'
 /** What has become of one pasted setting. */
 export type MigratedLine = { readonly key: string } & (
   | { readonly outcome: 'applied'; readonly places: readonly Place[] }
-  | { readonly outcome: 'refused'; readonly place: Place | undefined; readonly problem: string }
+  | { readonly outcome: 'refused'; readonly place: Place | undefined; readonly problem: Problem }
   /** Nothing to set: the key of the reason, of the Kafka import behind `kafka:`. */
   | { readonly outcome: 'noted'; readonly notice: string }
   /** For a node that is not made. */
@@ -96,7 +96,7 @@ function unknownColumns(key: string, value: Pasted, { columns }: Option): readon
 
 function lineOf(key: string, meaning: Meaning, draft: Draft): MigratedLine {
   if (meaning === undefined) return { key, outcome: 'unknown' }
-  if (meaning instanceof Problem) return { key, outcome: 'refused', place: undefined, problem: meaning.text }
+  if (meaning instanceof Problem) return { key, outcome: 'refused', place: undefined, problem: meaning }
   if ('notice' in meaning) return { key, outcome: 'noted', notice: meaning.notice }
   for (const [place, value] of Object.entries(meaning.set)) {
     const problem = problemOf(place, value)
@@ -108,11 +108,11 @@ function lineOf(key: string, meaning: Meaning, draft: Draft): MigratedLine {
     : { key, outcome: 'elsewhere', place: Object.keys(meaning.set)[0]! }
 }
 
-function problemOf(place: Place, value: string | readonly string[]): string | undefined {
+function problemOf(place: Place, value: string | readonly string[]): Problem | undefined {
   const { field } = placeParts(place)
   for (const one of [value].flat()) {
     const parsed = hasReference(one) ? undefined : parseField(field, one)
-    if (parsed instanceof Problem) return parsed.text
+    if (parsed instanceof Problem) return parsed
   }
   return undefined
 }

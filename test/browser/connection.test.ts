@@ -248,6 +248,11 @@ test('who may only read is refused, in the form and by the server', async () => 
   assert.deepEqual([(await ask(undefined)).status, (await ask(viewer)).status], [401, 401])
   const allowed = await ask(await tokenOf(guarded, 'engineer', '*'))
   assert.match(await allowed.text(), /"connect","state":"passed"/)
+  const preview = await guarded.request('/rowline/preview', {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${viewer}` },
+  })
+  assert.equal(preview.status, 401)
   const page = await openEditor(browser, guarded.url, 'en-US', { user: 'viewer', password: 'viewer words' })
   await page.openNode('in')
   await page.editConfig('source')

@@ -133,7 +133,7 @@ test('the button in an mqtt v3 source leaves its dialogs and imports in German, 
   assert.ok(lines.includes('MQTT_BROKER gesetzt: MQTT v3 Quelle › Broker'), lines.join('\n'))
   assert.match(
     lines.find((line) => line.startsWith('MQTT_PORT'))!,
-    /^MQTT_PORT nicht übernommen: MQTT v3 Quelle › Port /,
+    /^MQTT_PORT nicht übernommen: MQTT v3 Quelle › Port muss eine ganze Zahl von 1 bis 65535 sein$/,
   )
   assert.ok(lines.some((line) => line.startsWith('Noch zu tun: ')))
   assert.equal(lines.filter((line) => line.startsWith('Neu: ')).length, 5)

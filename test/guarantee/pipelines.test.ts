@@ -58,6 +58,15 @@ const wirings: readonly Wiring[] = [
     nodes: [source(['kafka'], { acknowledge: 'onReceipt' }), kafka()],
     ...atMost('onReceipt in'),
   },
+  {
+    name: 'a gauge, which stores nothing',
+    nodes: [source(['g']), node('g', 'prometheus-gauge', [[], []], { valueColumn: 'n' })],
+    ...atMost('noSink in'),
+  },
+  {
+    name: 'a sink behind a gauge',
+    nodes: [source(['g']), node('g', 'prometheus-gauge', [['kafka'], []], { valueColumn: 'n' }), kafka()],
+  },
   { name: 'no sink', nodes: [source(['d']), node('d', 'debug', [])], ...atMost('noSink in') },
   {
     name: 'a disabled sink beside one that writes',

@@ -6,7 +6,7 @@ import { readDeadLetters, readRows } from '../ledger/read.ts'
 import { type Mosquitto, startMosquitto } from '../services/mosquitto.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { until } from '../services/processes.ts'
-import { publishNumbered } from '../services/publisher.ts'
+import { type Numbered, publishNumbered } from '../services/publisher.ts'
 import { topics } from './plant.ts'
 import { sized } from './sizes.ts'
 
@@ -28,6 +28,8 @@ const flow = (port: number, delivery: string): FlowNode[] => [
   { id: 'sink', type: 'file-sink', z: 'tab', path: 'rows/rows.ndjson', delivery, wires: [[], []] },
 ]
 
+/** Each member keeps the order of what it gets; all together have none. */
+const inOrder = (rows: readonly Numbered[]) => rows.toSorted((a, b) => a.number - b.number)
 const rowsOf = ({ userDir }: NodeRed) => readRows(join(userDir, 'rows'))
 const membersOf = ({ log }: Mosquitto) => new Set([...log().matchAll(/ as (nr-\w+)/g)].map(([, clientId]) => clientId))
 
@@ -62,7 +64,7 @@ for (const delivery of ['confirm', 'outbox'])
     await settled({ progress: () => written().length, queueIsEmpty: () => written().length >= count })
     for (const each of all) await each.stop()
     const deadLettered = all.flatMap(({ userDir }) => readDeadLetters(join(userDir, 'rowline/dead-letter')))
-    const result = balance({ published, confirmed: written(), deadLettered, held: [] })
+    const result = balance({ published, confirmed: inOrder(written()), deadLettered, held: [] })
     const shares = all.map((each) => rowsOf(each).length)
     process.stderr.write(`ledger: ${balanceLine(result)}; shares ${shares.join(', ')}\n`)
     const { lost, duplicated, deadLettered: rejected } = result

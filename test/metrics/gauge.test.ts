@@ -52,6 +52,13 @@ test('columns in sub-rows, names of their own, and a value column with dots has 
   assert.match((await expose(rowsOf([named]))).text, /^# HELP .+ measured\.value\.\n# TYPE plant:pressure_bar gauge$/m)
 })
 
+test('columns with names that JavaScript knows are columns as any other', async () => {
+  const gauge = gaugeOf({ labels: [{ column: 'constructor' }, { column: 'toString' }, { column: 'hasOwnProperty' }] })
+  show(gauge, { value: 1 })
+  show(gauge, { value: 2, constructor: 'a', toString: 'b' })
+  assert.deepEqual(await lines(gauge), ['value 1', 'value{constructor="a",toString="b"} 2'])
+})
+
 test('null takes a series away until the next number', async () => {
   const gauge = gaugeOf({ labels: [] })
   for (const value of [1, null]) show(gauge, { value })
@@ -142,6 +149,8 @@ test('names that Prometheus does not take, more than five labels and a label twi
   const problemsOf = (values: Values) => checkGauge(configOf(values)).map(({ field, text }) => `${field} ${text}`)
   assert.deepEqual(problemsOf({}), [])
   assert.match(problemsOf({ valueColumn: '1st' })[0]!, /^metric "1st" cannot be a metric/)
+  for (const metric of ['constructor', '__proto__', 'toString'])
+    assert.match(problemsOf({ metric })[0]!, /^metric ".+" is a name of JavaScript/)
   assert.match(problemsOf({ metric: 'rowline_health' })[0]!, /^metric must not begin with rowline_/)
   assert.match(problemsOf({ labels: [{ column: 'a-b' }] })[0]!, /^labels "a-b" cannot be a label/)
   assert.match(problemsOf({ labels: [{ column: 'a', label: '__name__' }] })[0]!, /^labels "__name__" cannot be/)

@@ -28,10 +28,15 @@ const nested = (name: string, value: unknown): string => {
   return rest.length === 0 ? `{"${first}": ${JSON.stringify(value)}}` : `{"${first}": ${nested(rest.join('.'), value)}}`
 }
 
+const shown = (part: string | Problem | undefined) => (part instanceof Problem ? part.text : (part ?? ''))
+
 /** For each setting: what the list says of it, without words. */
 const outcomes = ({ lines }: Migration) =>
   Object.fromEntries(
-    lines.map(({ key, outcome, ...rest }) => [key, [outcome, ...Object.values(rest).flat()].join(' ').trim()]),
+    lines.map(({ key, outcome, ...rest }) => [
+      key,
+      [outcome, ...Object.values(rest).flat().map(shown)].join(' ').trim(),
+    ]),
   )
 
 describe('what is documented of other systems', () => {

@@ -26,6 +26,7 @@ const cases: { readonly [alert: string]: Case } = {
   RowlineGone: one('up', '0x40', '0x28 1x12'),
   RowlineUnhealthy: one('rowline_health', '0x40', '1x40'),
   RowlineSourceDisconnected: one('rowline_source_connected', '0x40', '1x28 0x12'),
+  RowlineQosLowered: one('rowline_source_qos_lowered', '1x40', '0x26 1x14'),
   RowlineSinkFailing: one('rowline_sink_failing', '1x40', '0x28 1x12'),
   RowlineReadingsWait: one('rowline_oldest_unconfirmed_seconds', '301x40', '300x40'),
   RowlineWindowLimited: one('rowline_source_window_limited', '1x40', '0x26 1x14'),

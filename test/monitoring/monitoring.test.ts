@@ -40,7 +40,7 @@ const end = new AbortController()
 
 before(async () => {
   kafka = await sharedKafka()
-  broker = await startLoggingMosquitto({ users: { [credentials.user]: credentials.password } })
+  broker = await startLoggingMosquitto({ users: { [credentials.user]: credentials.password }, conf: ['max_qos 1'] })
   nodeRed = await startNodeRed({ nodesDir: join(import.meta.dirname, '../nodes/fixtures') })
   const { port } = nodeRed
   prometheus = await startPrometheus({
@@ -89,20 +89,18 @@ test('A10: example 15 shows the rows that a change node has selected, and Promet
   )
   await publishAll(broker.port, [['factory_iot/north/101', first.payload]], { connection })
   await isSeen('measurement{siteId="101",unit="BAR"} == 120')
-  const shown = await prometheus.query('measurement')
-  assert.deepEqual(
-    shown.map(({ labels: { siteId, deviceId, unit }, value }) => [siteId, deviceId, unit, value]).sort(),
-    [
-      ['101', '1004', 'BAR', 120],
-      ['102', '1008', 'Liter', 25],
-      ['103', '1014', 'Amp', 24],
-    ],
-  )
+  const shown = async () => {
+    const series = await prometheus.query('measurement')
+    return series.map(({ labels: { siteId, deviceId, unit }, value }) => `${siteId} ${deviceId} ${unit} ${value}`)
+  }
+  const expected = ['101 1004 BAR 120', '102 1008 Liter 25', '103 1014 Amp 24']
+  await until(async () => String((await shown()).sort()) === String(expected), { what: 'three series' })
   const lines = (await (await nodeRed.request('/rowline/rows')).text()).split('\n')
   assert.ok(lines.includes('# TYPE measurement gauge'))
   assert.ok(lines.includes('measurement{deviceId="1004",siteId="101",unit="BAR"} 120'))
   await publishAll(broker.port, [['factory_iot/north/101', first.payload.replace(':120', ':null')]], { connection })
-  await until(async () => (await prometheus.query('measurement')).length === 2, { what: 'the end of the series' })
+  const others = String(expected.slice(1))
+  await until(async () => String((await shown()).sort()) === others, { what: 'the end of the series' })
 })
 
 /** The series of a metric; those of a histogram have names of their own. */
@@ -161,17 +159,15 @@ test('the alert rules are valid and about metrics that exist; that of a sink fir
     assert.equal(health, 'ok', name)
     for (const metric of ownNames(query)) assert.ok(metric in metricTable, `${name}: ${metric}`)
   }
-  const nodesOf = async () => (await firing('RowlineSinkFailing')).map(({ labels }) => labels.node).sort()
+  const nodesOf = async () => String((await firing('RowlineSinkFailing')).map(({ labels }) => labels.node).sort())
   const [away, waits] = [made.id('away'), made.id('waits')]
-  await until(async () => (await nodesOf()).length === 2, { what: 'the alerts of two sinks', timeoutMs: 60_000 })
-  assert.deepEqual(await nodesOf(), [away, waits].sort())
+  await until(async () => (await nodesOf()) === `${away},${waits}`, { what: 'two sinks', timeoutMs: 60_000 })
   const [alert] = await firing('RowlineSinkFailing')
   assert.equal(alert!.annotations.summary, `${alert!.labels.node} in ${alert!.labels.pipeline} cannot write`)
   for (const other of ['RowlineUnhealthy', 'RowlineRejected', 'RowlineOutboxDropped', 'RowlineLateSender'])
     await until(async () => (await firing(other)).length > 0, { what: other, timeoutMs: 60_000 })
-  assert.deepEqual(await firing('RowlineGone'), [])
   await createTopic(kafka.brokers, made.missingTopic, 1)
-  await until(async () => (await nodesOf()).join() === away, { what: 'the end of one alert', timeoutMs: 60_000 })
+  await until(async () => (await nodesOf()) === away, { what: 'the end of one alert', timeoutMs: 60_000 })
 })
 
 test('nothing of a payload and no password is in a metric, in health or in the log', async () => {

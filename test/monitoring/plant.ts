@@ -57,6 +57,9 @@ export function plant({ brokerPort, credentials, kafka, nobody, run }: PlantOpti
     sink('waits', { topic: missingTopic, autoCreateTopics: false, delivery: 'confirm' }),
     reads('hanging', 'hangs', { settleTimeoutMs: '1 s' }),
     node('function', 'hangs', func('setTimeout(() => node.done(), 2500)'), [[]]),
+    // The broker grants no more than QoS 1.
+    node('mqtt-v3-source', 'broker3', { host: '127.0.0.1', port: String(brokerPort) }),
+    reads('lowered', 'print', { source: id('broker3'), subscriptions: [{ filter: 'lowered/#', qos: '2' }] }),
     reads('late', 'sends-late'),
     node('probe-late', 'sends-late', {}, [['print']]),
     reads('wall', 'wall-rows'),

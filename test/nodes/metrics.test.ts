@@ -211,6 +211,10 @@ test('with a port and a token of their own the numbers are there, for those who 
   assert.match(response.headers.get('content-type')!, /^text\/plain; version=0\.0\.4/)
   assert.equal(amount(await response.text(), 'rowline_health'), 1)
   assert.equal((await ask('/rowline/health', 'Bearer open sesame')).status, 200)
+  assert.deepEqual(
+    [(await ask('/rowline/rows')).status, (await ask('/rowline/rows', 'Bearer open sesame')).status],
+    [401, 200],
+  )
   assert.equal((await ask('/elsewhere', 'Bearer open sesame')).status, 404)
   assert.equal((await fetch(`${own.url}/rowline/metrics`)).status, 404)
 })

@@ -73,7 +73,7 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     fallbacks: pool('a broker that is gone is replaced'),
     user: connecting('a wrong password at mosquitto'),
     password: connecting('a wrong password at mosquitto'),
-    useTls: ['mqtt-unit/connection-options.test.ts', 'the port follows from TLS'],
+    useTls: ['nodes/acceptance-mqtt.test.ts', 'D8: with TLS no user name is on the line'],
     ca: brokerTls('TLS: with the authority and a client certificate'),
     cert: brokerTls('TLS: with the authority and a client certificate'),
     key: brokerTls('TLS: with the authority and a client certificate'),

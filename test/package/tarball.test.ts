@@ -43,7 +43,8 @@ test('the package holds the tab of the sidebar with its texts', () => {
 })
 
 test('the package holds licence, readme and examples, and nothing that only the making of it needs', () => {
-  for (const file of ['package.json', 'LICENSE', 'README.md']) assert.ok(files.includes(file), file)
+  const monitoring = ['alerts.yml', 'grafana-dashboard.json'].map((file) => `monitoring/${file}`)
+  for (const file of ['package.json', 'LICENSE', 'README.md', ...monitoring]) assert.ok(files.includes(file), file)
   const readme = readFileSync(join(root, 'README.md'), 'utf8')
   const linked = [...readme.matchAll(/\]\((docs\/[^)#]+)/g)].map(([, file]) => file!)
   assert.deepEqual(

@@ -134,7 +134,6 @@ async function start(userDir: string, { env, gateway }: NodeRedOptions): Promise
   const { node, script } = gateway ?? own
   const args = [script, '--userDir', userDir, '--settings', join(userDir, 'settings.js')]
   const runtime = startProcess(node, args, { name: 'node-red', cwd: userDir, ...(env ? { env } : {}) })
-  await runtime.waitFor(/Server now running/, 60_000)
   await runtime.waitFor(/Started flows|Waiting for missing types/, 60_000)
   // With missing types it says so before it listens.
   await runtime.waitFor(/Server now running/, 60_000)

@@ -29,6 +29,7 @@ const sources = [
   'scripts',
   'docs',
   'examples',
+  'monitoring',
   'package.json',
   'README.md',
   'CHANGELOG.md',

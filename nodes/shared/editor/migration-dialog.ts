@@ -144,7 +144,12 @@ class MigrationDialog {
       return kafka === undefined ? texts(`notice-${line.notice}`) : textsOf('kafka-cluster')(`import.notice.${kafka}`)
     }
     const place = line.place === undefined ? '' : this.#label(line.place)
-    return fillText(texts('notTaken'), { place, problem: line.problem })
+    return fillText(texts('notTaken'), { place, problem: this.#reason(line.problem) })
+  }
+
+  /** In the user's language, where it is one of the sentences that every field may say. */
+  #reason({ key, text, values }: Problem): string {
+    return key === undefined ? text : fillText(this.#words.textsOf('mqtt-v3-source')(`problem.${key}`), values)
   }
 
   readonly #label = (place: Place): string => {

@@ -1,6 +1,7 @@
 import type { EditorNodeInstance } from 'node-red'
 import { fillText } from '../../../src/config/fields.ts'
 import type { PreviewAnswer, PreviewRequest } from '../preview.ts'
+import { mayAsk } from './ask-runtime.ts'
 import type { DialogPart, OpenPart } from './dialog-part.ts'
 import type { Values } from './problems.ts'
 
@@ -17,6 +18,7 @@ export const part: DialogPart = {
     const parts = markup(section, texts)
     restore(parts)
     parts.show.on('click', () => {
+      if (!mayAsk()) return fill(parts.result, [], texts('forbidden'))
       store(parts)
       void ask(requestOf(form, parts)).then(
         (answer) => show(parts.result, answer, texts),

@@ -57,7 +57,7 @@ is to be made.`,
     to(
       'connectionTimeout',
       source('connectTimeoutMs'),
-      'Seconds there; here with a unit. It cannot wait for ever: 0 is not taken.',
+      'Seconds there; here with a unit. 0 waits for ever, here too.',
       '20',
       unit('s'),
     ),
