@@ -63,7 +63,7 @@ export class FlowEntry implements SourceReceiver {
       connection: source.status,
       received: source.received,
       oldestUnconfirmedAt: this.#oldestUnsettledAt(),
-      filters: this.#config.subscriptions.map(({ filter }) => sharedFilter(filter)),
+      filters: source.filters.map(({ filter }) => sharedFilter(filter)),
     })
     const unwatch = this.#rowline.watch(snapshot)
     this.#status = new StatusLine(this.#node, (rate) => {

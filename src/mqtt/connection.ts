@@ -1,14 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createSecureContext } from 'node:tls'
 import { type ByteBudget, unlimited } from '../core/byte-budget.ts'
-import { accepted, type Delivery, released } from '../core/delivery.ts'
+import { accepted, type Delivery } from '../core/delivery.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
-import { type Backoff, pause, reconnectDelaysMs } from '../core/retry.ts'
+import { pause } from '../core/retry.ts'
 import { type Address, Addresses } from './addresses.ts'
-import { connectionError, isHangUp, isTakeover } from './connection-error.ts'
+import { type AttemptLimits, Attempts, type Ended } from './attempts.ts'
+import { connectionError, isTakeover } from './connection-error.ts'
 import type { SessionMemory } from './connection-pool.ts'
-import { Epoch, type EpochEnd, type SessionOptions } from './epoch.ts'
+import { Epoch, type SessionOptions } from './epoch.ts'
 import { watchFiles } from './file-watch.ts'
+import { HeldMessages, type Unclaimed } from './held-messages.ts'
 import { InboundSession } from './inbound-session.ts'
 import { OnOff } from './on-off.ts'
 import { Outbound } from './outbound.ts'
@@ -20,30 +22,25 @@ import { filesOf, tlsOptions } from './socket.ts'
 import type { FilterOptions } from './subscription-plan.ts'
 import { Subscriptions } from './subscriptions.ts'
 
-export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion'> {
-  readonly reconnect: Backoff
+export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion'>, AttemptLimits {
   /** Nobody subscribes over it, and it is closed when nothing was published for so long (0: never). */
   readonly publishing?: { readonly idleTimeoutMs: number }
   /** `auto`: the newest that the server takes. Absent: 3.1.1. */
   readonly protocolVersion?: ProtocolVersion | 'auto'
   /** Brokers to use when the one before cannot be reached. */
   readonly fallbacks?: readonly { readonly host: string; readonly port: number }[]
-  /** False: a connection that has ended is not taken up again. */
-  readonly autoReconnect?: boolean
   /** Where the answered QoS 2 ids of a session of this name are kept over restarts. Absent: nowhere. */
   readonly receivedIds?: (session: string) => ReceivedIds
-  /** After so many attempts in a row that fail no more are made. Absent and 0: for ever. */
-  readonly connectAttempts?: number
 }
 
 export interface ConnectionStatus {
   /** `stopped`: it was disconnected from here, until `connect`. */
   readonly phase: 'connecting' | 'connected' | 'waiting' | 'stopped' | 'closed'
   readonly error: PipelineError | undefined
-  /** What works, but with less than was asked for. */
-  readonly lowered: PipelineError | undefined
   readonly windowLimited: boolean
   readonly unacknowledged: number
+  /** What works, but with less than was asked for. */
+  readonly lowered: PipelineError | undefined
   /** Filters that the server grants with less than was asked for. */
   readonly loweredFilters: readonly GrantedFilter[]
 }
@@ -63,11 +60,7 @@ export interface Subscriber {
   changed(): void
 }
 
-const STABLE_MS = 10_000
 const CLOSE_GRACE_MS = 500
-const RESTART_MS = 20
-/** So many connections in a row that the broker ended before they were stable are a takeover. */
-const TAKEOVERS = 3
 /** How long a message waits for a subscriber while flows are redeployed, before it counts as nobody's. */
 const UNCLAIMED_MS = 10_000
 /** What a connection for publishing takes of messages that it has not asked for: it must go on reading its answers. */
@@ -79,7 +72,6 @@ const STRAY = { records: 1000, bytes: 1 << 20 }
  */
 export class MqttConnection {
   readonly #options: ConnectionOptions
-  readonly #unclaimed: (publish: InboundPublish, delivery: Delivery) => void
   readonly #sessions = new Map<Address, InboundSession>()
   readonly #stores: ReceivedIds[] = []
   readonly outbound: Outbound
@@ -92,7 +84,7 @@ export class MqttConnection {
   readonly #abort = new AbortController()
   /** Read live by the receive window of each epoch. */
   readonly #limits: { records: number; bytes: number; readonly budget: ByteBudget }
-  readonly #held: { publish: InboundPublish; delivery: Delivery }[] = []
+  readonly #held: HeldMessages
   #suspended = false
   #suspendedEpoch: Epoch | undefined
   #epoch: Epoch | undefined
@@ -103,16 +95,12 @@ export class MqttConnection {
   #running: Promise<void> | undefined
 
   /** `unclaimed` gets what no subscriber wanted: messages of a session that still has subscriptions nobody uses. */
-  constructor(
-    options: ConnectionOptions,
-    unclaimed: (publish: InboundPublish, delivery: Delivery) => void,
-    budget: ByteBudget = unlimited,
-  ) {
+  constructor(options: ConnectionOptions, unclaimed: Unclaimed, budget: ByteBudget = unlimited) {
     this.#options = options
     this.#protocol = new ProtocolChoice(options.protocolVersion ?? 4)
     this.#addresses = new Addresses(options.socket, options.fallbacks)
     this.#limits = options.publishing ? { ...STRAY, budget } : { records: 0, bytes: 0, budget }
-    this.#unclaimed = unclaimed
+    this.#held = new HeldMessages(UNCLAIMED_MS, () => this.#suspended, unclaimed)
     this.outbound = new Outbound(this.#broker)
     const answered = (refusal: PipelineError | undefined) => {
       this.#error = refusal
@@ -126,9 +114,9 @@ export class MqttConnection {
     return {
       phase: this.#phase,
       error: this.#error,
-      lowered: this.#subscriptions.lowered,
       windowLimited: this.#epoch?.windowLimited ?? false,
       unacknowledged: this.#epoch?.unacknowledged ?? 0,
+      lowered: this.#subscriptions.lowered,
       loweredFilters: this.#subscriptions.loweredFilters,
     }
   }
@@ -234,33 +222,27 @@ export class MqttConnection {
     this.outbound.ended(undefined)
     this.#onOff.failed(this.#isStopped)
     this.#giveBack()
-    for (const { publish, delivery } of this.#held.splice(0)) this.#unclaimed(publish, delivery)
+    this.#held.end()
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#abort
-    const delayMs = reconnectDelaysMs(this.#options.reconnect)
-    for (let failures = 0, takeovers = 0, attempts = 0; !signal.aborted; ) {
+    for (const attempts = new Attempts(this.#options); !signal.aborted; ) {
       if (this.#onOff.isOff) {
         this.#enter('stopped', undefined)
         await this.#onOff.untilOn(signal)
         continue
       }
-      const { closedHere, error, connectedMs } = await this.#connectOnce()
+      const end = await this.#connectOnce()
+      const { closedHere, error, connectedMs } = end
       if (signal.aborted) return
       if (this.#onOff.isOff) continue
       if (connectedMs === 0 && this.#protocol.failed(error)) continue
-      attempts = connectedMs === 0 ? attempts + 1 : 0
-      if (!closedHere && this.#isGivenUp(attempts)) return this.#enter('closed', this.#givenUp(error, attempts))
+      if (attempts.ended(end)) return this.#enter('closed', this.#givenUp(error, attempts.inARow))
       if (connectedMs === 0 && this.#addresses.next()) continue
       const isIntended = closedHere && this.#options.publishing !== undefined
-      failures = isIntended ? 0 : connectedMs > STABLE_MS ? 1 : failures + 1
-      const isThrownOut =
-        !closedHere && (isHangUp(error) || isTakeover(error)) && connectedMs > 0 && connectedMs < STABLE_MS
-      takeovers = isThrownOut ? takeovers + 1 : 0
-      this.#enter('waiting', closedHere ? undefined : this.#explain(error, takeovers))
-      const atOnce = closedHere && failures === 1
-      const waitMs = atOnce ? RESTART_MS : delayMs(failures - 1)
+      const waitMs = attempts.waitMs(end, isIntended)
+      this.#enter('waiting', closedHere ? undefined : this.#explain(error, attempts.areTakeovers))
       if (!isIntended) await this.#onOff.pause(waitMs, signal)
       if (this.#isIdle) await this.outbound.wanted(signal)
     }
@@ -271,7 +253,7 @@ export class MqttConnection {
     return publishing !== undefined && this.outbound.isIdle(publishing.idleTimeoutMs)
   }
 
-  async #connectOnce(): Promise<EpochEnd & { readonly connectedMs: number }> {
+  async #connectOnce(): Promise<Ended> {
     let connectedAt: number | undefined
     try {
       this.#enter('connecting', this.#error)
@@ -346,20 +328,14 @@ export class MqttConnection {
     return session
   }
 
-  #isGivenUp(attempts: number): boolean {
-    const { autoReconnect = true, connectAttempts = 0 } = this.#options
-    return (attempts === 0 && !autoReconnect) || (connectAttempts > 0 && attempts >= connectAttempts)
-  }
-
   #givenUp(error: unknown, attempts: number): PipelineError {
     const { message: problem } = connectionError(error, this.#broker)
     return new PipelineError('BROKER_GIVEN_UP', { attempts: Math.max(1, attempts), problem }, error)
   }
 
-  /** A broker that lets us in and throws us out again and again has a second client of that name. */
-  #explain(error: unknown, takeovers: number): PipelineError {
+  #explain(error: unknown, areTakeovers: boolean): PipelineError {
     const { clientId } = this.#options
-    if (takeovers < TAKEOVERS && !isTakeover(error)) return connectionError(error, this.#broker)
+    if (!areTakeovers && !isTakeover(error)) return connectionError(error, this.#broker)
     return new PipelineError('BROKER_TAKEN_OVER', { broker: this.#broker, clientId }, error)
   }
 
@@ -373,30 +349,17 @@ export class MqttConnection {
     else if (takers.length > 1) {
       const parts = delivery.fork(takers.length)
       for (const [i, taker] of takers.entries()) taker.receive(publish, parts[i]!)
-    } else this.#hold(publish, delivery)
+    } else this.#held.add(publish, delivery)
   }
 
   #handOut(): void {
     if (this.#suspended) return
-    for (const { publish, delivery } of this.#held.splice(0)) this.#dispatch(publish, delivery)
+    for (const { publish, delivery } of this.#held.take()) this.#dispatch(publish, delivery)
   }
 
-  /** The broker sends what is released again, unless it forgets; the rest stays held. */
+  /** The broker sends what is released again, unless it forgets. */
   #giveBack(): void {
-    const kept = this.#options.clean ? [] : this.#held.filter(({ publish }) => publish.qos > 0)
-    for (const each of kept) this.#held.splice(this.#held.indexOf(each), 1)
-    for (const { delivery } of kept) delivery.settle(released)
-  }
-
-  #hold(publish: InboundPublish, delivery: Delivery): void {
-    const held = { publish, delivery }
-    this.#held.push(held)
-    void delay(UNCLAIMED_MS, undefined, { ref: false }).then(() => {
-      const at = this.#held.indexOf(held)
-      if (at < 0 || this.#suspended) return
-      this.#held.splice(at, 1)
-      this.#unclaimed(publish, delivery)
-    })
+    if (!this.#options.clean) this.#held.giveBack()
   }
 
   #limit(): void {

@@ -15,7 +15,7 @@ import { Collector, connect, connected, options, subscribed } from './harness.ts
 import { startScriptedBroker } from './scripted-broker.ts'
 
 test('retained messages come once: a resumed session is not subscribed again, a forgotten one is', async () => {
-  await using mosquitto = await startMosquitto()
+  await using mosquitto = await startMosquitto({ conf: ['log_type all'] })
   await using proxy = await startWireProxy({ brokerPort: mosquitto.port })
   const sender = await connectRaw(mosquitto.port, { clientId: 'sender' })
   sender.send({ cmd: 'publish', topic: 'r', payload: 'kept', qos: 1, messageId: 1, dup: false, retain: true })
@@ -23,7 +23,12 @@ test('retained messages come once: a resumed session is not subscribed again, a 
   sender.cut()
   const collector = new Collector(['r'], { settles: true })
   await using own = connect(options(proxy.port), collector)
+  let isGranted = false
+  own.connection.inherit(undefined, ({ filters }) => {
+    isGranted = (filters[0]?.[1] ?? '') !== ''
+  })
   await collector.count(1)
+  await until(() => isGranted && mosquitto.log().includes('Received PUBACK'), { what: 'SUBACK and PUBACK' })
   for (let cuts = 1; cuts <= 2; cuts++) {
     proxy.cut()
     await until(() => proxy.connections > cuts, { what: 'a reconnect' })

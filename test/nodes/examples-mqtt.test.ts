@@ -146,7 +146,9 @@ test('D1: example 13 sends each reading once, where the first row that matches s
     await until(() => subscriptionsIn(broker) > subscriptions, { what: 'the subscriptions' })
     const last = versioned.find(({ type }) => type === 'mqtt-v3-in')!
     await nodeRed.statusIs(last.id, ({ fill }) => fill === 'green')
-    await until(() => subscriptionsIn(broker) >= subscriptions + 2, { what: 'those of each QoS' })
+    // On MQTT 5 the two that overlap are asked for alone, one after the other.
+    const asked = protocolVersion === '5' ? 4 : 2
+    await until(() => subscriptionsIn(broker) >= subscriptions + asked, { what: 'all subscriptions' })
     const acknowledgements = acknowledgementsIn(broker)
     await publishAll(
       broker.port,
