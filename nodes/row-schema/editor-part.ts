@@ -29,6 +29,7 @@ export const editorPart: EditorPart = {
     created: 'New: {node}',
     updated: 'Updated: {node}',
     locked: 'This flow is locked.',
+    installed: 'Rowline is installed.',
     firstRows: 'First rows…',
     firstRowsTitle: 'First rows in Kafka',
     firstRowsNote:

@@ -44,7 +44,7 @@ interface EditorApi {
     dirty(): boolean
     dirty(now: boolean): void
   }
-  readonly workspaces: { active(): string; isLocked?(): boolean; show(id: string): void }
+  readonly workspaces: { active(): string; count(): number; isLocked?(): boolean; show(id: string): void }
   readonly history: { push(event: HistoryEvent): void }
   readonly editor: { validateNode(node: FlowNode): void }
   readonly events: { emit(event: string, node: FlowNode): void }
@@ -58,6 +58,7 @@ interface EditorApi {
     remove(name: string): void
   }
   readonly menu: { addItem(menu: string, item: object): void; removeItem(id: string): void }
+  notify(text: string, options: object): { close(): void }
   readonly utils: { getNodeLabel(node: FlowNode, otherwise: string): string }
 }
 
@@ -101,14 +102,16 @@ function applyChange({ node, values, secrets }: Change, dirty: boolean): History
   return event
 }
 
-/** Leaves open dialogs as by Cancel. Trays slide away one after the other, and only the last one says so. */
+/** Leaves open dialogs as by Cancel, or by Close where there is nothing to cancel. Trays slide away one after the other, and only the last one says so. */
 export function cancelTrays(then: () => void): void {
   const [top] = $('.red-ui-tray').last().get()
   if (top === undefined) {
     then()
     return
   }
-  $(top).find('#node-config-dialog-cancel, #node-dialog-cancel').trigger('click')
+  const cancel = $(top).find('#node-config-dialog-cancel, #node-dialog-cancel')
+  const leave = cancel.length > 0 ? cancel : $(top).find('#node-dialog-ok')
+  leave.trigger('click')
   const wait = setInterval(() => {
     if (top.isConnected) return
     clearInterval(wait)

@@ -1,5 +1,5 @@
 import example from '../../../examples/02 MQTT to Kafka.json' with { type: 'json' }
-import { flowEditor } from './editor-flow.ts'
+import { cancelTrays, flowEditor } from './editor-flow.ts'
 import { addStyle } from './style.ts'
 
 type Texts = (key: string) => string
@@ -8,7 +8,7 @@ type ExampleNode = { readonly id: string; readonly type: string }
 const action = 'rowline:first-rows'
 const menuItem = 'menu-item-rowline-first-rows'
 
-/** *First rows…* in the main menu and the list of actions. */
+/** *First rows…* in the main menu and the list of actions, and offered to who has just installed the package. */
 export function registerFirstRows(texts: Texts): void {
   const { actions, menu } = flowEditor()
   const label = texts('firstRows')
@@ -16,6 +16,26 @@ export function registerFirstRows(texts: Texts): void {
   actions.add(action, () => openFirstRows(texts), { label })
   menu.removeItem(menuItem)
   menu.addItem('red-ui-header-button-sidemenu', { id: menuItem, label, onselect: action })
+  if (isJustInstalled()) offerFirstRows(texts)
+}
+
+/** A page that is loading has no flows yet when the nodes come. */
+const isJustInstalled = () => flowEditor().workspaces.count() > 0
+
+function offerFirstRows(texts: Texts): void {
+  const open = () => {
+    notice.close()
+    cancelTrays(() => openFirstRows(texts))
+  }
+  const later = () => notice.close()
+  const notice = flowEditor().notify(texts('installed'), {
+    type: 'success',
+    fixed: true,
+    buttons: [
+      { text: texts('close'), click: later },
+      { text: texts('firstRows'), class: 'primary rowline-offer', click: open },
+    ],
+  })
 }
 
 /** Asks for the two addresses that an example cannot know. */
