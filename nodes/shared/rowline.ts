@@ -72,7 +72,14 @@ export class Rowline {
       labelsOf: (id) => this.#tallies.get(id)?.labels,
       maxUnconfirmedAgeMs: settings.maxUnconfirmedAgeMs,
     }))
-    servePreview(RED, this)
+    servePreview(RED, {
+      declarations: this.declarations,
+      sinks: this.sinks,
+      variable: (name, id) => {
+        const value = settingOf(RED, RED.nodes.getNode(id) ?? undefined, name)
+        return value === undefined || value === null ? undefined : String(value)
+      },
+    })
     this.#pipelines = new PipelineWatch(RED, {
       types: this.declarations,
       snapshot: () => this.snapshot(),
@@ -198,6 +205,10 @@ function readSettings(RED: NodeAPI): Settings {
   const { config, problems } = parseFields(settingsFields, rowline)
   for (const { field, text } of problems)
     RED.log.error(`Rowline: settings.js: rowline.${field} ${text}; the default is used`)
+  for (const name of Object.keys(rowline).filter((each) => !Object.hasOwn(settingsFields, each)))
+    RED.log.error(
+      `Rowline: settings.js: rowline.${name} is no setting; there are ${Object.keys(settingsFields).join(', ')}`,
+    )
   return config ?? parseFields(settingsFields, {}).config!
 }
 

@@ -23,6 +23,11 @@ export const settingsFields = {
     min: 0,
     max: 65_535,
   }),
+  metricsHost: text({
+    label: 'Metrics host',
+    note: 'The address of this machine at which that port listens; 0.0.0.0 for all of them. Left empty: that of Node-RED (uiHost).',
+    default: '',
+  }),
   metricsToken: text({
     label: 'Metrics token',
     note: 'Who reads them must send it as "Authorization: Bearer …". Left empty: everybody who reaches the port may, or, on the server of Node-RED, whom httpNodeAuth lets in.',
