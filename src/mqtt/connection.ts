@@ -233,7 +233,7 @@ export class MqttConnection {
         await this.#onOff.untilOn(signal)
         continue
       }
-      const end = await this.#connectOnce()
+      const end = await this.#connectOnce(attempts.inARow > 0)
       const { closedHere, error, connectedMs } = end
       if (signal.aborted) return
       if (this.#onOff.isOff) continue
@@ -253,7 +253,7 @@ export class MqttConnection {
     return publishing !== undefined && this.outbound.isIdle(publishing.idleTimeoutMs)
   }
 
-  async #connectOnce(): Promise<Ended> {
+  async #connectOnce(wasAway: boolean): Promise<Ended> {
     let connectedAt: number | undefined
     try {
       this.#enter('connecting', this.#error)
@@ -273,7 +273,7 @@ export class MqttConnection {
           }
           this.#enter('connected', undefined)
           if (this.#addresses.answered()) this.#subscriptions.moved()
-          this.#subscriptions.connected(epoch.client, sessionPresent, features)
+          this.#subscriptions.connected(epoch.client, sessionPresent, features, wasAway)
           this.#pruneLater()
           void this.#closeIdle(epoch)
         },

@@ -99,7 +99,8 @@ for (const protocolVersion of [4, 5] as const)
     assert.deepEqual(await starts('take'), [['kept true'], ['kept true']])
     const before = subscribed()
     assert.deepEqual(await starts('takeOnce'), [['kept true'], []])
-    assert.equal(subscribed() - before, 1, 'what the session has is not asked for again')
+    // With MQTT 5 it is asked again, in a way that brings no retained message once more.
+    assert.equal(subscribed() - before, protocolVersion === 5 ? 2 : 1)
     assert.deepEqual(await starts('skip'), [[], []])
   })
 
