@@ -147,8 +147,9 @@ function sinkView(sink: SinkSnapshot, at: string): SinkView {
 }
 
 /** What only the running nodes know. */
-function factsOf({ nodes }: RowlineSnapshot): readonly Finding[] {
-  return nodes.flatMap((node): readonly Finding[] => {
+export function factsOf({ lateSenders, nodes }: RowlineSnapshot): readonly Finding[] {
+  const late = lateSenders.map((node): Finding => ({ code: 'sendsLate', node, values: {} }))
+  const told = nodes.flatMap((node): readonly Finding[] => {
     if (node.kind === 'sink')
       return node.delivery.weaknesses.map(({ kind, topic }) => ({ code: kind, node: node.id, values: { topic } }))
     if (node.kind !== 'source') return []
@@ -158,4 +159,5 @@ function factsOf({ nodes }: RowlineSnapshot): readonly Finding[] {
     const own = unkept.filter((filter) => node.filters.includes(filter))
     return own.length === 0 ? [] : [{ code: 'qosGranted', node: node.id, values: { filter: own.join(', ') } }]
   })
+  return [...late, ...told]
 }

@@ -414,7 +414,7 @@ test('what turns out while it runs is added to the pipelines that have the node'
 })
 
 test('every finding is met by a wiring above', () => {
-  const known = ['overlap', 'qosGranted', 'oneReplica', 'oneInSync']
+  const known = ['overlap', 'qosGranted', 'sendsLate', 'oneReplica', 'oneInSync']
   const met = wirings.flatMap(({ limit, others = [] }) => [limit ?? '', ...others].map((text) => text.split(' ')[0]))
   assert.deepEqual(
     findingCodes.filter((name) => !met.includes(name) && !known.includes(name)),

@@ -63,6 +63,11 @@ export const findingTable = {
     text: 'deletes the oldest readings when it is full (drop-oldest).',
     advice: 'Choose block: then they wait at the broker.',
   },
+  sendsLate: {
+    limits: 'atMostOnce',
+    text: 'was seen to send readings after it had said that it was done with them: they were acknowledged before they were safe.',
+    advice: 'Put the sink before it, or let it be done after it has sent.',
+  },
   triggerKeeps: {
     limits: 'atMostOnce',
     text: 'keeps a reading, says that it is done with it, and sends it later.',
