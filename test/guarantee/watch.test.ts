@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { withFacts } from '../../nodes/shared/guarantee/pipelines.ts'
+import type { Holder } from '../../nodes/shared/handle.ts'
+import { LateSenders } from '../../nodes/shared/late-senders.ts'
 import { factsOf } from '../../nodes/shared/pipeline-watch.ts'
 import type { RowlineSnapshot } from '../../nodes/shared/snapshot.ts'
 import { judge, kafka, node, source } from './wirings.ts'
@@ -27,4 +29,24 @@ test('a node that was seen to send after it was done limits the pipelines that h
     ['atMostOnce', late, ['sendsLate', 'thirdParty']],
   )
   assert.equal(withFacts(second!, facts).guarantee, 'atLeastOnce')
+})
+
+test('a late sender is warned of once, and forgotten when flows start; one that was replaced counts for nothing', () => {
+  const warnings: string[] = []
+  const holder = (): Holder =>
+    Object.assign({ id: 'n', type: 'trigger' }, { warn: (text: string) => warnings.push(text) })
+  const nodes = [holder(), holder()] as const
+  let current: Holder | undefined = nodes[0]
+  const senders = new LateSenders((id) => (id === 'n' ? current : undefined))
+  senders.note(nodes[0])
+  senders.note(nodes[0])
+  assert.deepEqual([senders.ids, warnings.length], [['n'], 1])
+  senders.clear()
+  assert.deepEqual(senders.ids, [])
+  senders.note(nodes[0])
+  assert.deepEqual([senders.ids, warnings.length], [['n'], 2], 'a deploy that left it as it was')
+  senders.clear()
+  current = nodes[1]
+  senders.note(nodes[0])
+  assert.deepEqual([senders.ids, warnings.length], [[], 2])
 })
