@@ -123,6 +123,15 @@ const wirings: readonly Wiring[] = [
     nodes: code('if (msg.payload.x > 3) return null\nreturn msg'),
     others: ['functionDrops n'],
   },
+  ...[
+    'if (msg.a) return msg',
+    'if (msg.a) { return msg }',
+    'return msg.a ? msg : null',
+    'if (msg.a) { return [msg, null] }',
+  ].map((func): Wiring => ({ name: `a Function with only ${func}`, nodes: code(func), others: ['functionDrops n'] })),
+  ...['msg.url = "http://x"; return msg', 'for (const p of msg.payload) { node.send(p) }\nreturn;'].map(
+    (func): Wiring => ({ name: `a Function with ${func}`, nodes: code(func) }),
+  ),
   { name: 'a Function that ends with nothing', nodes: code('flow.set("last", msg)'), others: ['functionDrops n'] },
   {
     name: 'a Function without a wire',
