@@ -88,6 +88,10 @@ export const findingTable = {
     text: 'and {other} both take {filter} to the same sink: each reading comes twice.',
     advice: 'Give both the same group ($share/group/…), or filters that do not overlap.',
   },
+  overlapElsewhere: {
+    text: 'and {other} both take {filter} from one broker: each reading goes through both flows.',
+    advice: 'Leave it so where that is meant. Otherwise choose filters that do not overlap.',
+  },
   expiry: {
     text: 'lets the broker forget the session after {seconds} s: an absence that is longer loses what was published.',
     advice: 'Leave Session expiry empty, or make it longer than any outage.',
