@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { NodeAPI } from 'node-red'
+import type { FlowNode } from '../../nodes/shared/guarantee/flow-graph.ts'
 import { withFacts } from '../../nodes/shared/guarantee/pipelines.ts'
 import type { Holder } from '../../nodes/shared/handle.ts'
 import { LateSenders } from '../../nodes/shared/late-senders.ts'
-import { factsOf } from '../../nodes/shared/pipeline-watch.ts'
+import { factsOf, PipelineWatch } from '../../nodes/shared/pipeline-watch.ts'
 import type { RowlineSnapshot } from '../../nodes/shared/snapshot.ts'
-import { judge, kafka, node, source } from './wirings.ts'
+import { broker, judge, kafka, node, source, types } from './wirings.ts'
 
 const snapshot = (lateSenders: readonly string[] = []): RowlineSnapshot => ({
   memory: { heldBytes: 0, maxBytes: 1 },
@@ -49,4 +51,29 @@ test('a late sender is warned of once, and forgotten when flows start; one that 
   current = nodes[1]
   senders.note(nodes[0])
   assert.deepEqual([senders.ids, warnings.length], [[], 2])
+})
+
+test('the pipelines are worked out once for all who ask within a second, and anew after a deploy', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+  const flow = [broker(), source(['n']), node('n', 'function', [['kafka']], { func: 'return msg' }), kafka()]
+  const RED = {
+    auth: { needsPermission: () => () => {} },
+    nodes: { eachNode: (each: (one: FlowNode) => void) => flow.forEach(each), getNode: () => undefined },
+    log: { warn: () => {}, info: () => {} },
+  }
+  let late: readonly string[] = []
+  const watched = { types, snapshot: () => snapshot(late), tallyOf: () => undefined }
+  const watch = new PipelineWatch(RED as unknown as NodeAPI, watched)
+  const promised = () => watch.views().map(({ guarantee }) => guarantee)
+  watch.judge()
+  assert.deepEqual(promised(), ['atLeastOnce'])
+  late = ['n']
+  const first = watch.views()
+  t.mock.timers.tick(899)
+  assert.equal(watch.views(), first)
+  t.mock.timers.tick(1)
+  assert.deepEqual(promised(), ['atMostOnce'])
+  late = []
+  watch.judge()
+  assert.deepEqual(promised(), ['atLeastOnce'])
 })

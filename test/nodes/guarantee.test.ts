@@ -74,8 +74,10 @@ test('who may not read is refused; who may gets names, codes and numbers, and no
   broker.publish({ topic: 't', qos: 1, payload: '{"canary-1":1}' })
   broker.publish({ topic: 't', qos: 1, payload: 'canary-2' })
   await waitForLines(nodeRed, `${builder.id('rows')}.ndjson`, 1)
-  await until(async () => (await pipelines())[0]!.rejected === 1, { what: 'a rejected reading' })
-  const [found] = await pipelines()
+  const found = await until(
+    async () => (await pipelines()).find(({ rejected, sinks }) => rejected === 1 && sinks[0]?.confirmed === 1),
+    { what: 'a confirmed and a rejected reading' },
+  )
   const { tab, guarantee, limit, findings, received, sinks, reasons, last, phase } = found!
   const at = builder.id('file')
   assert.deepEqual(
