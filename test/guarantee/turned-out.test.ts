@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
 import type { NodeAPI } from 'node-red'
 import type { FlowNode } from '../../nodes/shared/guarantee/flow-graph.ts'
 import { withFacts } from '../../nodes/shared/guarantee/pipelines.ts'
-import type { Holder } from '../../nodes/shared/handle.ts'
+import type { FlowMessage, FlowResult, Holder } from '../../nodes/shared/handle.ts'
 import { LateSenders } from '../../nodes/shared/late-senders.ts'
 import { factsOf, PipelineWatch } from '../../nodes/shared/pipeline-watch.ts'
+import { rowlineOf } from '../../nodes/shared/rowline.ts'
 import type { RowlineSnapshot } from '../../nodes/shared/snapshot.ts'
+import { temporaryDirectory } from '../services/processes.ts'
 import { broker, judge, kafka, node, source, types } from './wirings.ts'
 
 const snapshot = (lateSenders: readonly string[] = []): RowlineSnapshot => ({
@@ -76,4 +79,34 @@ test('the pipelines are worked out once for all who ask within a second, and ane
   late = []
   watch.judge()
   assert.deepEqual(promised(), ['atLeastOnce'])
+})
+
+test('a deploy sets back which nodes were seen to send late', async () => {
+  const events = new EventEmitter()
+  const handlers = new Map<string, (event: unknown) => void>()
+  const late = { id: 'n', type: 'trigger', warn: () => {} }
+  const RED = {
+    events,
+    settings: { userDir: temporaryDirectory('late') },
+    hooks: { add: (name: string, handler: (event: unknown) => void) => handlers.set(name, handler), remove: () => {} },
+    auth: { needsPermission: () => () => {} },
+    nodes: { eachNode: () => {}, getNode: (id: string) => (id === 'n' ? late : undefined) },
+    log: { warn: () => {}, info: () => {} },
+  }
+  const rowline = rowlineOf(RED as unknown as NodeAPI)
+  const { tracker } = rowline
+  events.emit('flows:started')
+  tracker.acquire()
+  const msg: FlowMessage = {}
+  const { status } = await new Promise<FlowResult>((onFinished) =>
+    tracker.sent(tracker.track(msg, { origin: undefined, batch: false, timeoutMs: 60_000, onFinished })),
+  )
+  assert.equal(status, 'accepted')
+  const send = { msg, source: { id: 'n', node: late }, destination: { id: 'k', node: { id: 'k', type: 'debug' } } }
+  handlers.get('onSend.rowline')!([send])
+  assert.deepEqual(rowline.snapshot().lateSenders, ['n'])
+  events.emit('flows:stopping')
+  events.emit('flows:started')
+  assert.deepEqual(rowline.snapshot().lateSenders, [])
+  tracker.release()
 })
