@@ -5,7 +5,7 @@ import { flowBuilder, publishAll, waitForLines } from '../nodes/acceptance-flow.
 import { type Mosquitto, startMosquitto } from '../services/mosquitto.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { freePort, until } from '../services/processes.ts'
-import { type EditorPage, launchBrowser, openEditor } from './editor-page.ts'
+import { type EditorPage, faintTexts, launchBrowser, openEditor } from './editor-page.ts'
 
 let broker: Mosquitto
 let nodeRed: NodeRed
@@ -173,13 +173,17 @@ test('in German and in a dark theme; a user who may only read sees it', async ()
   nodeRed = await startNodeRed({ userDir, settings: { adminAuth } })
   const editor = await openEditor(browser, nodeRed.url, 'de')
   const { page } = editor
-  await page.addStyleTag({ content: dark })
+  await page.evaluate("document.documentElement.classList.add('nr-theme-dark')")
   await openTab(editor)
   await shows(
     page,
     /höchstens einmal 0\/s herein · 0\/s bestätigt.*Readings abonniert plant\/# mit QoS 0: .*In der Zeile dieses Topics QoS 1 wählen/,
   )
   await editor.screenshot('sidebar-dark-de')
+  const texts =
+    '.rowline-sidebar :is(b, .rowline-class, .rowline-numbers, .rowline-sink, .rowline-quiet, .rowline-error)'
+  assert.ok((await page.locator(texts).count()) >= 5)
+  assert.deepEqual(await faintTexts(page, texts), [])
   const refused = await nodeRed.request('/flows', {
     method: 'POST',
     body: '[]',
@@ -188,10 +192,3 @@ test('in German and in a dark theme; a user who may only read sees it', async ()
   assert.equal(refused.status, 401)
   assert.deepEqual(editor.errors, [])
 })
-
-/** The variables that a theme of Node-RED sets. */
-const dark = `:root {
-  --red-ui-primary-text-color: #eee; --red-ui-secondary-text-color: #bbb; --red-ui-tertiary-text-color: #999;
-  --red-ui-primary-background: #222; --red-ui-secondary-background: #333; --red-ui-secondary-border-color: #555;
-  --red-ui-text-color-error: #ff8a80; --red-ui-text-color-link: #80cbc4; --red-ui-form-input-background: #333;
-}`
