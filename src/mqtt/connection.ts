@@ -238,8 +238,8 @@ export class MqttConnection {
       if (signal.aborted) return
       if (this.#onOff.isOff) continue
       if (connectedMs === 0 && this.#protocol.failed(error)) continue
-      if (attempts.ended(end)) return this.#enter('closed', this.#givenUp(error, attempts.inARow))
       if (connectedMs === 0 && this.#addresses.next()) continue
+      if (attempts.ended(end)) return this.#enter('closed', this.#givenUp(error, attempts.inARow))
       const isIntended = closedHere && this.#options.publishing !== undefined
       const waitMs = attempts.waitMs(end, isIntended)
       this.#enter('waiting', closedHere ? undefined : this.#explain(error, attempts.areTakeovers))

@@ -28,6 +28,22 @@ test('B5: connectAttempts ends the trying with its cause after so many; the defa
   assert.equal(broker.connects.length, 6)
 })
 
+test('B5: an attempt is over when each further broker was tried too', async () => {
+  await using away = await startFakeBroker()
+  await using there = await startFakeBroker()
+  away.refuse(3, 100)
+  const fallbacks = [{ host: '127.0.0.1', port: there.port }]
+  await using found = connect(options(away.port, { connectAttempts: 1, fallbacks }), new Collector(['c']))
+  await connected(found.connection)
+  there.refuse(3, 100)
+  const before = [away.connects.length, there.connects.length]
+  await using given = connect(options(away.port, { connectAttempts: 2, fallbacks }), new Collector(['c']))
+  await until(() => given.connection.status.phase === 'closed', { what: 'the end' })
+  assert.match(given.connection.status.error!.message, /after 2, /)
+  const tried = [away.connects.length, there.connects.length].map((count, i) => count - before[i]!)
+  assert.deepEqual(tried, [2, 2])
+})
+
 test('autoReconnect off: a connection that has ended is not taken up again, and that is red', async () => {
   await using broker = await startFakeBroker()
   const mine = options(broker.port, { autoReconnect: false })
