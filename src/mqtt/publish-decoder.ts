@@ -147,7 +147,10 @@ export class PublishDecoder {
     if (end > bytes.length) return this.#keep(bytes, start, end - start, packetBytes)
     if (type === PUBLISH) this.#publish(bytes, start, end, packetBytes)
     else if (type === PUBREL) this.#pubrel(bytes, start, cursor)
-    else this.#receiver.other(type, bytes.subarray(start, end))
+    else {
+      if ((bytes[start]! & 15) !== 0) throw violation(`a packet of type ${type} with reserved flags [MQTT-2.2.2-2]`)
+      this.#receiver.other(type, bytes.subarray(start, end))
+    }
     return end
   }
 
