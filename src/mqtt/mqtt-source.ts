@@ -154,7 +154,7 @@ export class MqttSource implements Source, Subscriber {
   }
 
   get status(): ConnectionStatus | undefined {
-    return this.#held?.connection.status
+    return this.#held?.connection.statusFor(this.#filters)
   }
 
   matches(topic: string): boolean {

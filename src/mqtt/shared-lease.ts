@@ -3,7 +3,8 @@ import type { Lease } from './connection-pool.ts'
 
 /** What a source needs of a lease. */
 export interface SourceLease {
-  readonly connection: { readonly status: ConnectionStatus }
+  /** See `MqttConnection`. */
+  readonly connection: { statusFor(filters: Subscriber['filters']): ConnectionStatus }
   subscribe(subscriber: Subscriber): void
   /** A subscriber of this lease has other filters now than these: see `MqttConnection.change`. */
   change(subscriber: Subscriber, former: readonly string[]): Promise<void>
@@ -23,8 +24,9 @@ export async function sharedLease(leases: readonly (() => Promise<Lease>)[], gro
   const held = await Promise.all(leases.map((lease) => lease()))
   return {
     connection: {
-      get status() {
-        return combined(held.map(({ connection }) => connection.status))
+      statusFor: (filters) => {
+        const shared = allInGroup(filters, group)
+        return combined(held.map(({ connection }) => connection.statusFor(shared)))
       },
     },
     subscribe: (subscriber) => {
@@ -44,6 +46,9 @@ export async function sharedLease(leases: readonly (() => Promise<Lease>)[], gro
 /** A group that somebody has named stays as it is. */
 const inGroup = (filter: string, group: string) => (filter.startsWith('$share/') ? filter : `$share/${group}/${filter}`)
 
+const allInGroup = (filters: Subscriber['filters'], group: string): Subscriber['filters'] =>
+  filters.map((each) => ({ ...each, filter: inGroup(each.filter, group) }))
+
 /** A subscriber with the filters of a group. */
 class Member implements Subscriber {
   readonly window: Subscriber['window']
@@ -57,7 +62,7 @@ class Member implements Subscriber {
   }
 
   get filters(): Subscriber['filters'] {
-    return this.#subscriber.filters.map((each) => ({ ...each, filter: inGroup(each.filter, this.#group) }))
+    return allInGroup(this.#subscriber.filters, this.#group)
   }
 
   matchedBefore(topic: string): boolean {
