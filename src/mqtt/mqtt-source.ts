@@ -42,7 +42,6 @@ export class MqttSource implements Source, Subscriber {
   #matchers: readonly ((topic: string) => boolean)[] = []
   readonly #batcher: Batcher<Arrived> | undefined
   readonly #onReceipt: boolean
-  readonly #skipsRetained: boolean
   readonly #late: Delivery[] = []
   #paused = false
   #held: SourceLease | undefined
@@ -62,7 +61,6 @@ export class MqttSource implements Source, Subscriber {
   ) {
     this.#config = config
     this.#seen = seen
-    this.#skipsRetained = config.retained === 'skip' && !config.retainAsPublished
     this.window = { records: config.windowRecords, bytes: config.windowBytes }
     this.#lease = lease
     this.#receiver = receiver
@@ -172,7 +170,7 @@ export class MqttSource implements Source, Subscriber {
       return
     }
     const { topic, payload, qos, retain, dup, properties, packetBytes } = publish
-    if (retain && this.#skipsRetained) {
+    if (retain && this.#isSkipped(publish)) {
       delivery.settle(accepted)
       return
     }
@@ -195,6 +193,12 @@ export class MqttSource implements Source, Subscriber {
     else if (routing?.unrouted) this.#receiver.refused(this.#batch([arrived]), new PipelineError('UNROUTED', { topic }))
     else if (this.#batcher) this.#batcher.add(arrived, payload.length + topic.length)
     else this.#emit([arrived])
+  }
+
+  /** Of a retained one. Where MQTT 5 says what the publisher asked for, the broker sends no stored ones. */
+  #isSkipped({ isVersion5 }: InboundPublish): boolean {
+    const { retained, retainAsPublished } = this.#config
+    return retained === 'skip' && !(retainAsPublished && isVersion5)
   }
 
   changed(): void {

@@ -44,11 +44,7 @@ export class Subscriptions {
    * `onAnswered` is called after every answer of the server, and when what it refuses is wanted no longer. `onAsking` is
    * called before the server is asked: from then on it may have what is known.
    */
-  constructor(
-    onAnswered: () => void,
-    onAsking: () => void = () => {},
-    askAgainMs = ASK_AGAIN_MS,
-  ) {
+  constructor(onAnswered: () => void, onAsking: () => void = () => {}, askAgainMs = ASK_AGAIN_MS) {
     this.#onAnswered = onAnswered
     this.#onAsking = onAsking
     this.#askAgainMs = askAgainMs

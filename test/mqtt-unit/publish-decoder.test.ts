@@ -19,7 +19,7 @@ function decode(chunks: Iterable<Buffer>): string[] {
   return seen
 }
 
-const describe = ({ topic, payload, qos, packetId, retain, dup }: InboundPublish) =>
+const describe = ({ topic, payload, qos, packetId, retain, dup }: Omit<InboundPublish, 'isVersion5'>) =>
   `publish ${qos} ${packetId} ${retain} ${dup} ${topic} ${payload.length} ${payload.toString('hex', 0, 40)}`
 
 function expectedOf(packet: Packet, bytes: Buffer): string {
