@@ -1,3 +1,4 @@
+import { filtersOverlap } from '../core/topic-filter.ts'
 import type { ConnectionStatus, Subscriber } from './connection.ts'
 import type { Lease } from './connection-pool.ts'
 
@@ -46,6 +47,18 @@ export async function sharedLease(leases: readonly (() => Promise<Lease>)[], gro
 /** A group that somebody has named stays as it is. */
 const inGroup = (filter: string, group: string) => (filter.startsWith('$share/') ? filter : `$share/${group}/${filter}`)
 
+/**
+ * Two filters of which a broker sends a copy each, and not always over the same connection, so that nobody can tell that
+ * they are copies: they overlap, and one is for a group, as all are with several connections.
+ */
+export function copiedTwice(filters: readonly string[], connections: number): readonly string[] | undefined {
+  const isShared = (filter: string) => connections > 1 || filter.startsWith('$share/')
+  for (const [i, one] of filters.entries())
+    for (const other of filters.slice(0, i))
+      if (one !== other && (isShared(one) || isShared(other)) && filtersOverlap(one, other)) return [other, one]
+  return undefined
+}
+
 const allInGroup = (filters: Subscriber['filters'], group: string): Subscriber['filters'] =>
   filters.map((each) => ({ ...each, filter: inGroup(each.filter, group) }))
 
@@ -91,6 +104,8 @@ function combined(all: readonly ConnectionStatus[]): ConnectionStatus {
     lowered: all.find(({ lowered }) => lowered)?.lowered,
     windowLimited: all.every(({ windowLimited }) => windowLimited),
     unacknowledged: all.reduce((sum, { unacknowledged }) => sum + unacknowledged, 0),
-    loweredFilters: all[0]!.loweredFilters,
+    loweredFilters: [
+      ...new Map(all.flatMap(({ loweredFilters }) => loweredFilters).map((each) => [each.filter, each])).values(),
+    ],
   }
 }

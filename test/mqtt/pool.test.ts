@@ -159,6 +159,23 @@ test('D11: the connections of a pool share the messages, each once, and each con
   assert.equal((await sharedLease(leases.slice(0, 1), 'plant')).connection.statusFor([]).phase, 'connecting')
 })
 
+test('what one connection of a pool alone is granted with less is in the status of all', async () => {
+  await using full = await startFakeBroker()
+  await using less = await startFakeBroker()
+  less.loweredFilters.add('$share/g/l')
+  const pool = new ConnectionPool()
+  const leases = [full, less].map(
+    (broker, i) => () => pool.acquire(`member ${i}`, () => create(options(broker.port), () => {})),
+  )
+  const lease = await sharedLease(leases, 'g')
+  const collector = new Collector(['l', 'm'])
+  lease.subscribe(collector)
+  const status = () => lease.connection.statusFor(collector.filters)
+  await until(() => status().lowered, { what: 'the notice' })
+  assert.deepEqual(status().loweredFilters, [{ filter: '$share/g/l', qos: 0 }])
+  await lease.release()
+})
+
 test('a second client of the same name at mosquitto is named after a few rounds, on 3.1.1 and on 5', async () => {
   await using mosquitto = await startMosquitto()
   for (const protocolVersion of [4, 5] as const) {
