@@ -46,6 +46,7 @@ export class MqttSource implements Source, Subscriber {
   #paused = false
   #held: SourceLease | undefined
   #received = 0
+  #skipped = 0
 
   /**
    * `node` is the name of this source, for targets that are to know where a record comes from. `dynamic` are rows that
@@ -151,6 +152,11 @@ export class MqttSource implements Source, Subscriber {
     return this.#received
   }
 
+  /** Retained messages that were acknowledged and not handed over. */
+  get skipped(): number {
+    return this.#skipped
+  }
+
   get status(): ConnectionStatus | undefined {
     return this.#held?.connection.statusFor(this.#filters)
   }
@@ -171,6 +177,7 @@ export class MqttSource implements Source, Subscriber {
     }
     const { topic, payload, qos, retain, dup, properties, packetBytes } = publish
     if (retain && this.#isSkipped(publish)) {
+      this.#skipped++
       delivery.settle(accepted)
       return
     }

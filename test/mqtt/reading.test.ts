@@ -17,6 +17,7 @@ interface Reader extends AsyncDisposable {
   readonly records: Record[]
   readonly refused: { readonly record: Record; readonly error: PipelineError }[]
   readonly texts: readonly string[]
+  readonly skipped: number
 }
 
 /** A source that settles everything at once. */
@@ -55,6 +56,9 @@ async function read(
     get texts() {
       return records.map(({ payload }) => String(payload))
     },
+    get skipped() {
+      return source.skipped
+    },
     [Symbol.asyncDispose]: () => source.close(),
   }
 }
@@ -76,6 +80,7 @@ for (const protocolVersion of [4, 5] as const)
     await using mosquitto = await logging()
     await publish(mosquitto, [['r/1', 'kept']], true)
     const subscribed = () => mosquitto.log().split('Sending SUBACK').length - 1
+    const skipped = new Set<string>()
     const texts = async (retained: string, memory: FilterMemory, more: object) => {
       const connection = options(mosquitto.port, {
         clientId: `${retained}${name(context, protocolVersion)}`,
@@ -90,6 +95,7 @@ for (const protocolVersion of [4, 5] as const)
         },
         { what: 'a live one' },
       )
+      if (reader.skipped > 0) skipped.add(retained)
       return reader.records.filter(({ topic }) => topic === 'r/1').map(({ payload, retain }) => `${payload} ${retain}`)
     }
     const starts = async (retained: string, more = {}) => {
@@ -102,6 +108,7 @@ for (const protocolVersion of [4, 5] as const)
     assert.equal(subscribed() - before, 1, 'what the session has is not asked for again')
     assert.deepEqual(await starts('skip'), [[], []])
     assert.deepEqual(await starts('skip', { retainAsPublished: true }), [[], []])
+    assert.deepEqual([...skipped], protocolVersion === 4 ? ['skip'] : [], 'what comes all the same is counted')
     if (protocolVersion === 4) return
     const raw = { retained: 'skip', retainAsPublished: true }
     await using reader = await read(['r/#'], raw, options(mosquitto.port, { protocolVersion }))
