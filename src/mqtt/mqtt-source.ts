@@ -175,7 +175,7 @@ export class MqttSource implements Source, Subscriber {
       this.#late.push(delivery)
       return
     }
-    const { topic, payload, qos, retain, dup, properties, packetBytes } = publish
+    const { topic, payload, qos, packetId, retain, dup, properties, packetBytes } = publish
     if (retain && this.#isSkipped(publish)) {
       this.#skipped++
       delivery.settle(accepted)
@@ -191,6 +191,7 @@ export class MqttSource implements Source, Subscriber {
         retain,
         dup,
         receivedAt: Date.now(),
+        packetId,
         ...(properties ? { properties } : {}),
         ...routing?.place,
       },
