@@ -7,7 +7,7 @@ import { parseFields } from '../../src/config/fields.ts'
 import { type Settings, settingsFields } from '../../src/config/settings.ts'
 import { ByteBudget } from '../../src/core/byte-budget.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
-import { Tally } from '../../src/core/tally.ts'
+import type { Tally } from '../../src/core/tally.ts'
 import type { Gauge } from '../../src/metrics/gauge.ts'
 import { ConnectionPool } from '../../src/mqtt/connection-pool.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
@@ -16,12 +16,12 @@ import { serveNumbers } from './endpoints.ts'
 import { FlowTracker, type Hooks } from './flow-tracker.ts'
 import type { Holder } from './handle.ts'
 import { leftOutboxes } from './left-outboxes.ts'
-import type { NodeLabels } from './metrics.ts'
 import { PipelineWatch } from './pipeline-watch.ts'
 import { servePreview } from './preview.ts'
 import { SeenTopics } from './seen-topics.ts'
 import { SessionFiles } from './session-files.ts'
 import type { RowlineSnapshot } from './snapshot.ts'
+import { Tallies } from './tallies.ts'
 
 /** What still waited in an outbox when its node was closed. */
 export interface LeftOutbox {
@@ -52,7 +52,7 @@ export class Rowline {
   readonly gauges = new Set<Gauge>()
   readonly #waiting = new Set<() => void>()
   readonly #lateSenders = new Set<string>()
-  readonly #tallies = new Map<string, { readonly tally: Tally; labels: NodeLabels }>()
+  readonly #tallies = new Tallies()
   readonly #nameOfFlow: (node: Node) => string
   readonly #deadLetters = new Map<string, DeadLetters>()
   readonly #watched = new Set<() => RowlineSnapshot['nodes'][number]>()
@@ -72,7 +72,14 @@ export class Rowline {
       labelsOf: (id) => this.#tallies.get(id)?.labels,
       maxUnconfirmedAgeMs: settings.maxUnconfirmedAgeMs,
     }))
-    servePreview(RED, this)
+    servePreview(RED, {
+      declarations: this.declarations,
+      sinks: this.sinks,
+      variable: (name, id) => {
+        const value = settingOf(RED, RED.nodes.getNode(id) ?? undefined, name)
+        return value === undefined || value === null ? undefined : String(value)
+      },
+    })
     this.#pipelines = new PipelineWatch(RED, {
       types: this.declarations,
       snapshot: () => this.snapshot(),
@@ -113,12 +120,7 @@ export class Rowline {
   /** It outlives redeploys of the node: a counter that goes back is a new one for whoever reads it. */
   tallyOf(node: Node): Tally {
     const { id, type, name } = node
-    const labels = { pipeline: this.#nameOfFlow(node), node: name || id, type }
-    const known = this.#tallies.get(id)
-    if (known) known.labels = labels
-    const { tally } = known ?? { tally: new Tally() }
-    if (!known) this.#tallies.set(id, { tally, labels })
-    return tally
+    return this.#tallies.of(id, { pipeline: this.#nameOfFlow(node), node: name || id, type })
   }
 
   snapshot(): RowlineSnapshot {
@@ -203,6 +205,10 @@ function readSettings(RED: NodeAPI): Settings {
   const { config, problems } = parseFields(settingsFields, rowline)
   for (const { field, text } of problems)
     RED.log.error(`Rowline: settings.js: rowline.${field} ${text}; the default is used`)
+  for (const name of Object.keys(rowline).filter((each) => !Object.hasOwn(settingsFields, each)))
+    RED.log.error(
+      `Rowline: settings.js: rowline.${name} is no setting; there are ${Object.keys(settingsFields).join(', ')}`,
+    )
   return config ?? parseFields(settingsFields, {}).config!
 }
 

@@ -355,7 +355,7 @@ export const inFields = {
   }),
   windowBytes: bytes({
     label: 'Window bytes',
-    note: 'The same limit in bytes.',
+    note: 'The same limit in bytes. The memory of all nodes together (memoryBytes in settings.js) may be full first.',
     default: 64 << 20,
     min: 1024,
     max: 1 << 30,

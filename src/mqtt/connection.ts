@@ -239,7 +239,7 @@ export class MqttConnection {
         await this.#onOff.untilOn(signal)
         continue
       }
-      const end = await this.#connectOnce()
+      const end = await this.#connectOnce(attempts.inARow > 0)
       const { closedHere, error, connectedMs } = end
       if (signal.aborted) return
       if (this.#onOff.isOff) continue
@@ -259,7 +259,7 @@ export class MqttConnection {
     return publishing !== undefined && this.outbound.isIdle(publishing.idleTimeoutMs)
   }
 
-  async #connectOnce(): Promise<Ended> {
+  async #connectOnce(wasAway: boolean): Promise<Ended> {
     let connectedAt: number | undefined
     try {
       this.#enter('connecting', this.#error)
@@ -279,7 +279,7 @@ export class MqttConnection {
           }
           this.#enter('connected', undefined)
           if (this.#addresses.answered()) this.#subscriptions.moved()
-          this.#subscriptions.connected(epoch.client, sessionPresent, features)
+          this.#subscriptions.connected(epoch.client, sessionPresent, features, wasAway)
           this.#pruneLater()
           void this.#closeIdle(epoch)
         },

@@ -148,10 +148,16 @@ export class Subscriptions {
     return this.#server.copies.isExtra(publish)
   }
 
-  connected(client: MqttClient, sessionPresent: boolean, features = noFeatures): void {
+  /**
+   * `wasAway`: attempts to connect have failed since the last connection. A server that was restarted may have the session
+   * of an earlier time, without the filters that came later, and says that it is there all the same. So it is asked for
+   * all of them again, with MQTT 5 at every connection, where that brings no retained messages once more.
+   */
+  connected(client: MqttClient, sessionPresent: boolean, features = noFeatures, wasAway = false): void {
     this.#client = client
     this.#features = features
-    this.#server.connected(sessionPresent)
+    this.#server.connected(sessionPresent, features.subscribeOptions || wasAway)
+    if (wasAway) this.#server.copies.clear()
     this.#subscribe()
   }
 
@@ -233,7 +239,7 @@ export class Subscriptions {
   #answered(wishes: readonly Wish[], answer: Answer | undefined): void {
     this.#server.answered(wishes, answer)
     this.#report()
-    if (answer && wishes[0]!.id !== undefined) this.#subscribe(true)
+    if (answer) this.#subscribe(true)
     this.#wake()
   }
 
