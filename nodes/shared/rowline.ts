@@ -15,6 +15,7 @@ import { DeadLetters } from './dead-letters.ts'
 import { serveNumbers } from './endpoints.ts'
 import { FlowTracker, type Hooks } from './flow-tracker.ts'
 import type { Holder } from './handle.ts'
+import { LateSenders } from './late-senders.ts'
 import { leftOutboxes } from './left-outboxes.ts'
 import { PipelineWatch } from './pipeline-watch.ts'
 import { servePreview } from './preview.ts'
@@ -51,7 +52,7 @@ export class Rowline {
   /** Of all nodes that show rows to Prometheus. */
   readonly gauges = new Set<Gauge>()
   readonly #waiting = new Set<() => void>()
-  readonly #lateSenders = new Set<string>()
+  readonly #lateSenders: LateSenders
   readonly #tallies = new Tallies()
   readonly #nameOfFlow: (node: Node) => string
   readonly #deadLetters = new Map<string, DeadLetters>()
@@ -85,10 +86,12 @@ export class Rowline {
       snapshot: () => this.snapshot(),
       tallyOf: (id) => this.#tallies.get(id)?.tally,
     })
+    const currentNode = (id: string) => RED.nodes.getNode(id) as Holder | undefined
+    this.#lateSenders = new LateSenders(currentNode)
     this.tracker = new FlowTracker(RED.hooks as unknown as Hooks, {
-      lateSend: (node) => this.#warnOfLateSend(node),
+      lateSend: (node) => this.#lateSenders.note(node),
       isRowline: (type) => this.types.has(type),
-      currentNode: (id) => RED.nodes.getNode(id) as Holder | undefined,
+      currentNode,
     })
     this.tracker.redeploying = true
     RED.events.on('flows:stopping', () => {
@@ -127,7 +130,7 @@ export class Rowline {
     return {
       memory: { heldBytes: this.memory.held, maxBytes: this.memory.maxBytes },
       lateCompletions: this.tracker.late,
-      lateSenders: [...this.#lateSenders],
+      lateSenders: this.#lateSenders.ids,
       nodes: [...this.#watched].map((snapshot) => snapshot()),
     }
   }
@@ -159,6 +162,7 @@ export class Rowline {
 
   #started(): void {
     this.tracker.redeploying = false
+    this.#lateSenders.clear()
     for (const callback of this.#waiting) callback()
     this.#pipelines.judge()
     setImmediate(() => {
@@ -170,16 +174,6 @@ export class Rowline {
   async #warnOfLeftOutboxes(warn: (text: string) => void): Promise<void> {
     for await (const text of leftOutboxes(path.join(this.directory, 'rowline', 'outbox'), this.outboxFolders))
       warn(text)
-  }
-
-  #warnOfLateSend(node: Holder): void {
-    if (this.#lateSenders.has(node.id)) return
-    this.#lateSenders.add(node.id)
-    const { name, type, id } = node
-    ;(node as unknown as Node).warn(
-      `Rowline: the ${type} node "${name || id}" sends messages after it has said that it is done with them. ` +
-        'Readings are acknowledged before they are safe here: a restart at that moment loses them.',
-    )
   }
 }
 

@@ -54,7 +54,7 @@ export const metricTable = {
   rowline_memory_held_bytes: gauge('Memory of records on their way.', []),
   rowline_memory_limit_bytes: gauge('What these may have.', []),
   rowline_late_completions_total: counter('Messages that a flow finished after they were given up.', []),
-  rowline_late_senders: gauge('Nodes that send messages after they have said that they are done with them.', []),
+  rowline_late_senders: gauge('Nodes seen to send messages after they were done with them, since the last deploy.', []),
 } as const satisfies { readonly [name: string]: DeclaredMetric }
 
 export type MetricName = keyof typeof metricTable

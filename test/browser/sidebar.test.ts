@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core'
 import { flowBuilder, publishAll, waitForLines } from '../nodes/acceptance-flow.ts'
 import { type Mosquitto, startMosquitto } from '../services/mosquitto.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
-import { until } from '../services/processes.ts'
+import { freePort, until } from '../services/processes.ts'
 import { type EditorPage, launchBrowser, openEditor } from './editor-page.ts'
 
 let broker: Mosquitto
@@ -24,7 +24,7 @@ after(async () => {
 
 const { id, node, source } = flowBuilder()
 
-function flow(qos: string): readonly FlowNode[] {
+function flow(qos: string, sinks: readonly string[] = ['file']): readonly FlowNode[] {
   const place = (x: number, y: number) => ({ x, y })
   const [tab, connection, entry] = source(broker.port, [{ filter: 'plant/#', qos }], ['rows'], { name: 'Readings' })
   return [
@@ -32,7 +32,7 @@ function flow(qos: string): readonly FlowNode[] {
     connection!,
     { ...entry!, ...place(150, 100) },
     node('row-schema', 'schema', { schema: 'n BIGINT' }),
-    node('row-decoder', 'rows', { name: 'Rows', schema: id('schema'), ...place(350, 100) }, [['file'], []]),
+    node('row-decoder', 'rows', { name: 'Rows', schema: id('schema'), ...place(350, 100) }, [sinks, []]),
     node('file-sink', 'file', { name: 'File', path: 'rows.ndjson', ...place(550, 100) }, [[], []]),
   ]
 }
@@ -129,6 +129,25 @@ async function publishWhile(signal: AbortSignal): Promise<number> {
   }
   return published
 }
+
+test('a sink whose target is away shows what waits in its outbox, for how long, how often it has tried, and why', async () => {
+  const cluster = node('kafka-cluster', 'cluster', { brokers: `127.0.0.1:${await freePort()}` })
+  const values = { name: 'Kafka', cluster: id('cluster'), delivery: 'outbox', retryBackoffMs: '50 ms', x: 550, y: 200 }
+  await nodeRed.deploy([...flow('1', ['file', 'kafka']), cluster, node('kafka-sink', 'kafka', values, [[], []])])
+  await nodeRed.statusIs(id('in'), ({ fill }) => fill === 'green')
+  const editor = await openEditor(browser, nodeRed.url, 'en-US')
+  const { page } = editor
+  await openTab(editor)
+  await publishAll(broker.port, [
+    ['plant/a', '{"n":1}'],
+    ['plant/a', '{"n":2}'],
+    ['plant/a', '{"n":3}'],
+  ])
+  await shows(page, /Kafka 0\/s · outbox 3 · oldest [1-9]\d* (s|min) · [1-9][\d,]* retries [A-Z]+_[A-Z_]+/)
+  await editor.screenshot('sidebar-outage')
+  assert.deepEqual(editor.errors, [])
+  await page.context().close()
+})
 
 test('the limiting node is named with what to do, and what the flow in the editor will be is said before it is deployed', async () => {
   await nodeRed.deploy(flow('0'))
