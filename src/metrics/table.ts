@@ -33,7 +33,9 @@ export const metricTable = {
   rowline_source_window_limited: gauge('1 while the flow takes no more.'),
   rowline_source_qos_lowered: gauge('1 while the broker grants less QoS than was asked for.'),
   rowline_records_decoded_total: counter('Records that left output 1 of a decoder.'),
-  rowline_records_skipped_total: counter('Records that gave a decoder nothing to pass on.'),
+  rowline_records_skipped_total: counter(
+    'Records that gave a decoder nothing to pass on, and retained messages that a source skips.',
+  ),
   rowline_records_warned_total: counter('Records that a decoder passed on with a warning.'),
   rowline_sparkplug_gaps_total: counter('Sparkplug B messages before which others are missing.'),
   rowline_sparkplug_unnamed_total: counter('Sparkplug B metrics whose alias no BIRTH names.'),

@@ -98,6 +98,7 @@ test('after an outage no copy is taken for an extra one before its server has sa
     qos: 1 as const,
     packetId: 1,
     retain: false,
+    isVersion5: true,
     dup: false,
     subscriptionIds: [asked[n]!.id!],
   })

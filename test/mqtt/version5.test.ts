@@ -251,6 +251,7 @@ test('copies: what is granted anew, or is about to go, no longer decides over ot
       qos: 1,
       packetId: 1,
       retain: false,
+      isVersion5: true,
       dup: false,
       subscriptionIds,
     }) as const
