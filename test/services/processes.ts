@@ -36,7 +36,7 @@ export interface StartOptions {
   readonly env?: { readonly [name: string]: string }
 }
 
-const keptBytes = 256 * 1024
+const keptBytes = 8 << 20
 const shownLines = 40
 const running = new Set<{ readonly name: string; readonly child: ChildProcess; readonly output: () => string }>()
 const directories = new Set<string>()
