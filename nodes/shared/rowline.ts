@@ -158,11 +158,11 @@ export class Rowline {
   #started(): void {
     this.tracker.redeploying = false
     for (const callback of this.#waiting) callback()
-    this.#pipelines.judge()
     setImmediate(() => {
       this.tracker.releaseLost()
       this.pool.resume()
     })
+    this.#pipelines.judge()
   }
 
   async #warnOfLeftOutboxes(warn: (text: string) => void): Promise<void> {
