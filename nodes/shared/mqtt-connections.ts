@@ -23,7 +23,7 @@ export function connectionLease(rowline: Rowline, source: Node, config: SourceCo
         source.log(`Connecting to ${socket.host}:${socket.port} with the client id "${clientId}"`)
         const file = (session: string) =>
           rowline.pathOf('sessions', { id: `${keyOf(source, i)}-${digest(session)}.qos2` })
-        const receivedIds = (session: string) => openReceivedIds(file(session), session)
+        const receivedIds = (session: string) => openReceivedIds(file(session), session, (text) => source.warn(text))
         return new MqttConnection({ ...options, receivedIds }, unclaimed, rowline.memory)
       }),
   )
