@@ -92,7 +92,8 @@ export function metricList(): string {
 export function errorList(): string {
   const rows = Object.entries(errorTable).map(([code, entry]) => {
     const reason = 'reason' in entry ? `\`${entry.reason}\`` : ''
-    return `| \`${code}\` | ${consequences[entry.disposition]} | ${reason} | ${entry.message.replaceAll('|', '\\|')} |`
+    const effect = 'effect' in entry ? entry.effect : consequences[entry.disposition]
+    return `| \`${code}\` | ${effect} | ${reason} | ${entry.message.replaceAll('|', '\\|')} |`
   })
   return ['| Code | What happens | `msg.reason` | Message |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }

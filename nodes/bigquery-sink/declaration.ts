@@ -8,7 +8,7 @@ export const declaration = declareNode({
   label: 'bigquery sink',
   summary: 'Writes readings into a BigQuery table; they count as written when BigQuery has confirmed each row.',
   color: '#A9C7E8',
-  icon: 'font-awesome/fa-table',
+  icon: 'bigquery.svg',
   outputs: ['written', 'rejected'],
   fields: sinkFields,
   labelField: 'table',

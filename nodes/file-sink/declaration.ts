@@ -8,7 +8,7 @@ export const declaration = declareNode({
   label: 'file sink',
   summary: 'Writes readings as lines of JSON to the local disk; they count as written when the disk has them.',
   color: '#C8D5B9',
-  icon: 'font-awesome/fa-file-text-o',
+  icon: 'file.svg',
   outputs: ['written', 'rejected'],
   fields: sinkFields,
   labelField: 'path',

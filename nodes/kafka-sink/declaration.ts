@@ -11,7 +11,7 @@ export const declaration = declareNode({
   label: 'kafka sink',
   summary: 'Writes readings to Kafka; they count as written when every in-sync replica has them.',
   color: '#C9BEDB',
-  icon: 'font-awesome/fa-exchange',
+  icon: 'kafka.svg',
   outputs: ['written', 'rejected'],
   fields: sinkFields,
   labelField: 'topic',

@@ -8,7 +8,7 @@ export const declaration = declareNode({
   label: 'mqtt v3 in',
   summary: 'Reads MQTT topics and acknowledges a reading only when the flow has finished with it.',
   color: '#C0DEED',
-  icon: 'font-awesome/fa-sign-in',
+  icon: 'mqtt-in.svg',
   outputs: ['readings', 'rejected'],
   controlled: { by: 'dynamic', outputs: ['answers'] },
   fields: inFields,

@@ -1,6 +1,7 @@
 import type { Node, NodeAPI } from 'node-red'
 import type { InConfig, SourceConfig, Subscription } from '../../src/mqtt/config.ts'
 import { MqttSource } from '../../src/mqtt/mqtt-source.ts'
+import { copiedTwice } from '../../src/mqtt/shared-lease.ts'
 import { StoredRows } from '../../src/mqtt/stored-rows.ts'
 import { FlowEntry } from '../shared/flow-entry.ts'
 import { connectionLease, noteSession } from '../shared/mqtt-connections.ts'
@@ -16,6 +17,7 @@ export default function (RED: NodeAPI): void {
     const connection = configOf<SourceConfig>(RED, config.source)
     const stored = new StoredRows(rowline.pathOf('sessions', { id: `${node.id}.by-message` }))
     const rows = rowsByMessage(node, config, stored)
+    warnOfCopies(node, [...config.subscriptions, ...rows], connection)
     const lease = connectionLease(rowline, broker, connection)
     const address = brokerOf(connection)
     const seen = (topic: string) => rowline.seenTopics.note(address, topic)
@@ -24,6 +26,14 @@ export default function (RED: NodeAPI): void {
     flow.start(source, () => noteSession(rowline, broker, connection))
     if (config.dynamic) followMessages(node, config, source, stored)
   })
+}
+
+function warnOfCopies(node: Node, rows: readonly Subscription[], { poolSize }: SourceConfig): void {
+  const filters = rows.map(({ filter }) => filter)
+  const copied = copiedTwice(filters, poolSize)
+  if (!copied) return
+  const [one, other] = copied
+  node.warn(`"${one}" and "${other}" overlap, and are shared ($share): what both match can be read twice`)
 }
 
 /** Where messages may not subscribe any longer, what they have subscribed ends, and the broker is told a little later. */

@@ -8,7 +8,7 @@ export const declaration = declareNode({
   label: 'mqtt v3 out',
   summary: 'Publishes readings at an MQTT broker; they count as written when the broker has confirmed them.',
   color: '#C0DEED',
-  icon: 'font-awesome/fa-sign-out',
+  icon: 'mqtt-out.svg',
   outputs: ['written', 'rejected'],
   fields: sinkFields,
   labelField: 'topic',

@@ -7,7 +7,7 @@ export const declaration = declareNode({
   label: 'prometheus gauge',
   summary: 'Shows the last value of each series of rows to Prometheus, at /rowline/rows.',
   color: '#F3B8A5',
-  icon: 'font-awesome/fa-tachometer',
+  icon: 'gauge.svg',
   outputs: ['shown', 'rejected'],
   fields: gaugeFields,
   labelField: 'valueColumn',

@@ -8,7 +8,7 @@ export const declaration = declareNode({
   label: 'pubsub sink',
   summary: 'Publishes readings to Google Pub/Sub; they count as written when Pub/Sub has given each a message id.',
   color: '#B9CDEB',
-  icon: 'font-awesome/fa-cloud-upload',
+  icon: 'pubsub.svg',
   outputs: ['written', 'rejected'],
   fields: sinkFields,
   labelField: 'topic',

@@ -8,7 +8,7 @@ export const declaration = declareNode({
   label: 'row decoder',
   summary: 'Makes typed rows of payloads; what does not fit leaves at output 2 with the reason.',
   color: '#C7E9C0',
-  icon: 'font-awesome/fa-table',
+  icon: 'rows.svg',
   outputs: ['rows', 'rejected', 'requests'],
   fields: rowDecoderFields,
   check: checkRowDecoder,

@@ -31,8 +31,9 @@ export function serveNumbers(RED: NodeAPI, settings: Settings, measure: () => Me
   }
   const handle = (path: string, request: IncomingMessage, response: ServerResponse) =>
     void answer(endpoints[path], settings.metricsToken, request, response)
-  if (settings.metricsPort > 0) listen(RED, settings.metricsPort, handle)
-  else for (const path of Object.keys(endpoints)) RED.httpNode?.get(path, (req, res) => handle(path, req, res))
+  if (settings.metricsPort > 0) listen(RED, settings, handle)
+  else if (!RED.httpNode) RED.log.warn(`Rowline: httpNodeRoot is off: rowline.metricsPort gives ${metricsPath} a port`)
+  else for (const path of Object.keys(endpoints)) RED.httpNode.get(path, (req, res) => handle(path, req, res))
 }
 
 async function exposed(metrics: readonly Metric[]): Promise<Answer> {
@@ -54,10 +55,10 @@ function health({ snapshot, labelsOf, maxUnconfirmedAgeMs }: Measured): Answer {
 
 type Handle = (path: string, request: IncomingMessage, response: ServerResponse) => void
 
-function listen(RED: NodeAPI, port: number, handle: Handle): Server {
+function listen(RED: NodeAPI, { metricsPort: port, metricsHost }: Settings, handle: Handle): Server {
   const server = createServer((request, response) => handle(request.url?.split('?')[0] ?? '', request, response))
   server.on('error', (error) => RED.log.error(`Rowline: settings.js: rowline.metricsPort ${port}: ${messageOf(error)}`))
-  return server.listen(port).unref()
+  return server.listen(port, metricsHost || RED.settings.uiHost).unref()
 }
 
 async function answer(

@@ -62,6 +62,7 @@ export class FlowEntry implements SourceReceiver {
       kind: 'source',
       connection: source.status,
       received: source.received,
+      skipped: source.skipped,
       oldestUnconfirmedAt: this.#oldestUnsettledAt(),
       filters: source.filters.map(({ filter }) => sharedFilter(filter)),
     })

@@ -8,9 +8,10 @@ import { type FlowMessage, HANDLE, ORIGIN, Origin } from './handle.ts'
 /** One message per reading: the record's properties on the message itself. The flow may write to its bytes. */
 export function readingMessage(record: Record): FlowMessage {
   const { topic, payload, qos, retain, dup, receivedAt } = record
-  const { route, to, partitions, tag, headerTopic, captures, properties } = record
+  const { route, to, partitions, tag, headerTopic, captures, packetId, properties } = record
   const own = payload instanceof Uint8Array ? Buffer.from(payload) : payload
   const message: FlowMessage = { topic, payload: own, qos, retain, dup, receivedAt }
+  if (packetId) message.messageId = packetId
   if (route !== undefined) message.route = route
   if (to !== undefined) message.to = to
   if (partitions !== undefined) message.partitions = partitions

@@ -95,7 +95,8 @@ function numbersOf(node: RowlineSnapshot['nodes'][number]): Numbers {
 const flag = (is: boolean | undefined) => (is ? 1 : 0)
 const ageSeconds = (since: number | undefined) => (since === undefined ? 0 : Math.max(0, Date.now() - since) / 1000)
 
-const ofSource = ({ connection, oldestUnconfirmedAt }: SourceSnapshot): Numbers => ({
+const ofSource = ({ connection, skipped, oldestUnconfirmedAt }: SourceSnapshot): Numbers => ({
+  rowline_records_skipped_total: skipped,
   rowline_source_connected: flag(connection?.phase === 'connected'),
   rowline_source_unacknowledged: connection?.unacknowledged,
   rowline_source_qos_lowered: flag(connection?.lowered !== undefined),

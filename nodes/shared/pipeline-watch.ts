@@ -13,6 +13,8 @@ export const pipelinesPath = '/rowline/pipelines'
 
 /** How often it is looked whether something has turned out since the deploy. */
 const LOOK_MS = 5000
+/** How long an answer is good for: each viewer asks once a second. */
+const KEPT_MS = 900
 
 interface Watched {
   readonly types: ReadonlyMap<string, OwnType>
@@ -25,6 +27,7 @@ export class PipelineWatch {
   readonly #RED: NodeAPI
   readonly #watched: Watched
   #deployed: readonly Pipeline[] = []
+  #views: readonly PipelineView[] | undefined
   #names: ReadonlyMap<string, string> = new Map()
   /** By source: what was last said of it. */
   #said = new Map<string, string>()
@@ -63,13 +66,19 @@ export class PipelineWatch {
     this.#deployed = pipelinesOf(flow, { types: this.#watched.types, running })
     for (const id of this.#said.keys())
       if (!this.#deployed.some(({ source }) => source.id === id)) this.#said.delete(id)
+    this.#views = undefined
     for (const [id, text] of this.#said) if (text !== '') this.#said.set(id, 'before')
     this.#say()
   }
 
+  /** Worked out once for all who ask within 900 ms. */
   views(): readonly PipelineView[] {
+    if (this.#views) return this.#views
     const snapshot = this.#watched.snapshot()
-    return this.#pipelines(snapshot).map((pipeline) => this.#view(pipeline, snapshot))
+    const byId = new Map(snapshot.nodes.map((node) => [node.id, node]))
+    this.#views = this.#pipelines(snapshot).map((pipeline) => this.#view(pipeline, byId))
+    setTimeout(() => (this.#views = undefined), KEPT_MS).unref()
+    return this.#views
   }
 
   #pipelines(snapshot: RowlineSnapshot): readonly Pipeline[] {
@@ -92,9 +101,9 @@ export class PipelineWatch {
     }
   }
 
-  #view(pipeline: Pipeline, { nodes }: RowlineSnapshot): PipelineView {
+  #view(pipeline: Pipeline, byId: ReadonlyMap<string, RowlineSnapshot['nodes'][number]>): PipelineView {
     const { source, guarantee, limit, findings, places } = pipeline
-    const here = places.flatMap(({ id }) => nodes.find((node) => node.id === id) ?? [])
+    const here = places.flatMap(({ id }) => byId.get(id) ?? [])
     const own = here.find((node) => node.kind === 'source')
     const editorIds = new Map(places.map(({ id, node }) => [id, node.id]))
     const nameAt = (id: string) => namesOf(places.find((place) => place.id === id))
@@ -164,8 +173,9 @@ function sinkView(sink: SinkSnapshot, at: string): SinkView {
 }
 
 /** What only the running nodes know. */
-function factsOf({ nodes }: RowlineSnapshot): readonly Finding[] {
-  return nodes.flatMap((node): readonly Finding[] => {
+export function factsOf({ lateSenders, nodes }: RowlineSnapshot): readonly Finding[] {
+  const late = lateSenders.map((node): Finding => ({ code: 'sendsLate', node, values: {} }))
+  const told = nodes.flatMap((node): readonly Finding[] => {
     if (node.kind === 'sink')
       return node.delivery.weaknesses.map(({ kind, topic }) => ({ code: kind, node: node.id, values: { topic } }))
     if (node.kind !== 'source') return []
@@ -175,4 +185,5 @@ function factsOf({ nodes }: RowlineSnapshot): readonly Finding[] {
     const own = unkept.filter((filter) => node.filters.includes(filter))
     return own.length === 0 ? [] : [{ code: 'qosGranted', node: node.id, values: { filter: own.join(', ') } }]
   })
+  return [...late, ...told]
 }

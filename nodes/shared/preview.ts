@@ -37,6 +37,8 @@ export type PreviewAnswer =
 export interface KnownTypes {
   readonly declarations: ReadonlyMap<string, NodeDeclaration>
   readonly sinks: ReadonlyMap<string, SinkDefinition>
+  /** What `${name}` stands for in the node of this id: variables of its flow too, once it has been deployed. */
+  variable(name: string, id: string): string | undefined
 }
 
 /** POST, for users who may write: a schema is compiled, and an expensive one takes time from the flows. */
@@ -104,13 +106,13 @@ function rowParts({ payload }: Record): Preview {
 }
 
 /** A connection needs no secrets here: nobody connects. */
-function configOf<C>(nodes: PreviewRequest['nodes'], id: string, { declarations }: KnownTypes): C {
+function configOf<C>(nodes: PreviewRequest['nodes'], id: string, { declarations, variable }: KnownTypes): C {
   const { type, ...raw } = nodes[id] ?? {}
   const declaration = declarations.get(String(type))
   if (!declaration) throw new Invalid(['a config node is missing'])
   const { fields, check, kind } = declaration
   const declared = Object.fromEntries(Object.keys(fields).map((name) => [name, raw[name]]))
-  const { values, problems } = expandEnvironment(declared, (name) => process.env[name])
+  const { values, problems } = expandEnvironment(declared, (name) => variable(name, id))
   const parsed = parseFields(fields, values)
   const all = [...problems, ...parsed.problems]
   if (parsed.config && all.length === 0 && kind !== 'config') all.push(...(check?.(parsed.config) ?? []))

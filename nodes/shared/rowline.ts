@@ -7,7 +7,7 @@ import { parseFields } from '../../src/config/fields.ts'
 import { type Settings, settingsFields } from '../../src/config/settings.ts'
 import { ByteBudget } from '../../src/core/byte-budget.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
-import { Tally } from '../../src/core/tally.ts'
+import type { Tally } from '../../src/core/tally.ts'
 import type { Gauge } from '../../src/metrics/gauge.ts'
 import { ConnectionPool } from '../../src/mqtt/connection-pool.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
@@ -15,13 +15,14 @@ import { DeadLetters } from './dead-letters.ts'
 import { serveNumbers } from './endpoints.ts'
 import { FlowTracker, type Hooks } from './flow-tracker.ts'
 import type { Holder } from './handle.ts'
+import { LateSenders } from './late-senders.ts'
 import { leftOutboxes } from './left-outboxes.ts'
-import type { NodeLabels } from './metrics.ts'
 import { PipelineWatch } from './pipeline-watch.ts'
 import { servePreview } from './preview.ts'
 import { SeenTopics } from './seen-topics.ts'
 import { SessionFiles } from './session-files.ts'
 import type { RowlineSnapshot } from './snapshot.ts'
+import { Tallies } from './tallies.ts'
 
 /** What still waited in an outbox when its node was closed. */
 export interface LeftOutbox {
@@ -51,8 +52,8 @@ export class Rowline {
   /** Of all nodes that show rows to Prometheus. */
   readonly gauges = new Set<Gauge>()
   readonly #waiting = new Set<() => void>()
-  readonly #lateSenders = new Set<string>()
-  readonly #tallies = new Map<string, { readonly tally: Tally; labels: NodeLabels }>()
+  readonly #lateSenders: LateSenders
+  readonly #tallies = new Tallies()
   readonly #nameOfFlow: (node: Node) => string
   readonly #deadLetters = new Map<string, DeadLetters>()
   readonly #watched = new Set<() => RowlineSnapshot['nodes'][number]>()
@@ -72,16 +73,25 @@ export class Rowline {
       labelsOf: (id) => this.#tallies.get(id)?.labels,
       maxUnconfirmedAgeMs: settings.maxUnconfirmedAgeMs,
     }))
-    servePreview(RED, this)
+    servePreview(RED, {
+      declarations: this.declarations,
+      sinks: this.sinks,
+      variable: (name, id) => {
+        const value = settingOf(RED, RED.nodes.getNode(id) ?? undefined, name)
+        return value === undefined || value === null ? undefined : String(value)
+      },
+    })
     this.#pipelines = new PipelineWatch(RED, {
       types: this.declarations,
       snapshot: () => this.snapshot(),
       tallyOf: (id) => this.#tallies.get(id)?.tally,
     })
+    const currentNode = (id: string) => RED.nodes.getNode(id) as Holder | undefined
+    this.#lateSenders = new LateSenders(currentNode)
     this.tracker = new FlowTracker(RED.hooks as unknown as Hooks, {
-      lateSend: (node) => this.#warnOfLateSend(node),
+      lateSend: (node) => this.#lateSenders.note(node),
       isRowline: (type) => this.types.has(type),
-      currentNode: (id) => RED.nodes.getNode(id) as Holder | undefined,
+      currentNode,
     })
     this.tracker.redeploying = true
     RED.events.on('flows:stopping', () => {
@@ -113,19 +123,14 @@ export class Rowline {
   /** It outlives redeploys of the node: a counter that goes back is a new one for whoever reads it. */
   tallyOf(node: Node): Tally {
     const { id, type, name } = node
-    const labels = { pipeline: this.#nameOfFlow(node), node: name || id, type }
-    const known = this.#tallies.get(id)
-    if (known) known.labels = labels
-    const { tally } = known ?? { tally: new Tally() }
-    if (!known) this.#tallies.set(id, { tally, labels })
-    return tally
+    return this.#tallies.of(id, { pipeline: this.#nameOfFlow(node), node: name || id, type })
   }
 
   snapshot(): RowlineSnapshot {
     return {
       memory: { heldBytes: this.memory.held, maxBytes: this.memory.maxBytes },
       lateCompletions: this.tracker.late,
-      lateSenders: [...this.#lateSenders],
+      lateSenders: this.#lateSenders.ids,
       nodes: [...this.#watched].map((snapshot) => snapshot()),
     }
   }
@@ -157,6 +162,7 @@ export class Rowline {
 
   #started(): void {
     this.tracker.redeploying = false
+    this.#lateSenders.clear()
     for (const callback of this.#waiting) callback()
     setImmediate(() => {
       this.tracker.releaseLost()
@@ -168,16 +174,6 @@ export class Rowline {
   async #warnOfLeftOutboxes(warn: (text: string) => void): Promise<void> {
     for await (const text of leftOutboxes(path.join(this.directory, 'rowline', 'outbox'), this.outboxFolders))
       warn(text)
-  }
-
-  #warnOfLateSend(node: Holder): void {
-    if (this.#lateSenders.has(node.id)) return
-    this.#lateSenders.add(node.id)
-    const { name, type, id } = node
-    ;(node as unknown as Node).warn(
-      `Rowline: the ${type} node "${name || id}" sends messages after it has said that it is done with them. ` +
-        'Readings are acknowledged before they are safe here: a restart at that moment loses them.',
-    )
   }
 }
 
@@ -203,6 +199,10 @@ function readSettings(RED: NodeAPI): Settings {
   const { config, problems } = parseFields(settingsFields, rowline)
   for (const { field, text } of problems)
     RED.log.error(`Rowline: settings.js: rowline.${field} ${text}; the default is used`)
+  for (const name of Object.keys(rowline).filter((each) => !Object.hasOwn(settingsFields, each)))
+    RED.log.error(
+      `Rowline: settings.js: rowline.${name} is no setting; there are ${Object.keys(settingsFields).join(', ')}`,
+    )
   return config ?? parseFields(settingsFields, {}).config!
 }
 

@@ -21,6 +21,7 @@ export interface SourceSnapshot extends NodeSnapshot {
   /** Undefined until the connection is there. */
   readonly connection: ConnectionStatus | undefined
   readonly received: number
+  readonly skipped: number
   /** As of a sink: of what is not acknowledged, wherever in the flow it is. */
   readonly oldestUnconfirmedAt: number | undefined
   readonly filters: readonly string[]

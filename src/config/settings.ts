@@ -4,7 +4,7 @@ import { bytes, type ConfigOf, duration, integer, text } from './fields.ts'
 export const settingsFields = {
   memoryBytes: bytes({
     label: 'Memory',
-    note: 'How much all nodes together may hold of readings that are on their way. Beyond it brokers are not read until some have been written. What Node-RED itself and the clients need comes on top.',
+    note: 'How much all nodes together may hold of readings that are on their way. Beyond it brokers are not read until some have been written, whatever Window bytes of the sources says. What Node-RED itself and the clients need comes on top.',
     default: 16 << 20,
     min: 1 << 20,
     max: 16 * (1 << 30),
@@ -22,6 +22,11 @@ export const settingsFields = {
     default: 0,
     min: 0,
     max: 65_535,
+  }),
+  metricsHost: text({
+    label: 'Metrics host',
+    note: 'The address of this machine at which that port listens; 0.0.0.0 for all of them. Left empty: that of Node-RED (uiHost).',
+    default: '',
   }),
   metricsToken: text({
     label: 'Metrics token',

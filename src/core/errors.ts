@@ -14,6 +14,8 @@ interface Entry {
   readonly message: string
   /** The same in a few words, for a place where the node's name and not much else can be seen; the message if absent. */
   readonly status?: string
+  /** What happens, for the README, where it is not what the disposition says. */
+  readonly effect?: string
 }
 
 /** Every code of the product. The README's error list is generated from it. */
@@ -307,6 +309,7 @@ export const errorTable = {
     message:
       'The broker grants less than was asked for: {filter}. At QoS 0 readings that are under way when a connection ends are lost. Raise the QoS that the broker allows this client.',
     status: 'QoS lowered: {filter}',
+    effect: 'yellow; it goes on with less QoS, and at QoS 0 readings can be lost',
   },
   SUBSCRIPTIONS_UNREADABLE: {
     disposition: 'fatal',

@@ -40,6 +40,8 @@ export interface Record {
   /** The MQTT topic that the header `mqtt.topic` of a message names, as it comes back out of Kafka. */
   readonly headerTopic?: string
   readonly captures?: Captures
+  /** Of the MQTT packet, 0 at QoS 0. Only on the way from the source to the flow: it is used again after the acknowledgement. */
+  readonly packetId?: number
   readonly original?: Uint8Array
   /** Stable over restarts and repeats: what duplicates can be told by. Given by an outbox. */
   readonly id?: string

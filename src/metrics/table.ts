@@ -33,7 +33,9 @@ export const metricTable = {
   rowline_source_window_limited: gauge('1 while the flow takes no more.'),
   rowline_source_qos_lowered: gauge('1 while the broker grants less QoS than was asked for.'),
   rowline_records_decoded_total: counter('Records that left output 1 of a decoder.'),
-  rowline_records_skipped_total: counter('Records that gave a decoder nothing to pass on.'),
+  rowline_records_skipped_total: counter(
+    'Records that gave a decoder nothing to pass on, and retained messages that a source skips.',
+  ),
   rowline_records_warned_total: counter('Records that a decoder passed on with a warning.'),
   rowline_sparkplug_gaps_total: counter('Sparkplug B messages before which others are missing.'),
   rowline_sparkplug_unnamed_total: counter('Sparkplug B metrics whose alias no BIRTH names.'),
@@ -52,7 +54,7 @@ export const metricTable = {
   rowline_memory_held_bytes: gauge('Memory of records on their way.', []),
   rowline_memory_limit_bytes: gauge('What these may have.', []),
   rowline_late_completions_total: counter('Messages that a flow finished after they were given up.', []),
-  rowline_late_senders: gauge('Nodes that send messages after they have said that they are done with them.', []),
+  rowline_late_senders: gauge('Nodes seen to send messages after they were done with them, since the last deploy.', []),
 } as const satisfies { readonly [name: string]: DeclaredMetric }
 
 export type MetricName = keyof typeof metricTable

@@ -6,11 +6,11 @@ export interface AttemptLimits {
   readonly reconnect: Backoff
   /** False: a connection that has ended is not taken up again. */
   readonly autoReconnect?: boolean
-  /** After so many attempts in a row that fail no more are made. Absent and 0: for ever. */
+  /** After so many attempts in a row that fail at every broker no more are made. Absent and 0: for ever. */
   readonly connectAttempts?: number
 }
 
-/** How a connection, or an attempt to make one, has ended. `connectedMs`: 0 for an attempt. */
+/** How a connection, or an attempt to make one at any of the brokers, has ended. `connectedMs`: 0 for an attempt. */
 export interface Ended extends EpochEnd {
   readonly connectedMs: number
 }

@@ -118,7 +118,7 @@ export const sourceFields = {
   }),
   sessionExpiryInterval: optionalInteger({
     label: 'Session expiry (s)',
-    note: 'How long an MQTT 5 broker keeps the session, and what is published meanwhile, while this client is away. Left empty: for ever.',
+    note: 'How long an MQTT 5 broker keeps the session, and what is published meanwhile, while this client is away. Left empty: for ever. Nothing with "Clean session" on.',
     min: 1,
     max: 4_294_967_294,
     advanced: true,
@@ -189,7 +189,7 @@ export const sourceFields = {
   }),
   connectAttempts: integer({
     label: 'Connect attempts',
-    note: 'After so many in a row that fail no more are made before a deploy. 0: for ever.',
+    note: 'After so many in a row that fail no more are made before a deploy. One of them tries every broker. 0: for ever.',
     default: 0,
     min: 0,
     max: 1_000_000,
@@ -197,7 +197,7 @@ export const sourceFields = {
   }),
   poolSize: integer({
     label: 'Connections',
-    note: 'More than one share the messages ($share): more can be under way at a broker with a small window, but messages of one topic no longer keep their order, and retained ones do not come. When you lower it, let the connections that go drain before.',
+    note: 'More than one share the messages ($share): more can be under way at a broker with a small window, but messages of one topic no longer keep their order, retained ones do not come, and what several topic filters match can be read twice. When you lower it, let the connections that go drain before.',
     default: 1,
     min: 1,
     max: 32,
@@ -355,7 +355,7 @@ export const inFields = {
   }),
   windowBytes: bytes({
     label: 'Window bytes',
-    note: 'The same limit in bytes.',
+    note: 'The same limit in bytes. The memory of all nodes together (memoryBytes in settings.js) may be full first.',
     default: 64 << 20,
     min: 1024,
     max: 1 << 30,

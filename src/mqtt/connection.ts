@@ -36,6 +36,7 @@ export interface ConnectionOptions extends Omit<SessionOptions, 'protocolVersion
 export interface ConnectionStatus {
   /** `stopped`: it was disconnected from here, until `connect`. */
   readonly phase: 'connecting' | 'connected' | 'waiting' | 'stopped' | 'closed'
+  /** Of one subscriber also that the server refuses some of its filters. */
   readonly error: PipelineError | undefined
   readonly windowLimited: boolean
   readonly unacknowledged: number
@@ -102,23 +103,28 @@ export class MqttConnection {
     this.#limits = options.publishing ? { ...STRAY, budget } : { records: 0, bytes: 0, budget }
     this.#held = new HeldMessages(UNCLAIMED_MS, () => this.#suspended, unclaimed)
     this.outbound = new Outbound(this.#broker)
-    const answered = (refusal: PipelineError | undefined) => {
-      this.#error = refusal
+    const answered = () => {
       this.#notify()
       this.#remember()
     }
     this.#subscriptions = new Subscriptions(answered, () => this.#remember())
   }
 
-  get status(): ConnectionStatus {
+  /** Of the connection itself. */
+  get status(): Omit<ConnectionStatus, 'lowered' | 'loweredFilters'> {
     return {
       phase: this.#phase,
       error: this.#error,
       windowLimited: this.#epoch?.windowLimited ?? false,
       unacknowledged: this.#epoch?.unacknowledged ?? 0,
-      lowered: this.#subscriptions.lowered,
-      loweredFilters: this.#subscriptions.loweredFilters,
     }
+  }
+
+  /** For a subscriber with these filters: what the server says to those of others is not its concern. */
+  statusFor(filters: Subscriber['filters']): ConnectionStatus {
+    const { status } = this
+    const refusal = status.phase === 'connected' ? this.#subscriptions.refusal(filters) : undefined
+    return { ...status, error: status.error ?? refusal, ...this.#subscriptions.loweredOf(filters) }
   }
 
   /** Connects with the next turn, so that every subscriber of a deploy is there before the session's messages are. */
@@ -233,13 +239,13 @@ export class MqttConnection {
         await this.#onOff.untilOn(signal)
         continue
       }
-      const end = await this.#connectOnce()
+      const end = await this.#connectOnce(attempts.inARow > 0)
       const { closedHere, error, connectedMs } = end
       if (signal.aborted) return
       if (this.#onOff.isOff) continue
       if (connectedMs === 0 && this.#protocol.failed(error)) continue
-      if (attempts.ended(end)) return this.#enter('closed', this.#givenUp(error, attempts.inARow))
       if (connectedMs === 0 && this.#addresses.next()) continue
+      if (attempts.ended(end)) return this.#enter('closed', this.#givenUp(error, attempts.inARow))
       const isIntended = closedHere && this.#options.publishing !== undefined
       const waitMs = attempts.waitMs(end, isIntended)
       this.#enter('waiting', closedHere ? undefined : this.#explain(error, attempts.areTakeovers))
@@ -253,7 +259,7 @@ export class MqttConnection {
     return publishing !== undefined && this.outbound.isIdle(publishing.idleTimeoutMs)
   }
 
-  async #connectOnce(): Promise<Ended> {
+  async #connectOnce(wasAway: boolean): Promise<Ended> {
     let connectedAt: number | undefined
     try {
       this.#enter('connecting', this.#error)
@@ -273,7 +279,7 @@ export class MqttConnection {
           }
           this.#enter('connected', undefined)
           if (this.#addresses.answered()) this.#subscriptions.moved()
-          this.#subscriptions.connected(epoch.client, sessionPresent, features)
+          this.#subscriptions.connected(epoch.client, sessionPresent, features, wasAway)
           this.#pruneLater()
           void this.#closeIdle(epoch)
         },

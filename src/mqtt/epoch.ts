@@ -65,11 +65,11 @@ const NEVER_EXPIRES = 0xffff_ffff
 const MOST_PACKETS = 65_535
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-/** What MQTT.js shows of the packets in which an MQTT 5 server gives its reasons. */
+/** What MQTT.js shows of the packets in which an MQTT 5 server gives its reasons, and what it asks for. */
 interface ReasonPacket {
   readonly cmd: string
   readonly reasonCode?: number
-  readonly properties?: { readonly reasonString?: string }
+  readonly properties?: { readonly reasonString?: string; readonly serverKeepAlive?: number }
 }
 
 /**
@@ -204,7 +204,10 @@ export class Epoch {
       const subscriptionIds = isVersion5 && properties?.subscriptionIdentifiersAvailable !== false
       if (!this.#ended) this.#events.connected(this.#sessionPresent, { subscribeOptions: isVersion5, subscriptionIds })
     })
-    client.on('packetreceive', (packet) => this.#hearReason(packet as ReasonPacket))
+    client.on('packetreceive', (packet) => {
+      this.#hearReason(packet as ReasonPacket)
+      this.#obeyKeepAlive(client, packet as ReasonPacket)
+    })
     client.on('error', (error) => {
       this.#lastError ??= error
       this.#shim.destroy()
@@ -230,6 +233,12 @@ export class Epoch {
   /** MQTT.js does not pass on the reason string of a CONNACK. */
   #hearReason({ cmd, reasonCode = 0, properties }: ReasonPacket): void {
     if (cmd === 'connack' && reasonCode > 0) this.#lastError ??= new ServerReason(reasonCode, properties?.reasonString)
+  }
+
+  /** MQTT.js uses the server's keepalive [MQTT-3.2.2-21] only where neither that nor its own is 0. It asks after this. */
+  #obeyKeepAlive(client: MqttClient, { cmd, properties }: ReasonPacket): void {
+    const { serverKeepAlive } = properties ?? {}
+    if (cmd === 'connack' && serverKeepAlive !== undefined) client.options.keepalive = serverKeepAlive
   }
 
   /**

@@ -42,11 +42,11 @@ export class MqttSource implements Source, Subscriber {
   #matchers: readonly ((topic: string) => boolean)[] = []
   readonly #batcher: Batcher<Arrived> | undefined
   readonly #onReceipt: boolean
-  readonly #skipsRetained: boolean
   readonly #late: Delivery[] = []
   #paused = false
   #held: SourceLease | undefined
   #received = 0
+  #skipped = 0
 
   /**
    * `node` is the name of this source, for targets that are to know where a record comes from. `dynamic` are rows that
@@ -62,7 +62,6 @@ export class MqttSource implements Source, Subscriber {
   ) {
     this.#config = config
     this.#seen = seen
-    this.#skipsRetained = config.retained === 'skip' && !config.retainAsPublished
     this.window = { records: config.windowRecords, bytes: config.windowBytes }
     this.#lease = lease
     this.#receiver = receiver
@@ -153,8 +152,13 @@ export class MqttSource implements Source, Subscriber {
     return this.#received
   }
 
+  /** Retained messages that were acknowledged and not handed over. */
+  get skipped(): number {
+    return this.#skipped
+  }
+
   get status(): ConnectionStatus | undefined {
-    return this.#held?.connection.status
+    return this.#held?.connection.statusFor(this.#filters)
   }
 
   matches(topic: string): boolean {
@@ -171,8 +175,9 @@ export class MqttSource implements Source, Subscriber {
       this.#late.push(delivery)
       return
     }
-    const { topic, payload, qos, retain, dup, properties, packetBytes } = publish
-    if (retain && this.#skipsRetained) {
+    const { topic, payload, qos, packetId, retain, dup, properties, packetBytes } = publish
+    if (retain && this.#isSkipped(publish)) {
+      this.#skipped++
       delivery.settle(accepted)
       return
     }
@@ -186,6 +191,7 @@ export class MqttSource implements Source, Subscriber {
         retain,
         dup,
         receivedAt: Date.now(),
+        packetId,
         ...(properties ? { properties } : {}),
         ...routing?.place,
       },
@@ -195,6 +201,12 @@ export class MqttSource implements Source, Subscriber {
     else if (routing?.unrouted) this.#receiver.refused(this.#batch([arrived]), new PipelineError('UNROUTED', { topic }))
     else if (this.#batcher) this.#batcher.add(arrived, payload.length + topic.length)
     else this.#emit([arrived])
+  }
+
+  /** Of a retained one. Where MQTT 5 says what the publisher asked for, the broker sends no stored ones. */
+  #isSkipped({ isVersion5 }: InboundPublish): boolean {
+    const { retained, retainAsPublished } = this.#config
+    return retained === 'skip' && !(retainAsPublished && isVersion5)
   }
 
   changed(): void {

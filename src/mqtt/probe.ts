@@ -21,7 +21,7 @@ export async function* probeBroker(
   signal: AbortSignal,
 ): AsyncGenerator<Step, void> {
   const options = connectionOptions(config, '', directory)
-  const connectTimeoutMs = Math.min(stepMs, options.connectTimeoutMs)
+  const connectTimeoutMs = Math.min(stepMs, options.connectTimeoutMs || stepMs)
   for (const { host, port } of [options.socket, ...(options.fallbacks ?? [])]) {
     const socket = { ...options.socket, host, port }
     yield* probeAddress({ ...options, connectTimeoutMs, socket }, config.poolSize, signal)

@@ -12,7 +12,9 @@ export interface InboundPublish {
   readonly payload: Buffer
   readonly qos: Qos
   readonly packetId: number
+  /** Before MQTT 5 always that the broker had it stored; with 5 a subscriber may ask for what the publisher has said. */
   readonly retain: boolean
+  readonly isVersion5: boolean
   readonly dup: boolean
   readonly properties?: MessageProperties
   /** Of the subscriptions that this copy was sent for, where those have identifiers. */
@@ -147,7 +149,10 @@ export class PublishDecoder {
     if (end > bytes.length) return this.#keep(bytes, start, end - start, packetBytes)
     if (type === PUBLISH) this.#publish(bytes, start, end, packetBytes)
     else if (type === PUBREL) this.#pubrel(bytes, start, cursor)
-    else this.#receiver.other(type, bytes.subarray(start, end))
+    else {
+      if ((bytes[start]! & 15) !== 0) throw violation(`a packet of type ${type} with reserved flags [MQTT-2.2.2-2]`)
+      this.#receiver.other(type, bytes.subarray(start, end))
+    }
     return end
   }
 
@@ -186,6 +191,7 @@ export class PublishDecoder {
       qos: qos as Qos,
       packetId,
       retain: (header & 1) !== 0,
+      isVersion5: this.#isVersion5,
       dup,
       ...(told?.carried ? { properties: told.carried } : {}),
       ...(told?.subscriptionIds ? { subscriptionIds: told.subscriptionIds } : {}),

@@ -28,6 +28,8 @@ export class ServerFilters {
   readonly #asked = new Map<string, string>()
   /** What an earlier run has got for this session, and this one has not asked for. */
   readonly #inherited = new Map<string, string>()
+  /** What it is to be asked again, although it should have it. */
+  #doubted = new Set<string>()
   /** Filter -> the server's words, if it has any. */
   readonly #refused = new Map<string, string>()
   /** Filter -> the QoS that the server has granted in the place of a higher one. */
@@ -51,10 +53,14 @@ export class ServerFilters {
     }
   }
 
-  /** A server that has forgotten the session has forgotten its subscriptions [MQTT-3.2.2-2]. */
-  connected(sessionPresent: boolean): void {
+  /**
+   * A server that has forgotten the session has forgotten its subscriptions [MQTT-3.2.2-2]. `isDoubted`: one that says it
+   * has the session may lack some of them, and is to be asked again.
+   */
+  connected(sessionPresent: boolean, isDoubted = false): void {
     this.#asked.clear()
     this.#refused.clear()
+    this.#doubted = new Set(isDoubted ? this.#granted.keys() : [])
     if (sessionPresent) return
     this.#granted.clear()
     this.#forgetDetails()
@@ -90,7 +96,9 @@ export class ServerFilters {
     const key = keyOf(wish)
     if (this.#granted.get(filter) === UNKNOWN && retainHandling > 0 && this.#inherited.get(filter) === key)
       this.#granted.set(filter, key)
-    return (this.#asked.get(filter) ?? this.#granted.get(filter)) === key
+    const asked = this.#asked.get(filter)
+    if (asked !== undefined) return asked === key
+    return !this.#doubted.has(filter) && this.#granted.get(filter) === key
   }
 
   unwanted(wanted: Wanted): readonly string[] {
@@ -98,7 +106,10 @@ export class ServerFilters {
   }
 
   asking(wishes: readonly Wish[]): void {
-    for (const wish of wishes) this.#asked.set(wish.filter, keyOf(wish))
+    for (const wish of wishes) {
+      this.#asked.set(wish.filter, keyOf(wish))
+      this.#doubted.delete(wish.filter)
+    }
   }
 
   /** Without an answer: the connection has ended before. */
@@ -123,7 +134,7 @@ export class ServerFilters {
     }
     this.#granted.set(filter, keyOf(wish))
     this.#refused.delete(filter)
-    this.copies.granted(wish)
+    this.copies.granted(wish, granted)
     if (granted < qos) this.#lowered.set(filter, granted)
     else this.#lowered.delete(filter)
   }

@@ -1,9 +1,11 @@
+import { filtersOverlap } from '../core/topic-filter.ts'
 import type { ConnectionStatus, Subscriber } from './connection.ts'
 import type { Lease } from './connection-pool.ts'
 
 /** What a source needs of a lease. */
 export interface SourceLease {
-  readonly connection: { readonly status: ConnectionStatus }
+  /** See `MqttConnection`. */
+  readonly connection: { statusFor(filters: Subscriber['filters']): ConnectionStatus }
   subscribe(subscriber: Subscriber): void
   /** A subscriber of this lease has other filters now than these: see `MqttConnection.change`. */
   change(subscriber: Subscriber, former: readonly string[]): Promise<void>
@@ -23,8 +25,9 @@ export async function sharedLease(leases: readonly (() => Promise<Lease>)[], gro
   const held = await Promise.all(leases.map((lease) => lease()))
   return {
     connection: {
-      get status() {
-        return combined(held.map(({ connection }) => connection.status))
+      statusFor: (filters) => {
+        const shared = allInGroup(filters, group)
+        return combined(held.map(({ connection }) => connection.statusFor(shared)))
       },
     },
     subscribe: (subscriber) => {
@@ -44,6 +47,21 @@ export async function sharedLease(leases: readonly (() => Promise<Lease>)[], gro
 /** A group that somebody has named stays as it is. */
 const inGroup = (filter: string, group: string) => (filter.startsWith('$share/') ? filter : `$share/${group}/${filter}`)
 
+/**
+ * Two filters of which a broker sends a copy each, and not always over the same connection, so that nobody can tell that
+ * they are copies: they overlap, and one is for a group, as all are with several connections.
+ */
+export function copiedTwice(filters: readonly string[], connections: number): readonly string[] | undefined {
+  const isShared = (filter: string) => connections > 1 || filter.startsWith('$share/')
+  for (const [i, one] of filters.entries())
+    for (const other of filters.slice(0, i))
+      if (one !== other && (isShared(one) || isShared(other)) && filtersOverlap(one, other)) return [other, one]
+  return undefined
+}
+
+const allInGroup = (filters: Subscriber['filters'], group: string): Subscriber['filters'] =>
+  filters.map((each) => ({ ...each, filter: inGroup(each.filter, group) }))
+
 /** A subscriber with the filters of a group. */
 class Member implements Subscriber {
   readonly window: Subscriber['window']
@@ -57,7 +75,7 @@ class Member implements Subscriber {
   }
 
   get filters(): Subscriber['filters'] {
-    return this.#subscriber.filters.map((each) => ({ ...each, filter: inGroup(each.filter, this.#group) }))
+    return allInGroup(this.#subscriber.filters, this.#group)
   }
 
   matchedBefore(topic: string): boolean {
@@ -86,6 +104,8 @@ function combined(all: readonly ConnectionStatus[]): ConnectionStatus {
     lowered: all.find(({ lowered }) => lowered)?.lowered,
     windowLimited: all.every(({ windowLimited }) => windowLimited),
     unacknowledged: all.reduce((sum, { unacknowledged }) => sum + unacknowledged, 0),
-    loweredFilters: all[0]!.loweredFilters,
+    loweredFilters: [
+      ...new Map(all.flatMap(({ loweredFilters }) => loweredFilters).map((each) => [each.filter, each])).values(),
+    ],
   }
 }

@@ -48,11 +48,15 @@ export class StoredRows {
     }
   }
 
-  /** Says whether there were any. */
+  /** Says whether there were any. Throws FILE_FAILED. */
   remove(): boolean {
-    const isThere = existsSync(this.#file)
-    rmSync(this.#file, { force: true })
-    return isThere
+    if (!existsSync(this.#file)) return false
+    try {
+      rmSync(this.#file)
+      return true
+    } catch (error) {
+      throw new PipelineError('FILE_FAILED', { path: this.#file, problem: messageOf(error) }, error)
+    }
   }
 }
 

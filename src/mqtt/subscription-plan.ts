@@ -73,6 +73,13 @@ function overlappingFilters(filters: readonly string[]): string[] {
   return plain.filter((one) => plain.some((other) => other !== one && filtersOverlap(one, other)))
 }
 
+interface Granted {
+  readonly id: number
+  /** That the server has granted. */
+  readonly qos: number
+  readonly matches: (topic: string) => boolean
+}
+
 /**
  * Tells the copy of a message that counts from those that the server sends for other filters that match too. Only the
  * last identifier of a filter is known: what came with it was published when every filter before had been granted.
@@ -80,14 +87,15 @@ function overlappingFilters(filters: readonly string[]): string[] {
 export class Copies {
   readonly #filters = new Map<number, string>()
   /** In the order of their last grants. */
-  readonly #granted = new Map<string, { readonly id: number; readonly matches: (topic: string) => boolean }>()
+  readonly #granted = new Map<string, Granted>()
 
-  granted({ filter, id }: Wish): void {
-    if (this.#granted.get(filter)?.id === id) return
+  granted({ filter, id }: Wish, qos: number): void {
+    const known = this.#granted.get(filter)
+    if (known?.id === id && known?.qos === qos) return
     this.forget(filter)
     if (id === undefined) return
     this.#filters.set(id, filter)
-    this.#granted.set(filter, { id, matches: createTopicMatcher(filter) })
+    this.#granted.set(filter, { id, qos, matches: createTopicMatcher(filter) })
   }
 
   /** It is about to be unsubscribed: no copy will come for it. */
@@ -104,11 +112,13 @@ export class Copies {
 
   /**
    * Whether the server sends another copy that counts: a filter that it had granted before all of this copy's matches
-   * too. An unknown identifier, or none, is taken: twice is better than never.
+   * too. An unknown identifier, or none, is taken, and so is a copy with a higher QoS than that of the one that counts:
+   * twice is better than never.
    */
-  isExtra({ topic, subscriptionIds, retain }: InboundPublish): boolean {
+  isExtra({ topic, subscriptionIds, retain, qos }: InboundPublish): boolean {
     if (retain || !subscriptionIds?.length || subscriptionIds.some((id) => !this.#filters.has(id))) return false
-    for (const { id, matches } of this.#granted.values()) if (matches(topic)) return !subscriptionIds.includes(id)
+    for (const first of this.#granted.values())
+      if (first.matches(topic)) return !subscriptionIds.includes(first.id) && qos <= first.qos
     return false
   }
 }

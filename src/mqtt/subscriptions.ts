@@ -33,7 +33,7 @@ export class Subscriptions {
   readonly #waiting = new Set<() => void>()
   readonly #takers = new Map<string, readonly Subscriber[]>()
   readonly #salt = randomUUID()
-  readonly #onAnswered: (refusal: PipelineError | undefined) => void
+  readonly #onAnswered: () => void
   readonly #onAsking: () => void
   readonly #askAgainMs: number
   #askingAgain = false
@@ -41,14 +41,10 @@ export class Subscriptions {
   #features = noFeatures
 
   /**
-   * `onAnswered` hears after every answer of the server what is refused: undefined when nothing is. `onAsking` is called
-   * before the server is asked: from then on it may have what is known.
+   * `onAnswered` is called after every answer of the server, and when what it refuses is wanted no longer. `onAsking` is
+   * called before the server is asked: from then on it may have what is known.
    */
-  constructor(
-    onAnswered: (refusal: PipelineError | undefined) => void,
-    onAsking: () => void = () => {},
-    askAgainMs = ASK_AGAIN_MS,
-  ) {
+  constructor(onAnswered: () => void, onAsking: () => void = () => {}, askAgainMs = ASK_AGAIN_MS) {
     this.#onAnswered = onAnswered
     this.#onAsking = onAsking
     this.#askAgainMs = askAgainMs
@@ -59,13 +55,18 @@ export class Subscriptions {
     return this.#server.known
   }
 
-  /** See `ServerFilters`. */
-  get lowered(): PipelineError | undefined {
-    return this.#server.lowered(this.#wanted())
+  /** Which of these the server refuses. */
+  refusal(filters: Subscriber['filters']): PipelineError | undefined {
+    return this.#server.refusal(filters.map(({ filter }) => filter))
   }
 
-  get loweredFilters(): readonly GrantedFilter[] {
-    return this.#server.loweredFilters(this.#wanted())
+  /** Which of these, as a subscriber wants them, the server grants with less. See `ServerFilters`. */
+  loweredOf(filters: Subscriber['filters']): {
+    readonly lowered: PipelineError | undefined
+    readonly loweredFilters: readonly GrantedFilter[]
+  } {
+    const wanted = wantedOf([{ filters }])
+    return { lowered: this.#server.lowered(wanted), loweredFilters: this.#server.loweredFilters(wanted) }
   }
 
   /**
@@ -147,10 +148,16 @@ export class Subscriptions {
     return this.#server.copies.isExtra(publish)
   }
 
-  connected(client: MqttClient, sessionPresent: boolean, features = noFeatures): void {
+  /**
+   * `wasAway`: attempts to connect have failed since the last connection. A server that was restarted may have the session
+   * of an earlier time, without the filters that came later, and says that it is there all the same. So it is asked for
+   * all of them again, with MQTT 5 at every connection, where that brings no retained messages once more.
+   */
+  connected(client: MqttClient, sessionPresent: boolean, features = noFeatures, wasAway = false): void {
     this.#client = client
     this.#features = features
-    this.#server.connected(sessionPresent)
+    this.#server.connected(sessionPresent, features.subscribeOptions || wasAway)
+    if (wasAway) this.#server.copies.clear()
     this.#subscribe()
   }
 
@@ -183,10 +190,7 @@ export class Subscriptions {
   }
 
   #wanted(): Map<string, Required<FilterOptions>> {
-    const wanted = new Map<string, Required<FilterOptions>>()
-    for (const { filters } of this.#subscribers)
-      for (const each of filters) wanted.set(each.filter, mergeOptions(wanted.get(each.filter), each))
-    return wanted
+    return wantedOf(this.#subscribers)
   }
 
   /** What has an identifier is asked for alone, and when everything before it has been answered (`Copies`). `isFurther`: what has just been refused is not asked for again. */
@@ -235,18 +239,25 @@ export class Subscriptions {
   #answered(wishes: readonly Wish[], answer: Answer | undefined): void {
     this.#server.answered(wishes, answer)
     this.#report()
-    if (answer && wishes[0]!.id !== undefined) this.#subscribe(true)
+    if (answer) this.#subscribe(true)
     this.#wake()
   }
 
   #report(): void {
-    const refusal = this.#server.refusal()
-    this.#onAnswered(refusal)
-    if (!refusal || this.#askingAgain) return
+    this.#onAnswered()
+    if (!this.#server.refusal() || this.#askingAgain) return
     this.#askingAgain = true
     void delay(this.#askAgainMs, undefined, { ref: false }).then(() => {
       this.#askingAgain = false
       this.#subscribe()
     })
   }
+}
+
+/** Each filter once, with the most that somebody asks for. */
+function wantedOf(subscribers: Iterable<Pick<Subscriber, 'filters'>>): Map<string, Required<FilterOptions>> {
+  const wanted = new Map<string, Required<FilterOptions>>()
+  for (const { filters } of subscribers)
+    for (const each of filters) wanted.set(each.filter, mergeOptions(wanted.get(each.filter), each))
+  return wanted
 }

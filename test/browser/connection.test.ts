@@ -8,7 +8,7 @@ import { type Kafka, sharedKafka } from '../services/kafka.ts'
 import { type Mosquitto, startMosquitto } from '../services/mosquitto.ts'
 import { type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { freePort, until } from '../services/processes.ts'
-import { type EditorPage, launchBrowser, openEditor } from './editor-page.ts'
+import { type EditorPage, faintTexts, launchBrowser, openEditor } from './editor-page.ts'
 
 const [right, wrong] = ['right-canary-words', 'wrong-canary-words']
 
@@ -238,6 +238,7 @@ test('with a German browser and a dark theme the steps are German', async () => 
   await show(german, 'test-mqtt-german')
   assert.equal(said, 'Alles geht.')
   assert.match(steps[0] ?? '', /erreicht$/)
+  assert.deepEqual(await faintTexts(german.page, '.rowline-steps li *, .rowline-said'), [])
   await german.page.context().close()
 })
 

@@ -135,3 +135,40 @@ function dialogs(page: Page): Dialogs {
     field: (name) => page.locator('.rowline-form').last().locator(`[data-field="${name}"]`),
   }
 }
+
+interface PageElement {
+  readonly parentElement: PageElement | null
+  readonly offsetParent: unknown
+  readonly className: string
+  readonly textContent: string
+}
+interface PageGlobals {
+  readonly document: { querySelectorAll(selector: string): Iterable<PageElement> }
+  getComputedStyle(element: PageElement): { readonly backgroundColor: string; readonly color: string }
+}
+
+/** Texts that stand out too little from what is behind them: contrast as WCAG counts it. */
+export const faintTexts = (page: Page, selector: string): Promise<readonly string[]> =>
+  page.evaluate((shown) => {
+    const rgb = (text: string) => (text.match(/[\d.]+/g) ?? []).map(Number)
+    const light = (color: readonly number[]) => {
+      const [r, g, b] = color.slice(0, 3).map((part) => {
+        const share = part / 255
+        return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+      }) as [number, number, number]
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b
+    }
+    const { document, getComputedStyle } = globalThis as unknown as PageGlobals
+    const behind = (element: PageElement | null): readonly number[] => {
+      if (element === null) return [255, 255, 255]
+      const color = rgb(getComputedStyle(element).backgroundColor)
+      return color.length === 4 && color[3] === 0 ? behind(element.parentElement) : color
+    }
+    return [...document.querySelectorAll(shown)]
+      .filter((element) => element.offsetParent !== null)
+      .flatMap((element) => {
+        const [a, b] = [light(rgb(getComputedStyle(element).color)), light(behind(element))]
+        const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
+        return contrast < 3 ? [`${element.className || element.textContent}: ${contrast.toFixed(1)}`] : []
+      })
+  }, selector)

@@ -7,7 +7,7 @@ import { declarations } from '../../nodes/declarations.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { projectDirectory, readPackage } from '../services/package.ts'
 import { until } from '../services/processes.ts'
-import { type EditorPage, launchBrowser, openEditor } from './editor-page.ts'
+import { type EditorPage, faintTexts, launchBrowser, openEditor } from './editor-page.ts'
 
 const directory = join(projectDirectory, 'examples')
 const examples = readdirSync(directory)
@@ -68,44 +68,8 @@ test('each example is in the Import menu, and each of its nodes comes in valid',
   assert.deepEqual(editor.errors, [])
 })
 
-/** Texts of the open form that stand out too little from what is behind them: contrast as WCAG counts it. */
-const faintTexts = () =>
-  editor.page.evaluate(() => {
-    const rgb = (text: string) => (text.match(/[\d.]+/g) ?? []).map(Number)
-    const light = (color: readonly number[]) => {
-      const [r, g, b] = color.slice(0, 3).map((part) => {
-        const share = part / 255
-        return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
-      }) as [number, number, number]
-      return 0.2126 * r + 0.7152 * g + 0.0722 * b
-    }
-    const { document, getComputedStyle } = globalThis as unknown as PageGlobals
-    const behind = (element: PageElement | null): readonly number[] => {
-      if (element === null) return [255, 255, 255]
-      const color = rgb(getComputedStyle(element).backgroundColor)
-      return color.length === 4 && color[3] === 0 ? behind(element.parentElement) : color
-    }
-    const shown =
-      '.rowline-form label span, .rowline-form .rowline-note, .rowline-form .rowline-problem, .rowline-form input, .rowline-form select, .rowline-form summary'
-    return [...document.querySelectorAll(shown)]
-      .filter((element) => element.offsetParent !== null)
-      .flatMap((element) => {
-        const [a, b] = [light(rgb(getComputedStyle(element).color)), light(behind(element))]
-        const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
-        return contrast < 3 ? [`${element.className || element.textContent}: ${contrast.toFixed(1)}`] : []
-      })
-  })
-
-interface PageElement {
-  readonly parentElement: PageElement | null
-  readonly offsetParent: unknown
-  readonly className: string
-  readonly textContent: string
-}
-interface PageGlobals {
-  readonly document: { querySelectorAll(selector: string): Iterable<PageElement> }
-  getComputedStyle(element: PageElement): { readonly backgroundColor: string; readonly color: string }
-}
+const formTexts =
+  '.rowline-form label span, .rowline-form .rowline-note, .rowline-form .rowline-problem, .rowline-form input, .rowline-form select, .rowline-form summary'
 
 test('in a dark theme the texts of every form stand out', async () => {
   await editor.page.addInitScript(`localStorage.setItem('view-dark-theme', 'dark')`)
@@ -117,7 +81,7 @@ test('in a dark theme the texts of every form stand out', async () => {
     if ((await folded.count()) > 0) await folded.click()
     await editor.page.locator('.rowline-explain:visible').first().click()
     await editor.screenshot(`dark-${type}`)
-    assert.deepEqual(await faintTexts(), [], type)
+    assert.deepEqual(await faintTexts(editor.page, formTexts), [], type)
     await editor.cancel()
   }
 })

@@ -4,8 +4,8 @@ import type { Browser, Page } from 'playwright-core'
 import { flowBuilder, publishAll, waitForLines } from '../nodes/acceptance-flow.ts'
 import { type Mosquitto, startMosquitto } from '../services/mosquitto.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
-import { until } from '../services/processes.ts'
-import { type EditorPage, launchBrowser, openEditor } from './editor-page.ts'
+import { freePort, until } from '../services/processes.ts'
+import { type EditorPage, faintTexts, launchBrowser, openEditor } from './editor-page.ts'
 
 let broker: Mosquitto
 let nodeRed: NodeRed
@@ -24,7 +24,7 @@ after(async () => {
 
 const { id, node, source } = flowBuilder()
 
-function flow(qos: string): readonly FlowNode[] {
+function flow(qos: string, sinks: readonly string[] = ['file']): readonly FlowNode[] {
   const place = (x: number, y: number) => ({ x, y })
   const [tab, connection, entry] = source(broker.port, [{ filter: 'plant/#', qos }], ['rows'], { name: 'Readings' })
   return [
@@ -32,7 +32,7 @@ function flow(qos: string): readonly FlowNode[] {
     connection!,
     { ...entry!, ...place(150, 100) },
     node('row-schema', 'schema', { schema: 'n BIGINT' }),
-    node('row-decoder', 'rows', { name: 'Rows', schema: id('schema'), ...place(350, 100) }, [['file'], []]),
+    node('row-decoder', 'rows', { name: 'Rows', schema: id('schema'), ...place(350, 100) }, [sinks, []]),
     node('file-sink', 'file', { name: 'File', path: 'rows.ndjson', ...place(550, 100) }, [[], []]),
   ]
 }
@@ -130,6 +130,25 @@ async function publishWhile(signal: AbortSignal): Promise<number> {
   return published
 }
 
+test('a sink whose target is away shows what waits in its outbox, for how long, how often it has tried, and why', async () => {
+  const cluster = node('kafka-cluster', 'cluster', { brokers: `127.0.0.1:${await freePort()}` })
+  const values = { name: 'Kafka', cluster: id('cluster'), delivery: 'outbox', retryBackoffMs: '50 ms', x: 550, y: 200 }
+  await nodeRed.deploy([...flow('1', ['file', 'kafka']), cluster, node('kafka-sink', 'kafka', values, [[], []])])
+  await nodeRed.statusIs(id('in'), ({ fill }) => fill === 'green')
+  const editor = await openEditor(browser, nodeRed.url, 'en-US')
+  const { page } = editor
+  await openTab(editor)
+  await publishAll(broker.port, [
+    ['plant/a', '{"n":1}'],
+    ['plant/a', '{"n":2}'],
+    ['plant/a', '{"n":3}'],
+  ])
+  await shows(page, /Kafka 0\/s · outbox 3 · oldest [1-9]\d* (s|min) · [1-9][\d,]* retries [A-Z]+_[A-Z_]+/)
+  await editor.screenshot('sidebar-outage')
+  assert.deepEqual(editor.errors, [])
+  await page.context().close()
+})
+
 test('the limiting node is named with what to do, and what the flow in the editor will be is said before it is deployed', async () => {
   await nodeRed.deploy(flow('0'))
   const editor = await openEditor(browser, nodeRed.url, 'en-US')
@@ -154,13 +173,17 @@ test('in German and in a dark theme; a user who may only read sees it', async ()
   nodeRed = await startNodeRed({ userDir, settings: { adminAuth } })
   const editor = await openEditor(browser, nodeRed.url, 'de')
   const { page } = editor
-  await page.addStyleTag({ content: dark })
+  await page.evaluate("document.documentElement.classList.add('nr-theme-dark')")
   await openTab(editor)
   await shows(
     page,
     /höchstens einmal 0\/s herein · 0\/s bestätigt.*Readings abonniert plant\/# mit QoS 0: .*In der Zeile dieses Topics QoS 1 wählen/,
   )
   await editor.screenshot('sidebar-dark-de')
+  const texts =
+    '.rowline-sidebar :is(b, .rowline-class, .rowline-numbers, .rowline-sink, .rowline-quiet, .rowline-error)'
+  assert.ok((await page.locator(texts).count()) >= 5)
+  assert.deepEqual(await faintTexts(page, texts), [])
   const refused = await nodeRed.request('/flows', {
     method: 'POST',
     body: '[]',
@@ -169,10 +192,3 @@ test('in German and in a dark theme; a user who may only read sees it', async ()
   assert.equal(refused.status, 401)
   assert.deepEqual(editor.errors, [])
 })
-
-/** The variables that a theme of Node-RED sets. */
-const dark = `:root {
-  --red-ui-primary-text-color: #eee; --red-ui-secondary-text-color: #bbb; --red-ui-tertiary-text-color: #999;
-  --red-ui-primary-background: #222; --red-ui-secondary-background: #333; --red-ui-secondary-border-color: #555;
-  --red-ui-text-color-error: #ff8a80; --red-ui-text-color-link: #80cbc4; --red-ui-form-input-background: #333;
-}`

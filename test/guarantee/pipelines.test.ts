@@ -123,6 +123,15 @@ const wirings: readonly Wiring[] = [
     nodes: code('if (msg.payload.x > 3) return null\nreturn msg'),
     others: ['functionDrops n'],
   },
+  ...[
+    'if (msg.a) return msg',
+    'if (msg.a) { return msg }',
+    'return msg.a ? msg : null',
+    'if (msg.a) { return [msg, null] }',
+  ].map((func): Wiring => ({ name: `a Function with only ${func}`, nodes: code(func), others: ['functionDrops n'] })),
+  ...['msg.url = "http://x"; return msg', 'for (const p of msg.payload) { node.send(p) }\nreturn;'].map(
+    (func): Wiring => ({ name: `a Function with ${func}`, nodes: code(func) }),
+  ),
   { name: 'a Function that ends with nothing', nodes: code('flow.set("last", msg)'), others: ['functionDrops n'] },
   {
     name: 'a Function without a wire',
@@ -345,10 +354,10 @@ for (const { name, nodes, guarantee = 'atLeastOnce' as const, limit, others = []
     assert.deepEqual(verdictOf(nodes), { guarantee, limit, others })
   })
 
-test('two sources that overlap and meet in one sink: each reading comes twice, unless they share', () => {
+test('two sources that overlap: each reading comes twice where they meet in one sink, unless they share', () => {
   const second = (filter: string, to = 'kafka', rest: object = {}) =>
     source([to], { subscriptions: [row(filter)], source: 'second', ...rest }, 'in2')
-  const codes = (first: string, other: FlowNode, at: object = { host: '10.0.0.1' }) => {
+  const found = (first: string, other: FlowNode, at: object = { host: '10.0.0.1' }) => {
     const nodes = [
       source(['kafka'], { subscriptions: [row(first)] }),
       other,
@@ -356,19 +365,28 @@ test('two sources that overlap and meet in one sink: each reading comes twice, u
       kafka(),
       kafka('l'),
     ]
-    return judge(nodes).map(({ limit }) => limit && [limit.code, limit.values.other, limit.values.filter])
+    return judge(nodes).map(
+      ({ limit, findings: [one] }) => one && [one.code, one.values.other, one.values.filter, !!limit],
+    )
   }
-  assert.deepEqual(codes('plant/#', second('plant/+/x')), [
-    ['overlap', 'in2', 'plant/#'],
-    ['overlap', 'in', 'plant/+/x'],
+  assert.deepEqual(found('plant/#', second('plant/+/x')), [
+    ['overlap', 'in2', 'plant/#', true],
+    ['overlap', 'in', 'plant/+/x', true],
+  ])
+  assert.deepEqual(found('plant/#', second('plant/+/x', 'l')), [
+    ['overlapElsewhere', 'in2', 'plant/#', false],
+    ['overlapElsewhere', 'in', 'plant/+/x', false],
   ])
   const none = [undefined, undefined]
-  assert.deepEqual(codes('plant/#', second('other/#')), none)
-  assert.deepEqual(codes('plant/#', second('plant/+/x', 'l')), none)
-  assert.deepEqual(codes('plant/#', second('plant/#'), { host: '10.0.0.2' }), none)
-  assert.deepEqual(codes('plant/#', second('plant/#'), { host: '10.0.0.2', fallbacks: '10.0.0.1' })[0]?.[0], 'overlap')
-  assert.deepEqual(codes('$share/g/plant/#', second('$share/g/plant/#')), none)
-  assert.deepEqual(codes('$share/g/plant/#', second('$share/h/plant/#'))[0]?.[0], 'overlap')
+  for (const to of ['kafka', 'l']) {
+    assert.deepEqual(found('plant/#', second('other/#', to)), none)
+    assert.deepEqual(found('plant/#', second('plant/#', to), { host: '10.0.0.2' }), none)
+    assert.deepEqual(found('$share/g/plant/#', second('$share/g/plant/#', to)), none)
+    const code = to === 'l' ? 'overlapElsewhere' : 'overlap'
+    const fallbacks = { host: '10.0.0.2', fallbacks: '10.0.0.1' }
+    assert.deepEqual(found('plant/#', second('plant/#', to), fallbacks)[0]?.[0], code)
+    assert.deepEqual(found('$share/g/plant/#', second('$share/h/plant/#', to))[0]?.[0], code)
+  }
 })
 
 test('a source in a subflow is a pipeline for each instance', () => {
@@ -430,7 +448,7 @@ test('what turns out while it runs is added to the pipelines that have the node'
 })
 
 test('every finding is met by a wiring above', () => {
-  const known = ['overlap', 'qosGranted', 'oneReplica', 'oneInSync']
+  const known = ['overlap', 'overlapElsewhere', 'qosGranted', 'sendsLate', 'oneReplica', 'oneInSync']
   const met = wirings.flatMap(({ limit, others = [] }) => [limit ?? '', ...others].map((text) => text.split(' ')[0]))
   assert.deepEqual(
     findingCodes.filter((name) => !met.includes(name) && !known.includes(name)),

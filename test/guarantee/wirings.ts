@@ -35,7 +35,7 @@ export const kafka = (id = 'kafka', rest: Rest = {}, wires: Wires = [[], []]): F
 export const bigquery = (rest: Rest = {}): FlowNode =>
   node('bq', 'bigquery-sink', [[], []], { cloud: 'c', writeMethod: 'exactlyOnce', ...rest })
 
-const types = new Map(declarations.map((declaration) => [declaration.type, declaration]))
+export const types = new Map(declarations.map((declaration) => [declaration.type, declaration]))
 
 export const judge = (nodes: readonly FlowNode[]): readonly Pipeline[] =>
   pipelinesOf([{ id: 'tab', type: 'tab' }, broker(), ...nodes], { types })

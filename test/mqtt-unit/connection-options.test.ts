@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { type ConfigOf, parseFields } from '../../src/config/fields.ts'
 import { checkIn, inFields, sourceFields } from '../../src/mqtt/config.ts'
 import { connectionOptions, poolOptions, publishingOptions } from '../../src/mqtt/connection-options.ts'
@@ -87,4 +88,40 @@ test('client ids made of a long one keep to the 23 characters of MQTT 3.1, and d
   assert.equal(new Set(ids).size, 26)
   assert.deepEqual(of('short', '3').slice(-2), ['short-11', 'short-out'])
   assert.equal(of(north, '4').at(-1), `${north}-out`)
+})
+
+/** Each option has one in which it counts. */
+const base = {
+  ...{ host: 'plant', protocol: 'ws', useTls: true, protocolVersion: '5', willTopic: 'gone' },
+  ...{ truststorePath: 'trust.p12', keystorePath: 'key.p12' },
+}
+
+/** One other value of each option than it has there. */
+const others: { readonly [option in keyof typeof sourceFields]: unknown } = {
+  ...{ host: 'other', port: 1885, protocol: 'tcp', wsPath: '/other', wsHeaders: [{ name: 'X-Other', value: 'x' }] },
+  ...{ protocolVersion: '4', fallbacks: 'other', user: 'other', password: 'other', useTls: false },
+  ...{ ca: 'other.pem', cert: 'other.pem', key: 'other.pem', passphrase: 'other' },
+  ...{ rejectUnauthorized: false, checkServerIdentity: false },
+  ...{ truststorePath: 'other.p12', truststorePassword: 'other', truststoreType: 'JKS' },
+  ...{ keystorePath: 'other.p12', keystorePassword: 'other', keystoreType: 'JKS', keyPassword: 'other' },
+  ...{ tlsMinVersion: 'TLSv1.3', tlsMaxVersion: 'TLSv1.2', ciphers: 'TLS_AES_256_GCM_SHA384' },
+  ...{ serverName: 'other', alpn: 'mqtt', clientId: 'other', clean: true, sessionExpiryInterval: 7 },
+  ...{ receiveMaximum: 7, topicAliasMaximum: 7, maxPacketSize: 2048, keepalive: 7, connectTimeoutMs: '7 s' },
+  ...{ reconnectPeriodMs: '7 s', maxReconnectDelayMs: '7 s', autoReconnect: false, connectAttempts: 7, poolSize: 2 },
+  ...{ willTopic: 'other', willPayload: 'other', willQos: '2', willRetain: true, willDelayInterval: 7 },
+  idleTimeoutMs: '7 s',
+}
+
+test('every option of a source reaches a connection, for reading or for publishing', () => {
+  const of = (raw: object) => {
+    const { config, problems } = parseFields(sourceFields, { ...base, ...raw })
+    assert.deepEqual(problems, [])
+    const source = config as ConfigOf<typeof sourceFields>
+    return { reading: poolOptions(source, 'nr', '/'), publishing: publishingOptions(source, 'nr', '/') }
+  }
+  const before = of({})
+  assert.deepEqual(of({}), before)
+  assert.deepEqual(Object.keys(others), Object.keys(sourceFields))
+  const idle = Object.entries(others).filter(([option, value]) => isDeepStrictEqual(of({ [option]: value }), before))
+  assert.deepEqual(idle, [])
 })

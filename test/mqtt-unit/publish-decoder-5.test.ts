@@ -55,6 +55,7 @@ test('every property of a PUBLISH is read wherever the stream is cut, and the pa
       qos: 1,
       packetId: 7,
       retain: false,
+      isVersion5: true,
       dup: false,
       properties: {
         userProperties: [

@@ -19,7 +19,7 @@ function decode(chunks: Iterable<Buffer>): string[] {
   return seen
 }
 
-const describe = ({ topic, payload, qos, packetId, retain, dup }: InboundPublish) =>
+const describe = ({ topic, payload, qos, packetId, retain, dup }: Omit<InboundPublish, 'isVersion5'>) =>
   `publish ${qos} ${packetId} ${retain} ${dup} ${topic} ${payload.length} ${payload.toString('hex', 0, 40)}`
 
 function expectedOf(packet: Packet, bytes: Buffer): string {
@@ -134,6 +134,8 @@ test('what breaks the protocol throws a sentence about it, before anything of th
     ['half a topic length', [0x30, 1, 0], /too short or has no topic/],
     ['a topic longer than the packet', [0x30, 4, 0, 9, 97, 97], /too short or has no topic/],
     ['no room for the packet id', [0x32, 4, 0, 1, 97, 0], /too short or has no topic/],
+    ['a null character in the topic', [0x30, 5, 0, 3, 97, 0, 98], /null characters/],
+    ['a topic that is not UTF-8', [0x30, 4, 0, 2, 0xc3, 0x28], /not UTF-8/],
     ['packet type 0', [0x00, 0], /packet of type 0/],
     ['CONNECT', [0x10, 0], /packet of type 1/],
     ['SUBSCRIBE', [0x82, 0], /packet of type 8/],
@@ -151,6 +153,14 @@ test('what breaks the protocol throws a sentence about it, before anything of th
     ['SUBACK without a return code', [0x90, 2, 0, 1], /type 9 with a remaining length of 2/],
     ['UNSUBACK without its id', [0xb0, 0], /type 11 with a remaining length of 0/],
     ['PINGRESP with a body', [0xd0, 1, 0], /type 13 with a remaining length of 1/],
+    ['CONNACK with flags', [0x21, 2, 0, 0], /type 2 with reserved flags/],
+    ['PUBACK with flags', [0x41, 2, 0, 1], /type 4 with reserved flags/],
+    ['PUBREC with flags', [0x52, 2, 0, 1], /type 5 with reserved flags/],
+    ['PUBREL without flags', [0x60, 2, 0, 1], /PUBREL with other flags than 2/],
+    ['PUBCOMP with flags', [0x72, 2, 0, 1], /type 7 with reserved flags/],
+    ['SUBACK with flags', [0x92, 3, 0, 1, 0], /type 9 with reserved flags/],
+    ['UNSUBACK with flags', [0xb2, 2, 0, 1], /type 11 with reserved flags/],
+    ['PINGRESP with flags', [0xd8, 0], /type 13 with reserved flags/],
   ]
   for (const [what, bytes, reason] of wrong)
     for (const most of [1, 100])

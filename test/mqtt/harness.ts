@@ -90,7 +90,7 @@ export class Collector implements Subscriber {
 
   changed(): void {
     this.changes++
-    const error = this.connection?.status.error
+    const error = this.connection?.statusFor(this.filters).error
     if (!error) return
     this.firstError ??= error
     this.errors.push(`${error.code}: ${error.message}`)

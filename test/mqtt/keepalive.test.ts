@@ -8,6 +8,7 @@ import { publishNumbered } from '../services/publisher.ts'
 import { packets } from '../services/wire-assertions.ts'
 import { startWireProxy } from '../services/wire-proxy.ts'
 import { Collector, connect, connected, options, subscribed } from './harness.ts'
+import { startScriptedBroker } from './scripted-broker.ts'
 
 const keepalive = 1
 const message = (n: number) => ({ topic: 'k', payload: String(n), qos: 1 as const })
@@ -115,5 +116,23 @@ suite('keepalive', { concurrency: true }, () => {
     await connected(own.connection)
     await wait(3000)
     assert.deepEqual([broker.connects.length, broker.connects[0]?.packet.keepalive], [1, 0])
+  })
+
+  test('the keepalive of an MQTT 5 server counts, also where ours is none and where its own is', async () => {
+    const pings = async (mine: number, serverKeepAlive: number) => {
+      await using broker = await startScriptedBroker(5)
+      const properties = { serverKeepAlive }
+      broker.connack = { cmd: 'connack', returnCode: 0, reasonCode: 0, sessionPresent: false, properties }
+      await using own = connect(options(broker.port, { protocolVersion: 5, keepalive: mine }), new Collector(['k']))
+      await connected(own.connection)
+      const link = await broker.connection(1)
+      const count = () => link.received.filter(({ cmd }) => cmd === 'pingreq').length
+      if (serverKeepAlive > 0) await until(() => count() >= 3, { what: 'three PINGREQs' })
+      else await wait(3000)
+      assert.ok(link.isOpen)
+      return count()
+    }
+    const [ofNone, ofLonger, ofServer] = await Promise.all([pings(0, 1), pings(600, 1), pings(1, 0)])
+    assert.deepEqual([ofNone >= 3, ofLonger >= 3, ofServer], [true, true, 0])
   })
 })

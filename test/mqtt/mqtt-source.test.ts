@@ -78,6 +78,7 @@ test('a record says what MQTT and the subscriptions table say, and is acknowledg
     qos: 1,
     retain: false,
     dup: false,
+    packetId: 1,
     filter: 'a/+',
     route: 'r',
     to: 'x_a/1',

@@ -28,6 +28,22 @@ test('B5: connectAttempts ends the trying with its cause after so many; the defa
   assert.equal(broker.connects.length, 6)
 })
 
+test('B5: an attempt is over when each further broker was tried too', async () => {
+  await using away = await startFakeBroker()
+  await using there = await startFakeBroker()
+  away.refuse(3, 100)
+  const fallbacks = [{ host: '127.0.0.1', port: there.port }]
+  await using found = connect(options(away.port, { connectAttempts: 1, fallbacks }), new Collector(['c']))
+  await connected(found.connection)
+  there.refuse(3, 100)
+  const before = [away.connects.length, there.connects.length]
+  await using given = connect(options(away.port, { connectAttempts: 2, fallbacks }), new Collector(['c']))
+  await until(() => given.connection.status.phase === 'closed', { what: 'the end' })
+  assert.match(given.connection.status.error!.message, /after 2, /)
+  const tried = [away.connects.length, there.connects.length].map((count, i) => count - before[i]!)
+  assert.deepEqual(tried, [2, 2])
+})
+
 test('autoReconnect off: a connection that has ended is not taken up again, and that is red', async () => {
   await using broker = await startFakeBroker()
   const mine = options(broker.port, { autoReconnect: false })
@@ -126,7 +142,7 @@ test('D11: the connections of a pool share the messages, each once, and each con
   const lease = await sharedLease(leases, 'plant')
   lease.subscribe(collector)
   await until(() => mosquitto.log().split('Sending SUBACK to pool-').length === 4, { what: 'three subscriptions' })
-  await until(() => lease.connection.status.phase === 'connected', { what: 'the status of all' })
+  await until(() => lease.connection.statusFor(collector.filters).phase === 'connected', { what: 'the status of all' })
   await publishNumbered({ port: mosquitto.port, topics: ['d11/a', 'd11/b'], count: 300, qos: 1 })
   await collector.count(300)
   await wait(200)
@@ -140,7 +156,24 @@ test('D11: the connections of a pool share the messages, each once, and each con
     assert.ok(log.includes(`Received PUBACK from ${clientId} `), `${clientId} has a share`)
   assert.match(log, /\$share\/plant\/d11\/# \(QoS 1\)/)
   await lease.release()
-  assert.equal((await sharedLease(leases.slice(0, 1), 'plant')).connection.status.phase, 'connecting')
+  assert.equal((await sharedLease(leases.slice(0, 1), 'plant')).connection.statusFor([]).phase, 'connecting')
+})
+
+test('what one connection of a pool alone is granted with less is in the status of all', async () => {
+  await using full = await startFakeBroker()
+  await using less = await startFakeBroker()
+  less.loweredFilters.add('$share/g/l')
+  const pool = new ConnectionPool()
+  const leases = [full, less].map(
+    (broker, i) => () => pool.acquire(`member ${i}`, () => create(options(broker.port), () => {})),
+  )
+  const lease = await sharedLease(leases, 'g')
+  const collector = new Collector(['l', 'm'])
+  lease.subscribe(collector)
+  const status = () => lease.connection.statusFor(collector.filters)
+  await until(() => status().lowered, { what: 'the notice' })
+  assert.deepEqual(status().loweredFilters, [{ filter: '$share/g/l', qos: 0 }])
+  await lease.release()
 })
 
 test('a second client of the same name at mosquitto is named after a few rounds, on 3.1.1 and on 5', async () => {

@@ -102,6 +102,10 @@ test('a broker that says nothing ends the test after its time, and so does a use
   silent.close()
 })
 
+test('a connect timeout of 0, which is for ever, gives each step the time of the test', async () => {
+  assert.deepEqual(statesOf(await asked({ connectTimeoutMs: '0' })), ['tcp passed', 'connect passed', 'limits skipped'])
+})
+
 test('each further broker is tested too', async () => {
   const away = await freePort()
   const steps = await asked({ port: String(away), fallbacks: `127.0.0.1:${broker.port}` })

@@ -17,6 +17,7 @@ interface Reader extends AsyncDisposable {
   readonly records: Record[]
   readonly refused: { readonly record: Record; readonly error: PipelineError }[]
   readonly texts: readonly string[]
+  readonly skipped: number
 }
 
 /** A source that settles everything at once. */
@@ -55,6 +56,9 @@ async function read(
     get texts() {
       return records.map(({ payload }) => String(payload))
     },
+    get skipped() {
+      return source.skipped
+    },
     [Symbol.asyncDispose]: () => source.close(),
   }
 }
@@ -76,12 +80,13 @@ for (const protocolVersion of [4, 5] as const)
     await using mosquitto = await logging()
     await publish(mosquitto, [['r/1', 'kept']], true)
     const subscribed = () => mosquitto.log().split('Sending SUBACK').length - 1
-    const texts = async (retained: string, memory: FilterMemory) => {
+    const skipped = new Set<string>()
+    const texts = async (retained: string, memory: FilterMemory, more: object) => {
       const connection = options(mosquitto.port, {
         clientId: `${retained}${name(context, protocolVersion)}`,
         protocolVersion,
       })
-      await using reader = await read(['r/#'], { retained }, connection, memory)
+      await using reader = await read(['r/#'], { retained, ...more }, connection, memory)
       let n = 0
       await until(
         async () => {
@@ -90,17 +95,29 @@ for (const protocolVersion of [4, 5] as const)
         },
         { what: 'a live one' },
       )
+      if (reader.skipped > 0) skipped.add(retained)
       return reader.records.filter(({ topic }) => topic === 'r/1').map(({ payload, retain }) => `${payload} ${retain}`)
     }
-    const starts = async (retained: string) => {
+    const starts = async (retained: string, more = {}) => {
       const memory = new Map<string, SessionMemory>()
-      return [await texts(retained, memory), await texts(retained, memory)]
+      return [await texts(retained, memory, more), await texts(retained, memory, more)]
     }
     assert.deepEqual(await starts('take'), [['kept true'], ['kept true']])
     const before = subscribed()
     assert.deepEqual(await starts('takeOnce'), [['kept true'], []])
-    assert.equal(subscribed() - before, 1, 'what the session has is not asked for again')
+    // With MQTT 5 it is asked again, in a way that brings no retained message once more.
+    assert.equal(subscribed() - before, protocolVersion === 5 ? 2 : 1)
     assert.deepEqual(await starts('skip'), [[], []])
+    assert.deepEqual(await starts('skip', { retainAsPublished: true }), [[], []])
+    assert.deepEqual([...skipped], protocolVersion === 4 ? ['skip'] : [], 'what comes all the same is counted')
+    if (protocolVersion === 4) return
+    const raw = { retained: 'skip', retainAsPublished: true }
+    await using reader = await read(['r/#'], raw, options(mosquitto.port, { protocolVersion }))
+    const isRead = async () => {
+      await publish(mosquitto, [['r/2', 'to be retained, and live']], true)
+      return reader.records.some(({ topic, retain }) => topic === 'r/2' && retain)
+    }
+    await until(isRead, { what: 'a live one that is to be retained' })
   })
 
 test('takeOnce asks again where the memory is of another session, so that nothing is missed', async () => {

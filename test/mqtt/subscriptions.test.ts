@@ -64,8 +64,9 @@ test('refused filters are named, whatever they look like, and the others work', 
   const collector = new Collector(filters, { settles: true })
   await using own = connect(mine, collector)
   await subscribed(broker, mine, 5)
-  await until(() => own.connection.status.error, { what: 'the refusal' })
-  const { code, disposition, message } = own.connection.status.error!
+  const refusal = () => own.connection.statusFor(collector.filters).error
+  await until(refusal, { what: 'the refusal' })
+  const { code, disposition, message } = refusal()!
   assert.deepEqual([code, disposition], ['SUBSCRIPTION_REFUSED', 'config'])
   assert.match(message, /subscription 7, resubscribe, no\/#$/)
   assert.equal(own.connection.status.phase, 'connected')
@@ -80,12 +81,41 @@ test('refused filters are named, whatever they look like, and the others work', 
   await collector.count(1)
 })
 
+test('what the server refuses of one user, or grants with less, is in the status of that one alone', async () => {
+  await using broker = await startFakeBroker()
+  broker.refusedFilters.add('refused')
+  broker.loweredFilters.add('lowered')
+  const mine = options(broker.port)
+  const [refused, lowered] = [new Collector(['refused', 'a']), new Collector(['lowered'])]
+  const [modest, fine] = [new Collector(['lowered'], { qos: 0 }), new Collector(['a'])]
+  await using own = connect(mine, refused, lowered, modest, fine)
+  const status = (collector: Collector) => own.connection.statusFor(collector.filters)
+  await until(() => status(refused).error && status(lowered).lowered, { what: 'both' })
+  assert.match(status(refused).error!.message, /subscription refused$/)
+  assert.match(status(lowered).lowered!.message, /lowered \(QoS 0 for 1\)/)
+  assert.deepEqual(
+    [refused, lowered, modest, fine].map((each) => {
+      const { error, lowered: less, loweredFilters } = status(each)
+      return [error?.code, less?.code, loweredFilters.length]
+    }),
+    [
+      ['SUBSCRIPTION_REFUSED', undefined, 0],
+      [undefined, 'SUBSCRIPTION_LOWERED', 1],
+      [undefined, undefined, 0],
+      [undefined, undefined, 0],
+    ],
+  )
+  assert.equal(own.connection.status.error, undefined)
+})
+
 test('a refused filter is asked for again, and granted at last the error is gone; one that nobody wants is no error', async () => {
   await using broker = await startFakeBroker()
   const mine = options(broker.port)
   for (const filter of ['later', 'left']) broker.refusedFilters.add(filter)
   const errors: (string | undefined)[] = []
-  const subscriptions = new Subscriptions((error) => errors.push(error?.message), undefined, 100)
+  const wanted = ['later', 'left'].map((filter) => ({ filter, qos: 1 as const }))
+  const note = () => errors.push(subscriptions.refusal(wanted)?.message)
+  const subscriptions = new Subscriptions(note, undefined, 100)
   const epoch = new Epoch({ ...mine, protocolVersion: 4 }, { records: 10, bytes: 1000 }, new InboundSession(), {
     connected: (sessionPresent) => subscriptions.connected(epoch.client, sessionPresent),
     message: () => assert.fail(),

@@ -251,20 +251,25 @@ test('copies: what is granted anew, or is about to go, no longer decides over ot
       qos: 1,
       packetId: 1,
       retain: false,
+      isVersion5: true,
       dup: false,
       subscriptionIds,
     }) as const
   const copies = new Copies()
   const extra = (...ids: number[]) => copies.isExtra(copy(...ids))
-  copies.granted(wish('s/#', 1))
-  copies.granted(wish('s/a', 2))
+  copies.granted(wish('s/#', 1), 1)
+  copies.granted(wish('s/a', 2), 1)
   assert.deepEqual([extra(1), extra(2), extra(1, 2), extra(9), extra()], [false, true, false, false, false])
-  copies.granted(wish('s/#', 3))
+  copies.granted(wish('s/#', 3), 1)
   assert.deepEqual([extra(1), extra(2), extra(3)], [false, false, true], 's/a has been granted for longer now')
-  copies.granted(wish('s/a', 4))
+  copies.granted(wish('s/a', 4), 1)
   assert.deepEqual([extra(2), extra(3), extra(4)], [false, false, true])
   copies.forget('s/#')
   assert.deepEqual([extra(3), extra(4)], [false, false], 'nothing else comes for it')
+  copies.granted(wish('s/+', 5), 1)
+  copies.granted(wish('s/a', 4), 0)
+  copies.granted(wish('s/+', 6), 1)
+  assert.deepEqual([extra(4), extra(6)], [false, false], 'with QoS 1, where the copy that counts comes with QoS 0')
 })
 
 test('D1: mosquitto with overlapping filters delivers each message once on every version', async () => {

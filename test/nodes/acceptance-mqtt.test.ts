@@ -9,6 +9,8 @@ import { findProgram, freePort, runCommand, startProcess, temporaryDirectory, un
 import { startTcpProxy } from '../services/tcp-proxy.ts'
 import { startTlsFront } from '../services/tls-front.ts'
 import {
+  acknowledged,
+  connectionsIn,
   deploySubscribed,
   flowBuilder,
   linesOf,
@@ -16,6 +18,7 @@ import {
   startLoggingMosquitto,
   subscriptionsIn,
   type Values,
+  waitForDeadLetters,
   waitForLines,
 } from './acceptance-flow.ts'
 
@@ -272,6 +275,45 @@ test('B3: 204 messages of 512,000 bytes arrive whole, and Node-RED grows by at m
   await nodeRed.deploy(withSinks(5, 'five'))
   await nodeRed.statusIs(id('in'), isGreen)
   await arrive('five', 40, 200)
+})
+
+test('D7: of a message over the largest packet the beginning is a dead letter, and it is acknowledged over the same connection', async () => {
+  await using broker = await startLoggingMosquitto()
+  const { flow, path, id } = reading(broker.port, { maxPacketSize: '100000' })
+  await deploySubscribed(nodeRed, broker, flow)
+  await publishAll(broker.port, [
+    ['a7', '{"n":1}'],
+    ['a7', Buffer.alloc(3_000_000, 'x')],
+    ['a7', '{"n":2}'],
+  ])
+  assert.deepEqual(await waitForLines(nodeRed, path, 2), ['{"n":1}', '{"n":2}'])
+  const [letter, ...others] = await waitForDeadLetters(nodeRed, id('in'), 1)
+  assert.deepEqual([letter!.topic, letter!.reason, others.length], ['a7', 'too-large', 0])
+  assert.equal(letter!.payload, 'x'.repeat(65_536))
+  await acknowledged(broker, 3)
+  assert.equal(connectionsIn(broker), 1)
+})
+
+test('topics that overlap are named at deploy where several connections share them, and only there', async () => {
+  const rows = ['own/#', 'own/+', 'other'].map((filter) => ({ filter, qos: '1' }))
+  const from = nodeRed.log().length
+  const warnings = () =>
+    nodeRed
+      .log()
+      .slice(from)
+      .match(/"own\/#" and "own\/\+" overlap, and are shared/g) ?? []
+  for (const poolSize of ['1', '2']) {
+    const { id, node, source } = flowBuilder()
+    const nodes = source(await freePort(), rows, ['sink'])
+    await nodeRed.deploy([
+      ...nodes.map((each) => (each.type === 'mqtt-v3-source' ? { ...each, poolSize } : each)),
+      node('file-sink', 'sink', { path: 'own.ndjson' }, [[], []]),
+    ])
+    await nodeRed.statusIs(id('in'), ({ fill }) => fill === 'red' || fill === 'yellow')
+    if (poolSize === '1') assert.equal(warnings().length, 0)
+  }
+  await until(() => warnings().length === 1, { what: 'the warning', output: nodeRed.log })
+  await nodeRed.deploy([])
 })
 
 test('B5: with one connect attempt a broker that is down is an error that names the cause; the default goes on', async () => {

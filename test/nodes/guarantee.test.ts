@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import type { PipelineView } from '../../nodes/shared/pipeline-view.ts'
 import { type FakeBroker, startFakeBroker } from '../services/fake-broker.ts'
@@ -27,7 +28,8 @@ before(async () => {
   broker = await startFakeBroker({ window: 100 })
   const users = [{ username: 'reader', password, permissions: 'read' }]
   const adminAuth = { type: 'credentials', users, default: { permissions: deployer } }
-  nodeRed = await startNodeRed({ settings: { adminAuth }, env: { APP_ENV: 'LOCAL' } })
+  const nodesDir = join(import.meta.dirname, 'fixtures')
+  nodeRed = await startNodeRed({ nodesDir, settings: { adminAuth }, env: { APP_ENV: 'LOCAL' } })
   const grant = {
     client_id: 'node-red-admin',
     grant_type: 'password',
@@ -72,8 +74,10 @@ test('who may not read is refused; who may gets names, codes and numbers, and no
   broker.publish({ topic: 't', qos: 1, payload: '{"canary-1":1}' })
   broker.publish({ topic: 't', qos: 1, payload: 'canary-2' })
   await waitForLines(nodeRed, `${builder.id('rows')}.ndjson`, 1)
-  await until(async () => (await pipelines())[0]!.rejected === 1, { what: 'a rejected reading' })
-  const [found] = await pipelines()
+  const found = await until(
+    async () => (await pipelines()).find(({ rejected, sinks }) => rejected === 1 && sinks[0]?.confirmed === 1),
+    { what: 'a confirmed and a rejected reading' },
+  )
   const { tab, guarantee, limit, findings, received, sinks, reasons, last, phase } = found!
   const at = builder.id('file')
   assert.deepEqual(
@@ -147,4 +151,23 @@ test('a broker that grants only QoS 0 is found out while the pipeline runs', asy
   assert.match(said()[0]!, /at most once: .*the broker grants only QoS 0 for t\..*\[qosGranted\]/)
   assert.equal((await pipelines())[0]!.guarantee, 'atMostOnce')
   broker.loweredFilters.clear()
+})
+
+test('a node that was seen to send after it was done limits its pipeline, until flows start without it', async () => {
+  const { node, source, id } = builder
+  const entry = (to: string) => source(broker.port, [{ filter: 't', qos: '1' }], [to])
+  const late = node('probe-late', 'late', {}, [['decoder']])
+  const file = node('file-sink', 'file', { path: `${id('rows')}.ndjson` }, [[], []])
+  await nodeRed.deploy([...entry('late'), late, decoder(), file])
+  await nodeRed.statusIs(id('in'), ({ shape }) => shape === 'dot')
+  const promised = async () => (await pipelines())[0]!.guarantee
+  assert.equal(await promised(), 'atLeastOnce')
+  broker.publish({ topic: 't', qos: 1, payload: '{"n":1}' })
+  await until(async () => (await promised()) === 'atMostOnce', { what: 'the proof', output: nodeRed.log })
+  const [{ limit, findings }] = (await pipelines()) as [PipelineView]
+  assert.deepEqual([limit, findings[0]?.at], ['sendsLate', id('late')])
+  await until(() => said().length > 0, { what: 'the line in the log', output: nodeRed.log })
+  assert.match(said()[0]!, /at most once: probe-late ".+" was seen to send .*\[sendsLate\]/)
+  await nodeRed.deploy([...entry('decoder'), decoder(), file])
+  assert.equal(await promised(), 'atLeastOnce')
 })

@@ -20,6 +20,13 @@ describe('the record of a message', () => {
     assert.equal(recordOf({ partitions: 3 }).partitions, 3)
   })
 
+  it('has not the packet id, which a message has at QoS 1 and 2', () => {
+    const message = readingMessage({ ...recordOf({ qos: 1 }), packetId: 7 })
+    assert.equal(message.messageId, 7)
+    assert.equal('packetId' in recordsOf(message)[0]!, false)
+    assert.equal('messageId' in readingMessage({ ...recordOf({}), packetId: 0 }), false)
+  })
+
   it('keeps what an MQTT 5 publisher said of it, and takes what the flow makes of that', () => {
     const properties = {
       userProperties: [

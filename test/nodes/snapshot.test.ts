@@ -103,6 +103,8 @@ test('a node that finishes after its time and one that sends after it was done a
   await deploy('late', {}, node('probe-late', 'late', {}, [['k']]), node('debug', 'k', { active: false }, []))
   publish(1)
   await until(async () => (await snapshot()).lateSenders.includes(builder.id('late')), { what: 'the late sender' })
+  await deploy('k', {}, node('debug', 'k', { active: false }, []))
+  assert.deepEqual((await snapshot()).lateSenders, [], 'it is mended')
 })
 
 test('a wrong entry in settings.js is said, and the default is used', async () => {

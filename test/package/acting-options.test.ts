@@ -23,6 +23,10 @@ const published = (title: string): Proof => ['sinks/pubsub-sink.test.ts', title]
 const authorized = (title: string): Proof => ['google/authorization.test.ts', title]
 const exampleOf = (title: string): Proof => ['nodes/acceptance-bigquery.test.ts', title]
 const gauge = (title: string, name?: string): Proof => ['metrics/gauge.test.ts', title, name]
+const file = (title: string): Proof => ['sinks/file-sink.test.ts', title]
+const rows = (title: string, name?: string): Proof => ['rows/decode-record.test.ts', title, name]
+const topics = (title: string): Proof => ['rows/decode-topics.test.ts', title]
+const byJsonSchema = (title: string, name?: string): Proof => ['rows/decode-by-json-schema.test.ts', title, name]
 const gate = (title: string): Proof => ['config/environment-gate.test.ts', title]
 
 const logged: Proof = ['nodes/acceptance-configuration.test.ts', 'logLevel debug: a line for each reading']
@@ -245,9 +249,47 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     maxSeries: gauge('beyond maxSeries a further series is counted'),
     expiryMs: gauge('with expiryMs a series without a reading goes'),
   },
+  'row-schema': {
+    writtenAs: rows('a row-schema is written as a list of columns too'),
+    schema: rows('a row-schema is configured with text'),
+    columns: rows('a row-schema is written as a list of columns too'),
+    jsonSchema: byJsonSchema('json-schema checks a payload and passes it on', "schema: 'sensor'"),
+  },
+  'row-decoder': {
+    format: byJsonSchema('json-schema checks a payload and passes it on'),
+    schema: byJsonSchema('json-row makes a row of what fits'),
+    routes: rows('with a table of routes each route has its schema'),
+    binaryEncoding: topics('a part without a column becomes one at the end'),
+    compression: topics('a packed payload is unpacked for every format'),
+    maxUnpackedBytes: topics('a packed payload is unpacked for every format'),
+    resolveAliases: ['rows/sparkplug-births.test.ts', 'without "Resolve aliases" nothing is added'],
+    requestRebirth: ['nodes/sparkplug.test.ts', 'an edge node is asked for its BIRTH'],
+    topicPattern: topics('a part of the topic fills its column'),
+    onMismatch: topics('with onMismatch warn the payload counts'),
+    ignoredAttributes: topics('C3: attributes are taken out last'),
+    onEmpty: rows('an empty payload is skipped, or rejected where that is asked for'),
+    failOnMissingField: rows('a bad record is rejected with the reason'),
+    ignoreParseErrors: rows('a bad record is rejected with the reason'),
+    timestampFormat: rows('what a table says about its JSON counts more'),
+    coerceNumbers: topics('F2: with coerceNumbers text is a number'),
+    rejectEmptyText: topics('without rejectEmptyText an empty text is a text'),
+  },
+  'file-sink': {
+    path: file('makes the directories of its path'),
+    content: file('writes the row alone, or what came with it too'),
+    maxFileBytes: file('finishes a file that would grow over its limit'),
+    maxFileAgeMs: file('finishes a file that is older than its limit'),
+    maxTotalBytes: ['sinks/file-sink.test.ts', 'stops at its disk limit', 'small'],
+    whenFull: file('deletes the oldest file when told to'),
+    ...runner,
+  },
 }
 
 const casesLength = 1000
+
+test('each node has such tests', () => {
+  assert.deepEqual(Object.keys(proofs).sort(), declarations.map(({ type }) => type).sort())
+})
 
 for (const [type, listed] of Object.entries(proofs)) {
   test(`each option of the ${type} has a test that it acts`, () => {

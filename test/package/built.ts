@@ -55,6 +55,7 @@ export function loadDefinition(dist: string, type: string, nodes: { readonly [id
     actions: { add: () => {}, remove: () => {} },
     plugins: { getPlugin: () => undefined, registerPlugin: () => {} },
     menu: { addItem: () => {}, removeItem: () => {} },
+    workspaces: { count: () => 0 },
   }
   runInContext(scriptOf(readHtml(dist, type)), createContext({ RED, TextEncoder, TextDecoder }))
   const definition = registered.get(type)

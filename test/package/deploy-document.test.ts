@@ -70,7 +70,7 @@ test('every variable is read by settings.js, by Node.js or by a flow, and every 
     assert.equal(String(reference.name), String(secret.metadata!.name))
     assert.ok(String(reference.key) in secret.stringData!, name)
   }
-  assert.equal(secrets.length, 2)
+  assert.equal(secrets.length, 3)
   assert.ok(String(gateway.hostname).length > 0)
 })
 
@@ -90,6 +90,14 @@ test('settings.js says nothing under rowline that does not exist', () => {
   const names = [...inner.matchAll(/^ {4}(\w+):/gm)].map(([, name]) => name!)
   assert.ok(names.length > 2)
   for (const name of names) assert.ok(name in settingsFields, name)
+})
+
+test('every alert rule has a row that says what to do, and no other has', () => {
+  const [, ...rules] = readDocument('monitoring/alerts.yml').split(/^ +- alert: /m)
+  const [, ...rows] = document.split(/^\| `(?=Rowline)/m)
+  const nameOf = (text: string) => /^\w+/.exec(text)![0]
+  assert.ok(rules.length > 10)
+  assert.deepEqual(rows.map(nameOf), rules.map(nameOf))
 })
 
 test('the unit is one that systemd takes', async () => {

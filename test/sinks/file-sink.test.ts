@@ -61,6 +61,18 @@ describe('file-sink', () => {
     assert.deepEqual(await numbersIn('a/b/rows.ndjson'), [1, 2])
   })
 
+  it('writes the row alone, or what came with it too', async () => {
+    const keys: string[][] = []
+    for (const content of ['payload', 'record']) {
+      const { sink, write } = await opened({ content, path: `${content}.ndjson` })
+      await write([1])
+      await sink.close()
+      keys.push(Object.keys(JSON.parse(await readFile(join(directory, `${content}.ndjson`), 'utf8'))))
+    }
+    assert.deepEqual(keys[0], ['n', 'p'])
+    assert.ok(['payload', 'topic', 'qos', 'receivedAt'].every((key) => keys[1]!.includes(key)))
+  })
+
   it('has the data on disk before write resolves, and the name before that', async () => {
     const events: string[] = []
     const restore = await observeSyncs((name) => void events.push(name))

@@ -11,8 +11,8 @@ import { sidebarStyle } from './sidebar-style.ts'
 const EVERY_MS = 1000
 /** An answer that takes longer is not waited for. */
 const ANSWER_MS = 10_000
-/** What the flow in the editor does not tell: the answers of a broker, the values of variables. */
-const seenOnlyWhileRunning: readonly string[] = ['qosGranted', 'dryRun']
+/** What the flow in the editor does not tell: the answers of a broker, the values of variables, what a node does. */
+const seenOnlyWhileRunning: readonly string[] = ['qosGranted', 'dryRun', 'sendsLate']
 
 /** `namespace` is the id of the node set, which is where its texts are. */
 export function registerSidebar(id: string, namespace: string, declarations: readonly NodeDeclaration[]): void {

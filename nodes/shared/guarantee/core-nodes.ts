@@ -1,5 +1,6 @@
 import type { Finding } from './findings.ts'
 import type { Place } from './flow-graph.ts'
+import { readFunction } from './function-code.ts'
 
 /** What is found at one place. */
 export type Found = Pick<Finding, 'code'> & Partial<Pick<Finding, 'values'>>
@@ -63,16 +64,9 @@ export function judgeCoreNode(place: Place, context: CoreContext): readonly Foun
 }
 
 function judgeFunction({ node, wires }: Place): readonly Found[] {
-  const code = String(node.func ?? '').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
-  const sends = /\bnode\.send\s*\(/.test(code)
-  const isLate = sends && /\b(setTimeout|setInterval|setImmediate)\b|\.then\s*\(|\.on\s*\(/.test(code)
-  const isDone = /\bnode\.done\s*\(/.test(code)
-  const returns = /\breturn\b(?!\s*(null|undefined)?\s*([;}\n]|$))/.test(code)
-  const returnsNothing = /\breturn\s*(null|undefined)?\s*([;}\n]|$)/.test(code)
-  const isEnd = wires.flat().length === 0
-  const drops = isEnd || (!isLate && (returnsNothing || (!returns && !sends)))
+  const { drops, isLate, isDone } = readFunction(String(node.func ?? ''))
   return [
-    ...(drops ? [{ code: 'functionDrops' } as const] : []),
+    ...(drops || wires.flat().length === 0 ? [{ code: 'functionDrops' } as const] : []),
     ...(isLate && !isDone ? [{ code: 'functionLate' } as const] : []),
   ]
 }

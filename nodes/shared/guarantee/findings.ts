@@ -63,6 +63,11 @@ export const findingTable = {
     text: 'deletes the oldest readings when it is full (drop-oldest).',
     advice: 'Choose block: then they wait at the broker.',
   },
+  sendsLate: {
+    limits: 'atMostOnce',
+    text: 'was seen to send readings after it had said that it was done with them: they were acknowledged before they were safe.',
+    advice: 'Put the sink before it, or let it be done after it has sent.',
+  },
   triggerKeeps: {
     limits: 'atMostOnce',
     text: 'keeps a reading, says that it is done with it, and sends it later.',
@@ -82,6 +87,10 @@ export const findingTable = {
     limits: 'atLeastOnce',
     text: 'and {other} both take {filter} to the same sink: each reading comes twice.',
     advice: 'Give both the same group ($share/group/…), or filters that do not overlap.',
+  },
+  overlapElsewhere: {
+    text: 'and {other} both take {filter} from one broker: each reading goes through both flows.',
+    advice: 'Leave it so where that is meant. Otherwise choose filters that do not overlap.',
   },
   expiry: {
     text: 'lets the broker forget the session after {seconds} s: an absence that is longer loses what was published.',

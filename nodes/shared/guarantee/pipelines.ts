@@ -172,7 +172,7 @@ class Surveyor {
     }
   }
 
-  /** Other sources that get the same messages for the same sink. */
+  /** Other sources that get the same messages, for the same sink or for others. */
   #overlaps(source: Place, { config, broker }: Reader, sinks: readonly Place[]): readonly Found[] {
     const ids = new Set(sinks.map(({ id }) => id))
     return this.sources().flatMap((other): readonly Found[] => {
@@ -181,7 +181,8 @@ class Surveyor {
       const filter = doubled(config, theirs.config)
       if (filter === undefined || !isSameBroker(broker, theirs.broker)) return []
       const meets = this.#survey([other.id]).places.some(({ id }) => ids.has(id))
-      return meets ? [{ code: 'overlap', values: { other: other.node.name || other.id, filter } }] : []
+      const code = meets ? 'overlap' : 'overlapElsewhere'
+      return [{ code, values: { other: other.node.name || other.id, filter } }]
     })
   }
 }
