@@ -24,8 +24,7 @@ export function inDeliveryMode(
   config: DeliveryConfig,
   { node, rowline, rejections }: { node: RowlineNode; rowline: Rowline; rejections: Rejections },
 ): RecordRunner {
-  const { outboxPath } = config
-  const directory = outboxPath === '' ? rowline.pathOf('outbox', node) : path.resolve(rowline.directory, outboxPath)
+  const directory = outboxOf(node, config, rowline)
   rowline.outboxFolders.add(directory)
   const left = rowline.leftOutboxes.get(node.id)
   rowline.leftOutboxes.delete(node.id)
@@ -48,6 +47,9 @@ export function inDeliveryMode(
     new OutboxRunner(target, options, (refused, then) => rejections.rejectLate(refused, then))
   return config.delivery === 'confirm' ? new DrainFirst(runner, outboxOver) : outboxOver(runner)
 }
+
+export const outboxOf = (node: RowlineNode, { outboxPath }: DeliveryConfig, rowline: Rowline): string =>
+  outboxPath === '' ? rowline.pathOf('outbox', node) : path.resolve(rowline.directory, outboxPath)
 
 /** A node that is removed, or is deployed with another outbox, leaves its files where they are. */
 export function noteRest(

@@ -18,18 +18,26 @@ export function connectionLease(rowline: Rowline, source: Node, config: SourceCo
   const unclaimed = (publish: InboundPublish, delivery: Delivery) => storeUnclaimed(rowline, source, publish, delivery)
   const leases = members.map(
     (options, i) => () =>
-      rowline.pool.acquire(keyOf(source, i), () => {
-        const { socket, clientId } = options
-        source.log(`Connecting to ${socket.host}:${socket.port} with the client id "${clientId}"`)
-        const file = (session: string) =>
-          rowline.pathOf('sessions', { id: `${keyOf(source, i)}-${digest(session)}.qos2` })
-        const receivedIds = (session: string) => openReceivedIds(file(session), session)
-        return new MqttConnection({ ...options, receivedIds }, unclaimed, rowline.memory)
-      }),
+      rowline.pool.acquire(
+        keyOf(source, i),
+        () => {
+          const { socket, clientId } = options
+          source.log(`Connecting to ${socket.host}:${socket.port} with the client id "${clientId}"`)
+          const file = (session: string) =>
+            rowline.pathOf('sessions', { id: `${keyOf(source, i)}-${digest(session)}.qos2` })
+          const receivedIds = (session: string) => openReceivedIds(file(session), session, (text) => source.warn(text))
+          return new MqttConnection({ ...options, receivedIds }, unclaimed, rowline.memory)
+        },
+        { unclaimed, kept: () => source.warn(keptText) },
+      ),
   )
   const group = members[0]!.clientId.replace(/[/+#]/g, '_')
   return () => sharedLease(leases, group)
 }
+
+const keptText =
+  'A "mqtt v3 in" of this source is red: the topics of the session stay subscribed, and readings that no node takes are ' +
+  'kept as dead letters (UNROUTED) until it is right.'
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 8)
 
@@ -65,3 +73,7 @@ function storeUnclaimed(rowline: Rowline, source: Node, publish: InboundPublish,
     .deadLettersOf(source)
     .store([{ record, error }], (isStored) => delivery.settle(isStored ? { status: 'rejected', error } : released))
 }
+
+/** Whether one of these `mqtt-v3-source` nodes has the connection of this key. */
+export const isOfSource = (key: string, sources: Iterable<string>): boolean =>
+  [...sources].some((id) => key === id || key.startsWith(`${id}-`))

@@ -1,4 +1,5 @@
 import type { NodeAPI } from 'node-red'
+import { messageOf } from '../../src/core/errors.ts'
 import type { Tally } from '../../src/core/tally.ts'
 import { sharedFilter } from '../../src/core/topic-filter.ts'
 import { classTexts, entryOf, type Finding } from './guarantee/findings.ts'
@@ -30,6 +31,8 @@ export class PipelineWatch {
   #names: ReadonlyMap<string, string> = new Map()
   /** By source: what was last said of it. */
   #said = new Map<string, string>()
+  /** Said once, not every few seconds. */
+  #failure = ''
 
   constructor(RED: NodeAPI, watched: Watched) {
     this.#RED = RED
@@ -37,11 +40,25 @@ export class PipelineWatch {
     RED.httpAdmin?.get(pipelinesPath, RED.auth.needsPermission('rowline.read'), (_request, response) => {
       response.set('Cache-Control', 'no-store').json(this.views())
     })
-    setInterval(() => this.#say(), LOOK_MS).unref()
+    setInterval(() => this.#tried(() => this.#say()), LOOK_MS).unref()
   }
 
-  /** All flows have started. */
+  /** All flows have started. Never throws: what a flow promises must not keep it from running. */
   judge(): void {
+    this.#tried(() => this.#judge())
+  }
+
+  #tried(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      const text = `what the pipelines promise cannot be told: ${messageOf(error)}`
+      if (text !== this.#failure) this.#RED.log.error(`Rowline: ${text}`)
+      this.#failure = text
+    }
+  }
+
+  #judge(): void {
     const flow: FlowNode[] = []
     this.#RED.nodes.eachNode((node) => flow.push(node as unknown as FlowNode))
     const running = (id: string) => (this.#RED.nodes.getNode(id) as RowlineNode<object> | undefined)?.config

@@ -36,8 +36,16 @@ export function registerNode<F extends Fields>(
       this.config = config
       startOrShow(this, () => start(this, config, rowline))
     }
+    if (declaration.kind === 'source' && this.stuck)
+      noteRedInput(this, String((definition as unknown as Raw).source), rowline)
   }
   RED.nodes.registerType(declaration.type, construct, { credentials: credentials(declaration.fields) })
+}
+
+/** What its session is subscribed to must go on: nobody else has it meanwhile. */
+function noteRedInput(node: RowlineNode, source: string, { redInputs }: Rowline): void {
+  redInputs.set(node.id, source)
+  node.on('close', () => redInputs.delete(node.id))
 }
 
 /** Node-RED forgets a node whose constructor throws, and takes what is sent to it for delivered. */

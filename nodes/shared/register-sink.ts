@@ -10,7 +10,7 @@ import { type RowSchemaConfig, schemaOf } from '../../src/rows/config.ts'
 import { jsonSchemaOf } from '../../src/rows/to-json-schema.ts'
 import type { SinkDefinition } from '../../src/sinks/definition.ts'
 import type { Rejected } from './dead-letters.ts'
-import { type DeliveryConfig, type DeliverySnapshot, inDeliveryMode, noteRest } from './delivery-mode.ts'
+import { type DeliveryConfig, type DeliverySnapshot, inDeliveryMode, noteRest, outboxOf } from './delivery-mode.ts'
 import { DryRun } from './dry-run.ts'
 import type { FlowMessage } from './handle.ts'
 import { recordsOf, unreadable, withoutRecords } from './messages.ts'
@@ -37,8 +37,10 @@ export function registerSink<F extends Fields, Request>(
     const reference = (field: string) => (config as { readonly [field: string]: unknown })[field] as string
     const rowSchema = (field: string) =>
       reference(field) === '' ? undefined : schemaOf(configOf<RowSchemaConfig>(RED, reference(field)))
+    const settings = config as ConfigOf<F> & DeliveryConfig
     const context = {
       directory: rowline.directory,
+      outbox: outboxOf(node, settings, rowline),
       name: rowline.clientId(node),
       connection: <C>(field: string) => configOf<C>(RED, reference(field)),
       jsonSchema: (field: string) => {
@@ -52,7 +54,6 @@ export function registerSink<F extends Fields, Request>(
       },
       warn: (message: string) => node.warn(message),
     }
-    const settings = config as ConfigOf<F> & DeliveryConfig
     const isDryRun = readGate(settings) === 'dry-run'
     const rejections = new Rejections(node, rowline)
     const target = sink.create(config, context)

@@ -17,6 +17,7 @@ import { FlowTracker, type Hooks } from './flow-tracker.ts'
 import type { Holder } from './handle.ts'
 import { LateSenders } from './late-senders.ts'
 import { leftOutboxes } from './left-outboxes.ts'
+import { isOfSource } from './mqtt-connections.ts'
 import { PipelineWatch } from './pipeline-watch.ts'
 import { servePreview } from './preview.ts'
 import { SeenTopics } from './seen-topics.ts'
@@ -41,6 +42,8 @@ export class Rowline {
   readonly declarations = new Map<string, NodeDeclaration>()
   readonly sinks = new Map<string, SinkDefinition>()
   readonly #pipelines: PipelineWatch
+  /** The ids of their sources by those of the `mqtt-v3-in` nodes that are red. */
+  readonly redInputs = new Map<string, string>()
   /** By node id, until the node is there again. */
   readonly leftOutboxes = new Map<string, LeftOutbox>()
   /** The folders of all sinks so far. */
@@ -94,6 +97,7 @@ export class Rowline {
       currentNode,
     })
     this.tracker.redeploying = true
+    this.pool.isMissing = (key) => isOfSource(key, this.redInputs.values())
     RED.events.on('flows:stopping', () => {
       this.tracker.redeploying = true
       this.pool.suspend()
@@ -164,11 +168,11 @@ export class Rowline {
     this.tracker.redeploying = false
     this.#lateSenders.clear()
     for (const callback of this.#waiting) callback()
-    this.#pipelines.judge()
     setImmediate(() => {
       this.tracker.releaseLost()
       this.pool.resume()
     })
+    this.#pipelines.judge()
   }
 
   async #warnOfLeftOutboxes(warn: (text: string) => void): Promise<void> {

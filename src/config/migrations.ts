@@ -19,7 +19,7 @@ export const retiredOf = ({ migrations = [] }: Migrating): readonly string[] =>
   migrations.flatMap(({ retired }) => retired)
 
 /** Of the definition in a flow: 1 where it says nothing, as everything before there were versions. */
-export const storedVersion = ({ version }: Raw): number => Number(version ?? 1)
+export const storedVersion = ({ version }: Raw): number => Math.max(1, Number(version) || 1)
 
 /** A node's properties as this package names them. What a newer package has written stays as it is. */
 export function migrated(declaration: Migrating, raw: Raw): Raw {

@@ -7,11 +7,15 @@ export interface Laned {
   readonly bytes: number
 }
 
-/** In order, and why. */
+/** In order, and why: the error to be shown, and those of single items, where they are known. */
 export interface Held<T> {
   readonly items: readonly T[]
   readonly error: PipelineError
+  readonly errors?: ReadonlyMap<T, PipelineError>
 }
+
+/** What is tried in vain together: a lane, or a single item that is of none. */
+const keyOf = <T extends Laned>(item: T): string | T => item.lane ?? item
 
 /**
  * What the target has not taken while it took the rest of a batch. A lane with something here is held: what comes later
@@ -24,7 +28,8 @@ export class HeldLanes<T extends Laned> {
   #lanes = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #due = false
-  #failures = 0
+  readonly #failures = new Map<string | T, number>()
+  #taken: readonly T[] = []
   #error: PipelineError | undefined
   #since: number | undefined
 
@@ -42,9 +47,14 @@ export class HeldLanes<T extends Laned> {
     return this.#due && this.#items.length > 0
   }
 
-  /** How often the oldest have been tried in vain. */
+  /** How often what has failed most has been tried in vain. */
   get failures(): number {
-    return this.#failures
+    return this.#most(this.#failures.keys())
+  }
+
+  /** How often the lane of the item, or an item of no lane, has been tried in vain. */
+  failuresOf(item: T): number {
+    return this.#failures.get(keyOf(item)) ?? 0
   }
 
   /** Why, and since when in wall-clock ms; undefined while nothing is held. */
@@ -69,12 +79,13 @@ export class HeldLanes<T extends Laned> {
     })
     const taken = end < 0 ? this.#items : this.#items.slice(0, end)
     this.#items = end < 0 ? [] : this.#items.slice(end)
+    this.#taken = taken
     return taken
   }
 
   /**
    * They come before the rest of their lanes, and behind the other lanes, so that one that fails starves none. Tried again
-   * after a wait, which grows with every failure.
+   * after a wait, which grows with every failure of the same.
    */
   put({ items, error }: Held<T>): void {
     const lanes = new Set(items.map(({ lane }) => lane))
@@ -84,20 +95,21 @@ export class HeldLanes<T extends Laned> {
     this.#since ??= Date.now()
     this.#index()
     this.#due = false
+    const failures = this.#count(items)
     clearTimeout(this.#timer)
     this.#timer = setTimeout(
       () => {
         this.#due = true
         this.#onDue()
       },
-      retryDelayMs(this.#failures++, this.#backoff),
+      retryDelayMs(failures, this.#backoff),
     )
   }
 
   /** What was taken is no longer here: nothing of it was put back. */
   settle(): void {
     this.#index()
-    this.#failures = 0
+    this.#count([])
     if (this.#items.length > 0) return
     this.close()
   }
@@ -107,6 +119,22 @@ export class HeldLanes<T extends Laned> {
     this.#due = false
     this.#error = undefined
     this.#since = undefined
+  }
+
+  /** One failure more for these; none any longer for what was taken and is not among them. Gives the most before. */
+  #count(failed: readonly T[]): number {
+    const keys = new Set(failed.map(keyOf))
+    for (const key of this.#taken.map(keyOf)) if (!keys.has(key)) this.#failures.delete(key)
+    this.#taken = []
+    const most = this.#most(keys)
+    for (const key of keys) this.#failures.set(key, (this.#failures.get(key) ?? 0) + 1)
+    return most
+  }
+
+  #most(keys: Iterable<string | T>): number {
+    let most = 0
+    for (const key of keys) most = Math.max(most, this.#failures.get(key) ?? 0)
+    return most
   }
 
   #index(): void {
@@ -152,5 +180,21 @@ async function halve<T extends Laned>(
   const free = rest.filter((item) => !isBehind(item))
   const second = free.length > 0 ? await writeOnce(free, to) : undefined
   if (!first) return second
-  return { items: [...first.items, ...rest.filter(isBehind), ...(second?.items ?? [])], error: first.error }
+  const errors = new Map([...errorsOf(first), ...(second ? errorsOf(second) : [])])
+  return { items: [...first.items, ...rest.filter(isBehind), ...(second?.items ?? [])], error: first.error, errors }
 }
+
+const errorsOf = <T>({ items, error, errors }: Held<T>): ReadonlyMap<T, PipelineError> =>
+  errors ?? new Map(items.map((item) => [item, error]))
+
+/** What failed lane by lane, and items of no lane one by one. What an operator has to put right is their error, if any. */
+export function byLane<T extends Laned>({ items, error, errors }: Held<T>): readonly Held<T>[] {
+  return [...Map.groupBy(items, keyOf).values()].map((lane) => {
+    const own = lane.flatMap((item) => errors?.get(item) ?? [])
+    return { items: lane, error: own.length === 0 ? error : shownOf(own) }
+  })
+}
+
+/** What an operator has to put right is not given up with what passes. There is at least one. */
+export const shownOf = (errors: readonly PipelineError[]): PipelineError =>
+  errors.find(({ disposition }) => disposition !== 'retry') ?? errors[0]!

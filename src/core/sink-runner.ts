@@ -1,7 +1,7 @@
 import { Batcher, type BatchLimits } from './batcher.ts'
 import { type ByteBudget, unlimited } from './byte-budget.ts'
 import { PipelineError, toPipelineError } from './errors.ts'
-import { type Held, HeldLanes, writeOnce } from './held-lanes.ts'
+import { byLane, type Held, HeldLanes, shownOf, writeOnce } from './held-lanes.ts'
 import type { Record } from './record.ts'
 import { pause, retryDelayMs } from './retry.ts'
 import type { Rejection, Sink, WriteResult } from './sink.ts'
@@ -253,22 +253,28 @@ export class SinkRunner<Request> implements RecordRunner {
     { rejected, held = [] }: WriteResult,
   ): Held<Pending<Request>> | undefined {
     const rejections = new Map(rejected.map(({ index, error }) => [index, error]))
-    const waiting = new Set(held.map(({ index }) => index))
-    for (const [i, pending] of batch.entries()) if (!waiting.has(i)) this.#finish(pending, rejections.get(i))
-    // What an operator has to put right is not given up with what passes.
-    const shown = held.find(({ error }) => error.disposition !== 'retry') ?? held[0]
-    return shown && { items: batch.filter((_, i) => waiting.has(i)), error: shown.error }
+    const errors = new Map(held.map(({ index, error }) => [batch[index]!, error]))
+    for (const [i, pending] of batch.entries()) if (!errors.has(pending)) this.#finish(pending, rejections.get(i))
+    if (held.length === 0) return undefined
+    return { items: batch.filter((pending) => errors.has(pending)), error: shownOf([...errors.values()]), errors }
   }
 
   #put(held: Held<Pending<Request>>): void {
-    const { items, error } = held
-    const { failures } = this.#held
     this.#retries++
-    this.#lastFailure = { error, at: Date.now() }
-    if (this.#isExhausted(error, failures)) {
-      for (const item of items) this.#finish(item, exhausted(error, failures))
-      this.#held.settle()
-    } else this.#held.put(held)
+    this.#lastFailure = { error: held.error, at: Date.now() }
+    const over = new Set<Pending<Request>>()
+    const kept: PipelineError[] = []
+    for (const { items, error } of byLane(held)) {
+      const failures = this.#held.failuresOf(items[0]!)
+      if (!this.#isExhausted(error, failures)) kept.push(error)
+      else
+        for (const item of items) {
+          over.add(item)
+          this.#finish(item, exhausted(error, failures))
+        }
+    }
+    if (kept.length === 0) this.#held.settle()
+    else this.#held.put({ items: held.items.filter((item) => !over.has(item)), error: shownOf(kept) })
   }
 
   /** The target refuses the batch as a whole: halve it until the record at fault is alone. */

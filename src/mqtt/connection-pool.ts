@@ -1,4 +1,6 @@
 import type { MqttConnection, Subscriber } from './connection.ts'
+import type { Unclaimed } from './held-messages.ts'
+import { StandIn } from './stand-in.ts'
 import type { SubscribedFilter } from './subscription-plan.ts'
 
 /** The right to use a shared connection. */
@@ -26,9 +28,23 @@ export interface FilterMemory {
   set(key: string, memory: SessionMemory): void
 }
 
+/** For connections with subscribers that may be missing by mistake. */
+export interface Absence {
+  readonly unclaimed: Unclaimed
+  /** Told that for this reason filters stay subscribed which nobody here wants. */
+  kept(): void
+}
+
+interface Shared {
+  readonly connection: MqttConnection
+  readonly absence: Absence | undefined
+  leases: number
+  standIn?: StandIn | undefined
+}
+
 /** Connections by key, shared by reference count. A key can be used again only when its connection has closed. */
 export class ConnectionPool {
-  readonly #shared = new Map<string, { readonly connection: MqttConnection; leases: number }>()
+  readonly #shared = new Map<string, Shared>()
   readonly #closing = new Map<string, Promise<void>>()
   readonly #filters: FilterMemory
 
@@ -36,11 +52,13 @@ export class ConnectionPool {
     this.#filters = filters
   }
 
+  /** Whether somebody who has subscribed over the connection of this key is missing by mistake. Asked at each start. */
+  isMissing: (key: string) => boolean = () => false
+
   /** `create` is called only if nobody holds a connection of this key. */
-  async acquire(key: string, create: () => MqttConnection): Promise<Lease> {
+  async acquire(key: string, create: () => MqttConnection, absence?: Absence): Promise<Lease> {
     while (this.#closing.has(key)) await this.#closing.get(key)
-    const shared = this.#shared.get(key) ?? { connection: this.#create(key, create), leases: 0 }
-    this.#shared.set(key, shared)
+    const shared = this.#shared.get(key) ?? this.#share(key, create, absence)
     shared.leases++
     shared.connection.open()
     const { connection } = shared
@@ -74,7 +92,31 @@ export class ConnectionPool {
   }
 
   resume(): void {
-    for (const { connection } of this.#shared.values()) connection.resume()
+    for (const [key, shared] of this.#shared) {
+      this.#standIn(key, shared)
+      shared.connection.resume()
+    }
+  }
+
+  #share(key: string, create: () => MqttConnection, absence: Absence | undefined): Shared {
+    const shared: Shared = { connection: this.#create(key, create), absence, leases: 0 }
+    this.#shared.set(key, shared)
+    this.#standIn(key, shared)
+    return shared
+  }
+
+  #standIn(key: string, shared: Shared): void {
+    const { connection, absence, standIn } = shared
+    const known = this.#filters.get(key)?.filters ?? []
+    if (!absence || !this.isMissing(key)) {
+      standIn?.end()
+      shared.standIn = undefined
+    } else if (standIn) standIn.hold()
+    else if (known.length > 0) {
+      shared.standIn = new StandIn(connection, known, absence.unclaimed)
+      shared.standIn.hold()
+      absence.kept()
+    }
   }
 
   #create(key: string, create: () => MqttConnection): MqttConnection {
@@ -84,6 +126,7 @@ export class ConnectionPool {
   }
 
   #close(key: string, connection: MqttConnection): Promise<void> {
+    this.#shared.get(key)?.standIn?.end()
     this.#shared.delete(key)
     const closed = connection.close().finally(() => this.#closing.delete(key))
     this.#closing.set(key, closed)

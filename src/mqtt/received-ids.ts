@@ -1,6 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import path from 'node:path'
+import { messageOf } from '../core/errors.ts'
+import { pause } from '../core/retry.ts'
 import { syncDirectory } from './stored-rows.ts'
 
 /** Packet ids of QoS 2 messages that are settled and wait for their PUBREL, with the digests of those messages. */
@@ -8,20 +10,26 @@ export interface ReceivedIds {
   readonly known: ReadonlyMap<number, string>
   /** Resolves when it is on disk, or the disk has failed: then a restart may hand a message over twice. */
   add(packetId: number, digest: string): Promise<void>
+  /**
+   * Resolves when no file tells the next process that it is known: a new message under this id may be equal. Where the
+   * disk does not take the removal the whole file is given up, and where it does not take that either, this waits for it.
+   */
   remove(packetId: number): Promise<void>
   clear(): void
   close(): Promise<void>
 }
 
 const MOST_CHANGES = 20_000
+const RETRY_MS = 1000
 
 /**
  * In a file, one line per change, synced in groups. `session` is the broker and client id that it was written for: of
  * another session nothing is known. A file that cannot be read counts as none, and so does one with a line that cannot:
  * it may have been the removal of an id that stands for another message now. Only the last line may be torn.
+ * `warn` is told once why `remove` waits.
  */
-export function openReceivedIds(file: string, session: string): ReceivedIds {
-  return new StoredIds(file, session)
+export function openReceivedIds(file: string, session: string, warn?: (message: string) => void): ReceivedIds {
+  return new StoredIds(file, session, warn)
 }
 
 class StoredIds implements ReceivedIds {
@@ -31,13 +39,17 @@ class StoredIds implements ReceivedIds {
   #handle: FileHandle | undefined
   #changes = 0
   #lines: string[] = []
+  #hasRemoval = false
   #writing: Promise<void> | undefined
+  readonly #closing = new AbortController()
+  #warn: (message: string) => void
 
-  constructor(file: string, session: string) {
+  constructor(file: string, session: string, warn: (message: string) => void = () => {}) {
     this.#file = file
     this.#session = session
+    this.#warn = warn
     this.#load()
-    this.#rewrite()
+    this.#changes = this.#attempt(() => this.#rewrite()) ? 0 : Infinity
   }
 
   add(packetId: number, digest: string): Promise<void> {
@@ -57,9 +69,9 @@ class StoredIds implements ReceivedIds {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort()
     await this.#writing
-    await this.#handle?.close().catch(() => {})
-    this.#handle = undefined
+    await this.#leaveFile().catch(() => {})
   }
 
   #load(): void {
@@ -78,19 +90,18 @@ class StoredIds implements ReceivedIds {
 
   /** What is known and nothing else, in the place of the file. */
   #rewrite(): void {
-    this.#changes = 0
     const lines = [this.#session, ...this.known].map((line) => `${JSON.stringify(line)}\n`)
-    try {
-      mkdirSync(path.dirname(this.#file), { recursive: true })
-      writeFileSync(`${this.#file}.new`, lines.join(''), { flush: true })
-      renameSync(`${this.#file}.new`, this.#file)
-      syncDirectory(path.dirname(this.#file))
-    } catch {}
+    mkdirSync(path.dirname(this.#file), { recursive: true })
+    writeFileSync(`${this.#file}.new`, lines.join(''), { flush: true })
+    renameSync(`${this.#file}.new`, this.#file)
+    syncDirectory(path.dirname(this.#file))
+    this.#changes = 0
   }
 
   #append(change: readonly [number, string?]): Promise<void> {
     this.#lines.push(`${JSON.stringify(change)}\n`)
     this.#changes++
+    this.#hasRemoval ||= change.length === 1
     this.#writing = (this.#writing ?? Promise.resolve()).then(() => this.#write())
     return this.#writing
   }
@@ -98,19 +109,59 @@ class StoredIds implements ReceivedIds {
   async #write(): Promise<void> {
     if (this.#lines.length === 0) return
     const lines = this.#lines.splice(0).join('')
+    const hasRemoval = this.#hasRemoval
+    this.#hasRemoval = false
     try {
       if (this.#changes > MOST_CHANGES) {
-        await this.#handle?.close()
-        this.#handle = undefined
+        await this.#leaveFile()
         this.#rewrite()
         return
       }
       this.#handle ??= await open(this.#file, 'a')
-      await this.#handle.write(lines)
+      await this.#handle.appendFile(lines)
       await this.#handle.datasync()
     } catch {
       // A part of these lines may stand there: the next ones are written into a new file.
       this.#changes = Infinity
+      if (hasRemoval) await this.#giveUpFile()
+    }
+  }
+
+  async #leaveFile(): Promise<void> {
+    const handle = this.#handle
+    this.#handle = undefined
+    await handle?.close()
+  }
+
+  /** Resolves when it is replaced or gone, or at `close`. */
+  async #giveUpFile(): Promise<void> {
+    await this.#leaveFile().catch(() => {})
+    const { signal } = this.#closing
+    while (!this.#attempt(() => this.#rewrite()) && !this.#attempt(() => this.#unlink()) && !signal.aborted)
+      await pause(RETRY_MS, signal)
+  }
+
+  #unlink(): void {
+    try {
+      rmSync(this.#file, { force: true })
+      syncDirectory(path.dirname(this.#file))
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT' || code === 'ENOTDIR') return
+      this.#warn(
+        `QoS 2 messages wait, or some could be lost after a restart: ${this.#file} can neither be written nor deleted (${messageOf(error)})`,
+      )
+      this.#warn = () => {}
+      throw error
+    }
+  }
+
+  #attempt(work: () => void): boolean {
+    try {
+      work()
+      return true
+    } catch {
+      return false
     }
   }
 }

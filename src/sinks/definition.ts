@@ -16,6 +16,8 @@ export interface SinkContext {
   publisher?(field: string): Publisher
   /** Directory that relative paths are relative to (Node-RED's user directory). */
   readonly directory: string
+  /** Folder of the sink's outbox, which is there before the first write. Absent: it has none. */
+  readonly outbox?: string
   /** Stable, unique name of this sink in this installation: for client ids. */
   readonly name: string
   /** Something an operator should know although writing goes on. */

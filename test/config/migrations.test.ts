@@ -20,6 +20,15 @@ test('a definition without a version is of the first, and goes through every mig
   assert.deepEqual(migrated(declaration, stored), { id: 'n', path: 'x', waitMs: '3 s', version: 3 })
 })
 
+test('a version that is none counts as no version', () => {
+  for (const version of ['', 0, -1, null, 'x'])
+    assert.deepEqual(migrated(declaration, { version, file: 'x', waitSeconds: '3' }), {
+      path: 'x',
+      waitMs: '3 s',
+      version: 3,
+    })
+})
+
 test('a definition goes only through the migrations after its version, the newest through none', () => {
   assert.deepEqual(migrated(declaration, { version: 2, path: 'x', waitSeconds: '3' }), {
     version: 3,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import { PipelineError } from '../../src/core/errors.ts'
 import { until } from '../services/processes.ts'
 import {
   type Behaviour,
@@ -127,6 +128,29 @@ test('what is held is rejected when the retries are used up, and its lane goes o
   assert.deepEqual(rejections(await submit(0, 1, 2)), ['1 RETRIES_EXHAUSTED'])
   assert.deepEqual(await submit(4, 7), written)
   await runner.close(1000)
+})
+
+test('retries are counted lane by lane: one that fails for long uses up none of another', async () => {
+  const sink = inLanes()
+  let failures = 2
+  sink.behaviour = (batch) => {
+    const held = batch.flatMap((n, index) => {
+      if (lane(n) === '1') return [{ index, error: new PipelineError('TARGET_MISSING', { target: '1', problem: 'x' }) }]
+      return lane(n) === '2' && failures-- > 0 ? [{ index, error: outage() }] : []
+    })
+    return { rejected: [], held }
+  }
+  const { runner, submit } = startRunner(sink, { maxRetries: 3 })
+  const misconfigured = submit(1)
+  await until(() => runner.snapshot().failures > 5, { what: 'many tries of the first lane' })
+  assert.deepEqual(await submit(2), written)
+  failures = Number.POSITIVE_INFINITY
+  const tries = sink.batches.length
+  const settled = await submit(5)
+  assert.equal(settled.status === 'written' && settled.rejected[0]?.error.code, 'RETRIES_EXHAUSTED')
+  assert.equal(sink.batches.slice(tries).filter((batch) => batch.includes(5)).length, 4)
+  await runner.close(1000)
+  assert.deepEqual(await misconfigured, released)
 })
 
 test('with "dead-letter" what is held is rejected at once, with "stop" all is held', async () => {

@@ -417,6 +417,22 @@ test('what controls another source is not one pipeline with it', () => {
   )
 })
 
+test('a flow file with something else where a list belongs is judged by what it has', () => {
+  const odd = (rest: object): readonly FlowNode[] => [
+    source(['kafka', 'odd']),
+    kafka(),
+    { id: 'sf', type: 'subflow', ...rest },
+    { ...node('odd', 'subflow:sf', []), ...rest },
+    { ...node('debug', 'debug', []), ...rest },
+  ]
+  for (const value of ['', {}, null, 3, [null], [{}], [{ wires: null }], [{ wires: [null, {}] }], [['kafka']]])
+    assert.equal(
+      verdictOf(odd({ wires: value, in: value, out: value })).guarantee,
+      'atLeastOnce',
+      JSON.stringify(value),
+    )
+})
+
 test('a loop of wires comes to an end', () => {
   const nodes = [source(['a']), node('a', 'change', [['b']]), node('b', 'change', [['a', 'kafka']]), kafka()]
   assert.equal(verdictOf(nodes).guarantee, 'atLeastOnce')

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { MqttConnection } from '../../src/mqtt/connection.ts'
@@ -91,4 +92,70 @@ test('many changes do not let the file grow for ever, and what is open stays in 
   await ids.close()
   assert.ok(readFileSync(file).length < 300_000)
   assert.equal(openReceivedIds(file, 's').known.size, 10)
+})
+
+test('a new file that cannot be written loses no removal', async () => {
+  const file = join(directory, 'four')
+  const ids = openReceivedIds(file, 's')
+  await ids.add(5, 'D')
+  mkdirSync(`${file}.new`)
+  for (let n = 0; n < 10_000; n++) {
+    void ids.add(100, 'x')
+    void ids.remove(100)
+  }
+  await ids.remove(5)
+  assert.deepEqual([...openReceivedIds(file, 's').known], [], 'the server may give the id away now')
+  await ids.add(6, 'E')
+  rmSync(`${file}.new`, { recursive: true })
+  await ids.add(7, 'F')
+  await ids.close()
+  assert.deepEqual(
+    [...openReceivedIds(file, 's').known.keys()],
+    [6, 7],
+    'as soon as there is room again, all is known again',
+  )
+})
+
+test('a removal that the disk takes in no way is waited for, and the warning comes once', async () => {
+  const file = join(directory, 'five', 'ids')
+  const warnings: string[] = []
+  const ids = openReceivedIds(file, 's', (text) => warnings.push(text))
+  await ids.add(5, 'D')
+  rmSync(file)
+  mkdirSync(join(file, 'in the way'), { recursive: true })
+  for (let n = 0; n < 10_000; n++) {
+    void ids.add(100, 'x')
+    void ids.remove(100)
+  }
+  let isRemoved = false
+  const removed = ids.remove(5).then(() => {
+    isRemoved = true
+  })
+  await until(() => warnings.length > 0, { what: 'the warning' })
+  assert.ok(!isRemoved)
+  rmSync(file, { recursive: true })
+  await removed
+  assert.deepEqual([...openReceivedIds(file, 's').known], [])
+  assert.equal(warnings.length, 1)
+})
+
+test('a write that ends in the middle of a line counts as failed', async () => {
+  const file = join(directory, 'six')
+  const child = [
+    `const { openReceivedIds } = await import(${JSON.stringify(new URL('../../src/mqtt/received-ids.ts', import.meta.url).href)})`,
+    `const ids = openReceivedIds(${JSON.stringify(file)}, 's')`,
+    "await ids.add(5, 'D')",
+    // Two bytes less than the file may have.
+    "await ids.add(6, 'x'.repeat(1003))",
+    'await ids.remove(5)',
+    "process.stdout.write('removed')",
+  ].join('\n')
+  const running = spawnSync('bash', [
+    '-c',
+    'ulimit -f 1; exec "$0" --input-type=module -e "$1"',
+    process.execPath,
+    child,
+  ])
+  assert.equal(String(running.stdout), 'removed', String(running.stderr))
+  assert.deepEqual([...openReceivedIds(file, 's').known.keys()], [6])
 })

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Sink } from '../../src/core/sink.ts'
 import { googleFields } from '../../src/google/config.ts'
 import { parseRowSchema } from '../../src/rows/parse-ddl.ts'
@@ -31,6 +32,7 @@ export function bigqueryContext({ at, schema, directory, warn }: Omit<Opening, '
   return {
     connection: <C>() => cloud as C,
     directory: directory ?? '/',
+    outbox: join(directory ?? '/', 'outbox'),
     name: 'rowline-test',
     jsonSchema: () => undefined,
     rowSchema: () => rowSchema,

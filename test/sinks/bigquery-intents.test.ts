@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -29,6 +29,23 @@ test('the last intent is read back as it was, by this process and the next', asy
   await next.read()
   await next.write(intent(6))
   assert.deepEqual(await new IntentFile(directory).read(), intent(6))
+})
+
+test('what an older version has left elsewhere is read until the new place has an intent, and never again', async () => {
+  const [former, directory] = [temporaryDirectory('intents'), join(temporaryDirectory('intents'), 'new')]
+  await new IntentFile(former).write(intent(1))
+  const opened = async () => {
+    const file = new IntentFile(directory, former)
+    return { file, last: await file.read() }
+  }
+  assert.deepEqual((await opened()).last, intent(1))
+  const { file, last } = await opened()
+  assert.deepEqual(last, intent(1))
+  await file.write(intent(4))
+  assert.deepEqual((await opened()).last, intent(4))
+  assert.equal(await new IntentFile(former).read(), undefined)
+  rmSync(directory, { recursive: true })
+  assert.equal((await opened()).last, undefined, 'an older copy of the new place')
 })
 
 test('a write that was cut off at any byte leaves the intent before it', async () => {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { cpSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { PipelineError } from '../../src/core/errors.ts'
 import type { Record } from '../../src/core/record.ts'
@@ -590,4 +592,61 @@ test('exactlyOnce learns nothing from a repeat that is refused: the first may be
       await made.sink.close()
     }
   }
+})
+
+test('exactlyOnce writes one of several requests with the same id, whose fate the others share', async () => {
+  const made = make('n INT', { writeMethod: 'exactlyOnce' })
+  await made.sink.open(forever)
+  const at = ++position
+  const request = (n: number) => made.sink.prepare(reading(0, { payload: { n }, id: `outbox-${at + n}` })).request
+  position += 2
+  front.faults.append = ({ rows }) =>
+    rows.length > 2 ? { answer: rowErrorsAnswer([{ index: 1, message: 'bad' }]) } : undefined
+  const { rejected } = await made.sink.write([0, 1, 0, 2, 1, 2].map(request), forever)
+  unharmed()
+  assert.deepEqual(
+    rejected.map(({ index }) => index),
+    [1, 4],
+  )
+  assert.deepEqual(await numbers(made), [0, 2])
+  await made.sink.close()
+})
+
+test('exactlyOnce writes what comes under known positions after an older copy of the outbox folder was put back', async () => {
+  const [directory, copy] = [temporaryDirectory('older-copy'), join(temporaryDirectory('older-copy'), 'outbox')]
+  const outbox = join(directory, 'outbox')
+  const table = `t${++tables}`
+  const sink = { table, createTable: true, writeMethod: 'exactlyOnce', ...impatient }
+  const open = async () => {
+    const opened = createBigQuerySink({ at: front, schema: 'n INT', directory, sink })
+    await opened.open(forever)
+    return opened
+  }
+  const write = (to: Sink<BigQueryRequest>, ...rows: readonly (readonly [place: number, n: number])[]) =>
+    to.write(
+      rows.map(([place, n]) => to.prepare(reading(0, { payload: { n }, id: `copied-${place}` })).request),
+      forever,
+    )
+  const first = await open()
+  await write(first, [1, 1], [2, 2])
+  front.faults.append = () => 'loseReply'
+  await assert.rejects(write(first, [3, 3]))
+  unharmed()
+  cpSync(outbox, copy, { recursive: true })
+  await write(first, [3, 3], [4, 4], [5, 5])
+  await first.close()
+  rmSync(outbox, { recursive: true })
+  cpSync(copy, outbox, { recursive: true })
+  const second = await open()
+  await write(second, [3, 3])
+  front.faults.append = () => 'silent'
+  await assert.rejects(write(second, [4, 40]))
+  unharmed()
+  await write(second, [4, 40], [5, 50])
+  await second.close()
+  const rows = await bigquery.query(`SELECT n FROM \`${dataset}.${table}\` ORDER BY n`)
+  assert.deepEqual(
+    rows.map(({ n }) => Number(n)),
+    [1, 2, 3, 4, 5, 40, 50],
+  )
 })

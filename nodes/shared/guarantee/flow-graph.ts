@@ -28,14 +28,15 @@ export type FlowGraph = ReadonlyMap<string, Place>
 
 const subflowType = /^subflow:(.+)$/
 
-interface Subflow extends FlowNode {
-  readonly in?: readonly { readonly wires?: readonly { readonly id: string }[] }[]
-  readonly out?: readonly { readonly wires?: readonly { readonly id: string; readonly port: number }[] }[]
+/** A wire inside a subflow. */
+interface Wire {
+  readonly id: string
+  readonly port: number
 }
 
 /** Follows what Node-RED does with a flow file when it starts it. Config nodes have no place. */
 export function graphOf(flow: readonly FlowNode[]): FlowGraph {
-  const subflows = new Map(flow.filter(({ type }) => type === 'subflow').map((node) => [node.id, node as Subflow]))
+  const subflows = new Map(flow.filter(({ type }) => type === 'subflow').map((node) => [node.id, node]))
   const off = new Set(flow.filter(({ type, disabled }) => type === 'tab' && disabled === true).map(({ id }) => id))
   const placed = flow.filter(isPlaced)
   const inside = (subflow: string) => placed.filter(({ z = '' }) => (subflows.has(z) ? z : '') === subflow)
@@ -46,7 +47,7 @@ export function graphOf(flow: readonly FlowNode[]): FlowGraph {
       const id = prefix + node.id
       const isOn = node.d !== true && !off.has(node.z ?? '')
       const inHere = (ids: readonly string[]) => ids.map((one) => prefix + one)
-      const wires = (node.wires ?? []).map(inHere)
+      const wires = rowsOf(node.wires).map((row) => inHere(listOf(row)))
       const place = { id, node, isOn, wires, completes: [], catches: [], calls: inHere(callsOf(node)) }
       const [, name = ''] = subflowType.exec(node.type) ?? []
       const subflow = subflows.get(name)
@@ -67,22 +68,35 @@ export function graphOf(flow: readonly FlowNode[]): FlowGraph {
 const isPlaced = ({ type, wires, x }: FlowNode) =>
   !['tab', 'subflow', 'group'].includes(type) && (!!wires || x !== undefined)
 
-const entryOf = ({ in: [input] = [] }: Subflow, prefix: string): string[] =>
-  (input?.wires ?? []).map(({ id }) => prefix + id)
+const entryOf = (subflow: FlowNode, prefix: string): string[] =>
+  (endsOf(subflow.in)[0] ?? []).map(({ id }) => prefix + id)
 
 /** What comes out of a subflow goes where its instance is wired to. */
-function leave(places: FlowGraph, id: string, { id: own, out = [] }: Subflow, wires: readonly (readonly string[])[]) {
-  for (const [output, { wires: from = [] }] of out.entries())
+function leave(places: FlowGraph, id: string, subflow: FlowNode, wires: readonly (readonly string[])[]) {
+  for (const [output, from] of endsOf(subflow.out).entries())
     for (const { id: inner, port } of from) {
-      const place = places.get(inner === own ? id : `${id}-${inner}`)
-      const at = inner === own ? 0 : port
+      const isInput = inner === subflow.id
+      const place = places.get(isInput ? id : `${id}-${inner}`)
+      const at = isInput ? 0 : port
       if (!place) continue
       while (place.wires.length <= at) place.wires.push([])
       place.wires[at]!.push(...(wires[output] ?? []))
     }
 }
 
-const listOf = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : [])
+/** A flow file that was made by hand or by a script may have anything where a list belongs: Node-RED starts it all the same. */
+const rowsOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+
+const listOf = (value: unknown): readonly string[] => rowsOf(value).map(String)
+
+/** By input or output of a subflow. */
+const endsOf = (value: unknown): readonly (readonly Wire[])[] =>
+  rowsOf(value).map((end) => rowsOf((end as { readonly wires?: unknown } | null)?.wires).flatMap(wireOf))
+
+function wireOf(value: unknown): readonly Wire[] {
+  const { id, port } = (value ?? {}) as { readonly id?: unknown; readonly port?: unknown }
+  return id === undefined ? [] : [{ id: String(id), port: Number(port) || 0 }]
+}
 
 const callsOf = ({ type, links, linkType }: FlowNode): readonly string[] =>
   type === 'link call' && linkType !== 'dynamic' ? [links].flat().map(String).slice(0, 1) : []

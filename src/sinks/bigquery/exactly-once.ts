@@ -19,7 +19,9 @@ export interface ExactlyOnceOptions {
 /**
  * Rows go into a stream of our own, in which Google takes each offset once. Before each append an intent with its rows is
  * on the disk; an append whose answer is not known is repeated as it was before anything else is written, also after a
- * restart, and what its intent names is not written again when the outbox hands it out again.
+ * restart, and what its intent names is not written again when the outbox hands it out again. The intents lie in the
+ * outbox's folder: whoever puts an older copy of it back must not be told that new readings under its next positions
+ * are stored.
  */
 export class ExactlyOnceWriter implements TableWriter {
   readonly #options: ExactlyOnceOptions
@@ -47,10 +49,11 @@ export class ExactlyOnceWriter implements TableWriter {
     await this.#restore(requests)
     await this.#settleOpen(signal)
     if (this.#stream !== undefined && !this.#isOurs(this.#stream)) this.#leaveStream()
-    const fresh = requests.filter((request) => !this.#isStored(request, fates))
+    const { firsts, fates: shared } = onePerId(requests, fates)
+    const fresh = firsts.filter((request) => !this.#isStored(request, shared))
     let isChanged = false
     for (const chunk of chunks(fresh)) {
-      await withoutBadRows(chunk, fates, this.#options.rows.name, async (good) => {
+      await withoutBadRows(chunk, shared, this.#options.rows.name, async (good) => {
         const answer = await this.#append(good, signal)
         isChanged ||= answer.isSchemaUpdated
         return answer
@@ -73,9 +76,8 @@ export class ExactlyOnceWriter implements TableWriter {
     this.#stored = new Positions(last.stored)
     const { outbox, position } = placeOf(first)
     if (last.positions.length === 0 || (outbox === last.outbox && position > last.positions.at(-1)!)) return
+    // Its stream is not gone on with: where this is an older copy, others have been stored there since.
     this.#open = last
-    this.#stream = last.stream
-    this.#offset = last.offset
   }
 
   #isStored(request: BigQueryRequest, fates: Fates): boolean {
@@ -194,14 +196,31 @@ export class ExactlyOnceWriter implements TableWriter {
   }
 }
 
+/** The first request of each id, whose fate the others share. */
+function onePerId(requests: readonly BigQueryRequest[], to: Fates) {
+  const all = Map.groupBy(requests, ({ id }) => id)
+  const fates: Fates = {
+    stored: ({ id }) => {
+      for (const request of all.get(id)!) to.stored(request)
+    },
+    rejected: ({ id }, error) => {
+      for (const request of all.get(id)!) to.rejected(request, error)
+    },
+  }
+  return { firsts: [...all.values()].map(([first]) => first!), fates }
+}
+
 const hasCode = (error: unknown, code: number) => error instanceof GrpcError && error.code === code
 
 /** INVALID_ARGUMENT and FAILED_PRECONDITION: these rows do not go into this stream, at least not any more. */
 const isUnsuited = (error: unknown) => hasCode(error, 3) || hasCode(error, 9)
 
+export const withoutOutbox = () =>
+  new PipelineError('CONFIG_INVALID', { field: 'Write with', problem: 'exactlyOnce needs an outbox' })
+
 /** An outbox names its records `<outbox>-<position>`. */
 function placeOf({ id }: BigQueryRequest): { readonly outbox: string; readonly position: number } {
   const match = /^(.+)-(\d+)$/.exec(id ?? '')
-  if (!match) throw new PipelineError('CONFIG_INVALID', { field: 'Write with', problem: 'exactlyOnce needs an outbox' })
+  if (!match) throw withoutOutbox()
   return { outbox: match[1]!, position: Number(match[2]) }
 }

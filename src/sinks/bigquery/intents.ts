@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { messageOf, PipelineError } from '../../core/errors.ts'
@@ -23,22 +23,26 @@ const magic = 0x52_57_4c_31
 
 /**
  * The last intent, which survives a power cut. Written to two files by turns, so that a write that is torn leaves the
- * one before: nothing was sent then that is not in it.
+ * one before: nothing was sent then that is not in it. `former` is where versions before this one had it: read once,
+ * and removed as soon as the new place has one, or an older copy of the new place would be read with it.
  */
 export class IntentFile {
   readonly #directory: string
+  #former: string | undefined
   #sequence = 0
 
-  constructor(directory: string) {
+  constructor(directory: string, former?: string) {
     this.#directory = directory
+    this.#former = former
   }
 
   /** Undefined where there is none. Rejects with FILE_FAILED. */
   read(): Promise<Intent | undefined> {
     return this.#named(async () => {
-      const found = await Promise.all(slots.map((slot) => this.#readSlot(slot)))
-      const last = found.filter((one) => one !== undefined).sort((a, b) => b.sequence - a.sequence)[0]
+      const last = await newestIn(this.#directory)
       this.#sequence = last?.sequence ?? 0
+      if (last) await this.#removeFormer()
+      else if (this.#former !== undefined) return (await newestIn(this.#former))?.intent
       return last?.intent
     })
   }
@@ -60,6 +64,7 @@ export class IntentFile {
       if (isNew) await syncDirectory(this.#directory)
       // After a failure the same file is written again: the other one may be the last that is whole.
       this.#sequence = sequence
+      await this.#removeFormer()
     })
   }
 
@@ -71,18 +76,9 @@ export class IntentFile {
       await syncDirectory(path.dirname(made))
   }
 
-  async #readSlot(slot: string) {
-    try {
-      const file = await open(path.join(this.#directory, slot), 'r')
-      try {
-        return decode(await file.readFile())
-      } finally {
-        await file.close()
-      }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw error
-    }
+  async #removeFormer(): Promise<void> {
+    if (this.#former !== undefined) await rm(this.#former, { recursive: true, force: true })
+    this.#former = undefined
   }
 
   async #named<T>(work: () => Promise<T>): Promise<T> {
@@ -91,6 +87,25 @@ export class IntentFile {
     } catch (error) {
       throw new PipelineError('FILE_FAILED', { path: this.#directory, problem: messageOf(error) }, error)
     }
+  }
+}
+
+async function newestIn(directory: string) {
+  const found = await Promise.all(slots.map((slot) => readSlot(path.join(directory, slot))))
+  return found.filter((one) => one !== undefined).sort((a, b) => b.sequence - a.sequence)[0]
+}
+
+async function readSlot(slot: string) {
+  try {
+    const file = await open(slot, 'r')
+    try {
+      return decode(await file.readFile())
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
 }
 

@@ -12,7 +12,7 @@ import type { Target } from './columns.ts'
 import { type BigQuerySinkConfig, sinkFields } from './config.ts'
 import { describeRows } from './descriptor.ts'
 import { classifyCall, classifyRest } from './errors.ts'
-import { ExactlyOnceWriter } from './exactly-once.ts'
+import { ExactlyOnceWriter, withoutOutbox } from './exactly-once.ts'
 import { IntentFile } from './intents.ts'
 import { previewRow } from './preview.ts'
 import { type BigQueryRequest, createRequestBuilder } from './request.ts'
@@ -155,8 +155,10 @@ class BigQuerySink implements Sink<BigQueryRequest> {
       name: this.#name,
     }
     if (writeMethod === 'storageWrite') return new DefaultStreamWriter(rows)
-    const { directory, name, warn } = this.#context
-    const intents = new IntentFile(path.join(directory, 'rowline', 'exactly-once', name))
+    const { directory, name, outbox, warn } = this.#context
+    if (outbox === undefined) throw withoutOutbox()
+    const former = path.join(directory, 'rowline', 'exactly-once', name)
+    const intents = new IntentFile(path.join(outbox, 'exactly-once'), former)
     return new ExactlyOnceWriter({ rows, channel, intents, warn })
   }
 }
