@@ -36,7 +36,7 @@ export interface StartOptions {
   readonly env?: { readonly [name: string]: string }
 }
 
-const keptBytes = 8 << 20
+const keptBytes = 2 << 20
 const shownLines = 40
 const running = new Set<{ readonly name: string; readonly child: ChildProcess; readonly output: () => string }>()
 const directories = new Set<string>()
