@@ -22,6 +22,7 @@ const through = (type: string, rest: object, wires: Wires = [['kafka']]): readon
 ]
 const code = (func: string) => through('function', { func })
 const gauge = (wires: Wires) => node('g', 'prometheus-gauge', wires, { valueColumn: 'v' })
+const sparkplug = node('d', 'row-decoder', [['kafka'], []], { format: 'sparkplug-b' })
 const otherwise = { rules: [{ t: 'eq', v: '1' }, { t: 'else' }] }
 const subflow = { id: 'sf', type: 'subflow', in: [{ wires: [{ id: 'f' }] }], out: [{ wires: [{ id: 'f', port: 0 }] }] }
 
@@ -59,6 +60,17 @@ const wirings: readonly Wiring[] = [
     nodes: [source(['kafka'], { acknowledge: 'onReceipt' }), kafka()],
     ...atMost('onReceipt in'),
   },
+  {
+    name: 'Sparkplug from a share group',
+    nodes: [source(['d'], { subscriptions: [row('$share/g/spBv1.0/#', '1')] }), sparkplug, kafka()],
+    others: ['sharedBirths d'],
+  },
+  {
+    name: 'Sparkplug by two connections',
+    nodes: [source(['d'], { source: 'other' }), sparkplug, kafka(), broker('other', { poolSize: '2' })],
+    others: ['sharedBirths d'],
+  },
+  { name: 'Sparkplug by one connection', nodes: [source(['d']), sparkplug, kafka()] },
   { name: 'topics by message', nodes: [source(['kafka'], { dynamic: true }), kafka()], others: ['dynamic in'] },
   {
     name: 'a gauge, which stores nothing',

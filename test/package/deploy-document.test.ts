@@ -100,11 +100,11 @@ test('every alert rule has a row that says what to do, and no other has', () => 
   assert.deepEqual(rows.map(nameOf), rules.map(nameOf))
 })
 
-test('the unit is one that systemd takes', async () => {
+test('the unit is one that systemd takes', async (t) => {
   assert.match(unit, /^ExecStart=\/usr\/bin\/env node-red --userDir \/var\/lib\/node-red --settings /m)
   assert.match(unit, /^StateDirectory=node-red$/m)
   const program = '/usr/bin/systemd-analyze'
-  if (!existsSync(program)) return
+  if (!existsSync(program)) return t.skip('without systemd-analyze its words alone are checked')
   const file = join(temporaryDirectory('unit'), 'node-red.service')
   writeFileSync(file, unit.replace('User=node-red', 'User=root').replace('=/etc/node-red/environment', '=-/nowhere'))
   // It says what it does not know to stderr, and that all is well all the same.

@@ -116,6 +116,10 @@ export const findingTable = {
     text: 'skips payloads that it cannot read: they are counted, acknowledged and gone.',
     advice: 'Switch Ignore parse errors off: then they go to output 2 or the dead-letter file.',
   },
+  sharedBirths: {
+    text: 'reads Sparkplug B that is shared out to several connections: a BIRTH that goes to another one leaves the metrics here without names.',
+    advice: 'Subscribe without $share/…, and set Connections to 1.',
+  },
   functionDrops: {
     text: 'may swallow readings: what it does not return or send is acknowledged.',
     advice: 'Return every message, or send to a second output what is not wanted.',

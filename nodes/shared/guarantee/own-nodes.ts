@@ -3,6 +3,7 @@ import { type ConfigOf, type Field, type Fields, Problem, parseField } from '../
 import type { runnerFields } from '../../../src/config/sink-fields.ts'
 import { addressesOf, type InConfig, type SourceConfig } from '../../../src/mqtt/config.ts'
 import { type RowDecoderConfig, rowDecoderFields } from '../../../src/rows/config.ts'
+import { sparkplug } from '../../../src/rows/sparkplug/fields.ts'
 import type { BigQuerySinkConfig } from '../../../src/sinks/bigquery/config.ts'
 import type { FileSinkConfig } from '../../../src/sinks/file/config.ts'
 import type { MqttSinkConfig } from '../../../src/sinks/mqtt/config.ts'
@@ -49,8 +50,13 @@ export function judgeSource(reader: Reader): readonly Found[] {
 
 const rowFormats: readonly string[] = rowDecoderFields.ignoreParseErrors.when?.values.map(String) ?? []
 
-export const judgeDecoder = ({ format, ignoreParseErrors }: RowDecoderConfig): readonly Found[] =>
-  ignoreParseErrors && rowFormats.includes(format) ? [{ code: 'skipsErrors' }] : []
+export const judgeDecoder = (config: RowDecoderConfig, reader: Reader): readonly Found[] => [
+  ...(config.ignoreParseErrors && rowFormats.includes(config.format) ? [{ code: 'skipsErrors' } as const] : []),
+  ...(config.format === sparkplug && isSharedOut(reader) ? [{ code: 'sharedBirths' } as const] : []),
+]
+
+const isSharedOut = ({ config: { subscriptions }, broker }: Reader): boolean =>
+  (broker?.poolSize ?? 1) > 1 || (subscriptions ?? []).some(({ filter }) => filter.startsWith('$share/'))
 
 /** Why rows can come twice although their sink writes each once. */
 export function judgeRepeats(reader: Reader): readonly Found[] {

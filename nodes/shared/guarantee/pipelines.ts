@@ -146,14 +146,14 @@ class Surveyor {
     return [...(passes ? (wires[0] ?? []) : []), ...(accepted ? [] : (wires[1] ?? [])), ...completes]
   }
 
-  #findingsAt(place: Place, { config }: Reader): readonly Finding[] {
+  #findingsAt(place: Place, reader: Reader): readonly Finding[] {
     const at = (found: readonly Found[]) => found.map((one): Finding => ({ values: {}, ...one, node: place.id }))
     const kind = this.#kindOf(place)
-    if (kind === undefined) return at(judgeCoreNode(place, this.#coreContext(config)))
+    if (kind === undefined) return at(judgeCoreNode(place, this.#coreContext(reader.config)))
     const rejected = place.wires[1] ?? []
     return at([
       ...(kind === 'source' ? judgeSource(this.#reader(place)) : []),
-      ...(place.node.type === 'row-decoder' ? judgeDecoder(this.#config(place)) : []),
+      ...(place.node.type === 'row-decoder' ? judgeDecoder(this.#config(place), reader) : []),
       ...(kind === 'sink' ? judgeSink(place.node.type, this.#config(place)) : []),
       ...(rejected.length > 0 && !this.#reachesSink(rejected) ? [{ code: 'rejectedLost' } as const] : []),
     ])
