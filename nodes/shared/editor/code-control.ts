@@ -1,4 +1,5 @@
 import type { Field } from '../../../src/config/fields.ts'
+import { showMark } from './code-marks.ts'
 import type { Control } from './form.ts'
 
 /** Node-RED reads and writes the hidden input; the code editor shows it. */
@@ -18,6 +19,7 @@ export function openCode(row: JQuery, language: Field<unknown>['language'], chan
     read: () => input.val(),
     write: (value) => editor.setValue(String(value)),
     shown: () => editor.resize(),
+    mark: (mark) => showMark(editor, mark),
     close: () => editor.destroy(),
   }
 }

@@ -2,6 +2,7 @@ import { isControlled, type NodeDeclaration } from '../../../src/config/declarat
 import { hasReference } from '../../../src/config/environment.ts'
 import type { Field, Fields } from '../../../src/config/fields.ts'
 import { openCode } from './code-control.ts'
+import type { CodeMark } from './code-marks.ts'
 import type { DialogPart } from './dialog-part.ts'
 import { editorDefault } from './editor-default.ts'
 import { switchToEnvironment } from './environment-switch.ts'
@@ -27,6 +28,8 @@ export interface Control {
   save?(): void
   /** Called when the control may have become visible. */
   shown?(): void
+  /** Marks the place of what is wrong in the text; nothing is wrong without one. */
+  mark?(mark: CodeMark | undefined): void
   close?(): void
 }
 

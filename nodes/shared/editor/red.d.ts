@@ -7,6 +7,18 @@ export interface CodeEditor {
   resize(): void
   destroy(): void
   on(event: 'change', handler: () => void): void
+  /** Monaco's alone. */
+  getModel?(): CodeModel
+  /** Ace's, and in Monaco a part of it. */
+  getSession?(): { setAnnotations?(annotations: readonly object[]): void }
+}
+
+export interface CodeModel {
+  getLineMaxColumn(line: number): number
+}
+
+interface Monaco {
+  readonly editor: { setModelMarkers(model: CodeModel, owner: string, markers: readonly object[]): void }
 }
 
 /** What the published types lack. */
@@ -16,6 +28,7 @@ interface EditorGaps {
 }
 
 declare global {
+  var monaco: Monaco | undefined
   const RED: EditorRED & EditorGaps
   interface JQuery {
     /** Of jQuery UI. */
