@@ -1,6 +1,7 @@
 import { isControlled, type NodeDeclaration } from '../../../src/config/declaration.ts'
 import { hasReference } from '../../../src/config/environment.ts'
 import type { Field, Fields } from '../../../src/config/fields.ts'
+import { translated } from '../../../src/core/problem.ts'
 import { openCode } from './code-control.ts'
 import type { DialogPart } from './dialog-part.ts'
 import { editorDefault } from './editor-default.ts'
@@ -60,6 +61,7 @@ export class Form {
         type: declaration.type,
         values: () => this.values(),
         write: (name, value) => this.#write(name, value),
+        say: (problem) => translated(problem, around.texts),
       },
       (key) => around.texts(`part.${key}`),
     )
