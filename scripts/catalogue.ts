@@ -1,6 +1,7 @@
 import type { NodeDeclaration } from '../src/config/declaration.ts'
-import { type Field, problemTexts } from '../src/config/fields.ts'
+import { type Field, fieldProblems } from '../src/config/fields.ts'
 import type { Importer } from '../src/config/imported.ts'
+import type { ProblemTexts } from '../src/core/problem.ts'
 
 /** Nested texts of one node type, as Node-RED's message catalogues hold them. */
 export interface Texts {
@@ -19,9 +20,22 @@ const formTexts = {
 }
 
 /** What only the editor finds out. */
-const editorProblems = {
-  missingNode: 'refers to a node that does not exist',
-  invalidNode: 'refers to a node with errors',
+const editorProblems: ProblemTexts = {
+  name: 'editor',
+  texts: { missingNode: 'refers to a node that does not exist', invalidNode: 'refers to a node with errors' },
+}
+
+const problemAreas = ({ problems }: NodeDeclaration) => [fieldProblems, editorProblems, ...problems]
+
+/** What stands alike in every catalogue that has it: form, and what each area of problems says. */
+export const sharedTexts = (declarations: readonly NodeDeclaration[]): Shared => ({
+  form: formTexts,
+  problem: Object.fromEntries(declarations.flatMap(problemAreas).map(({ name, texts }) => [name, texts])),
+})
+
+export interface Shared {
+  readonly form: Texts
+  readonly problem: { readonly [area: string]: Texts }
 }
 
 /** The English catalogue of a node type; every other language has the same keys. */
@@ -36,10 +50,16 @@ export function englishCatalogue(declaration: NodeDeclaration): Texts {
     form: formTexts,
     ...(declaration.importer ? { import: importTexts(declaration.importer) } : {}),
     ...(declaration.editorPart ? { part: declaration.editorPart.texts } : {}),
-    problem: { ...problemTexts, ...editorProblems },
+    problem: Object.fromEntries(problemAreas(declaration).map(({ name, texts }) => [name, texts])),
     field: Object.fromEntries(Object.entries(declaration.fields).map(([name, field]) => [name, fieldTexts(field)])),
   }
   return { [declaration.type]: node }
+}
+
+/** Another language: its own texts as they are, with what is shared put into them. */
+export function translatedCatalogue(own: Texts, shared: Shared, declaration: NodeDeclaration): Texts {
+  const problem = Object.fromEntries(problemAreas(declaration).map(({ name }) => [name, shared.problem[name] ?? {}]))
+  return { [declaration.type]: { ...(own[declaration.type] as Texts), form: shared.form, problem } }
 }
 
 const importTexts = ({ note, elsewhere, notices }: Importer): Texts => ({

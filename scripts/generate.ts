@@ -5,7 +5,7 @@ import { declarations } from '../nodes/declarations.ts'
 import { sidebarName, sidebarTexts } from '../nodes/shared/sidebar-texts.ts'
 import type { NodeDeclaration } from '../src/config/declaration.ts'
 import { systems } from '../src/migration/systems.ts'
-import { englishCatalogue, type Texts } from './catalogue.ts'
+import { englishCatalogue, type Shared, type Texts, translatedCatalogue } from './catalogue.ts'
 import { exampleLines } from './decoder-examples.ts'
 import { helpHtml, type Language, languages } from './help.ts'
 import { migrationTables } from './migrating.ts'
@@ -43,15 +43,21 @@ async function prose(declaration: NodeDeclaration, language: Language, catalogue
   return (await read(file)).replace('<!-- decoder examples -->', () => exampleLines(language, texts))
 }
 
-/** German texts are written by hand; only its help is put together here. */
+/** German texts are written by hand, those that all types have in common in shared.json. */
 async function localeFiles(declaration: NodeDeclaration, language: Language): Promise<Files> {
   const { type } = declaration
   const catalogueFile = `locales/${language}/${type}.json`
   const english = language === 'en-US'
-  const catalogue = english ? englishCatalogue(declaration) : (JSON.parse(await read(catalogueFile)) as Texts)
+  const json = async (file: string) => JSON.parse(await read(file)) as unknown
+  const shared = async () => (await json(`locales/${language}/shared.json`)) as Shared
+  const catalogue = english
+    ? englishCatalogue(declaration)
+    : translatedCatalogue((await json(catalogueFile)) as Texts, await shared(), declaration)
   const text = await prose(declaration, language, catalogue)
-  const help: Files = [[`locales/${language}/${type}.html`, helpHtml(declaration, language, catalogue, text)]]
-  return english ? [[catalogueFile, toJson(catalogue)], ...help] : help
+  return [
+    [catalogueFile, toJson(catalogue)],
+    [`locales/${language}/${type}.html`, helpHtml(declaration, language, catalogue, text)],
+  ]
 }
 
 async function readme(): Promise<string> {

@@ -1,5 +1,8 @@
 import { declareNode } from '../../src/config/declaration.ts'
+import { sinkProblems } from '../../src/config/environment-gate.ts'
+import { templateProblems } from '../../src/core/metadata.ts'
 import { checkSink, sinkFields } from '../../src/sinks/bigquery/config.ts'
+import { bigqueryProblems } from '../../src/sinks/bigquery/problems.ts'
 import { previewPart } from '../shared/preview-texts.ts'
 
 export const declaration = declareNode({
@@ -11,6 +14,7 @@ export const declaration = declareNode({
   icon: 'bigquery.svg',
   outputs: ['written', 'rejected'],
   fields: sinkFields,
+  problems: [bigqueryProblems, templateProblems, sinkProblems],
   labelField: 'table',
   check: (config) => checkSink(config),
   editorPart: previewPart,

@@ -1,5 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
-import { checkFileSink, sinkFields } from '../../src/sinks/file/config.ts'
+import { sinkProblems } from '../../src/config/environment-gate.ts'
+import { checkFileSink, fileProblems, sinkFields } from '../../src/sinks/file/config.ts'
 import { previewPart } from '../shared/preview-texts.ts'
 
 export const declaration = declareNode({
@@ -11,6 +12,7 @@ export const declaration = declareNode({
   icon: 'file.svg',
   outputs: ['written', 'rejected'],
   fields: sinkFields,
+  problems: [fileProblems, sinkProblems],
   labelField: 'path',
   check: checkFileSink,
   editorPart: previewPart,

@@ -1,7 +1,12 @@
 import { declareNode } from '../../src/config/declaration.ts'
+import { sinkProblems } from '../../src/config/environment-gate.ts'
+import { settingsProblems } from '../../src/config/settings-text.ts'
+import { tlsProblems } from '../../src/config/tls-fields.ts'
+import { templateProblems } from '../../src/core/metadata.ts'
 import { sinkFields } from '../../src/sinks/kafka/config.ts'
 import { notices } from '../../src/sinks/kafka/import-rules.ts'
 import { importSettings } from '../../src/sinks/kafka/import-settings.ts'
+import { kafkaProblems } from '../../src/sinks/kafka/problems.ts'
 import { checkRegistry } from '../../src/sinks/kafka/registry-fields.ts'
 import { previewPart } from '../shared/preview-texts.ts'
 
@@ -14,6 +19,7 @@ export const declaration = declareNode({
   icon: 'kafka.svg',
   outputs: ['written', 'rejected'],
   fields: sinkFields,
+  problems: [kafkaProblems, templateProblems, sinkProblems, tlsProblems, settingsProblems],
   labelField: 'topic',
   check: (config) => checkRegistry(config),
   importer: {

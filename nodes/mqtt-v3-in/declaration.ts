@@ -1,4 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
+import { templateProblems } from '../../src/core/metadata.ts'
+import { topicProblems } from '../../src/core/topic-filter.ts'
 import { checkIn, inFields } from '../../src/mqtt/config.ts'
 import { editorPart } from './editor-part.ts'
 
@@ -12,6 +14,7 @@ export const declaration = declareNode({
   outputs: ['readings', 'rejected'],
   controlled: { by: 'dynamic', outputs: ['answers'] },
   fields: inFields,
+  problems: [templateProblems, topicProblems],
   check: checkIn,
   editorPart,
 })

@@ -1,4 +1,7 @@
 import { declareNode } from '../../src/config/declaration.ts'
+import { sinkProblems } from '../../src/config/environment-gate.ts'
+import { templateProblems } from '../../src/core/metadata.ts'
+import { topicProblems } from '../../src/core/topic-filter.ts'
 import { sinkFields } from '../../src/sinks/mqtt/config.ts'
 import { previewPart } from '../shared/preview-texts.ts'
 
@@ -11,6 +14,7 @@ export const declaration = declareNode({
   icon: 'mqtt-out.svg',
   outputs: ['written', 'rejected'],
   fields: sinkFields,
+  problems: [templateProblems, topicProblems, sinkProblems],
   labelField: 'topic',
   editorPart: previewPart,
 })

@@ -1,5 +1,8 @@
 import { declareNode } from '../../src/config/declaration.ts'
-import { sourceFields } from '../../src/mqtt/config.ts'
+import { settingsProblems } from '../../src/config/settings-text.ts'
+import { tlsProblems } from '../../src/config/tls-fields.ts'
+import { migrationProblems } from '../../src/migration/problems.ts'
+import { mqttProblems, sourceFields } from '../../src/mqtt/config.ts'
 import { editorPart } from './editor-part.ts'
 
 export const declaration = declareNode({
@@ -9,6 +12,7 @@ export const declaration = declareNode({
   summary: 'An MQTT broker and the session kept there.',
   outputs: [],
   fields: sourceFields,
+  problems: [mqttProblems, migrationProblems, tlsProblems, settingsProblems],
   editorPart,
   labelField: 'host',
   check: ({
@@ -24,17 +28,17 @@ export const declaration = declareNode({
     clientId,
   }) => [
     ...(password !== '' && user === '' && protocolVersion !== '5'
-      ? [{ field: 'user', text: 'is needed with a password (MQTT 3.1.1)' }]
+      ? [{ field: 'user', problem: mqttProblems.of('userNeeded') }]
       : []),
     ...(protocolVersion === '3' && clientId.length > 23
-      ? [{ field: 'clientId', text: 'must not be longer than 23 characters (MQTT 3.1)' }]
+      ? [{ field: 'clientId', problem: mqttProblems.of('longClientId') }]
       : []),
     ...(useTls && keystorePath !== '' && (cert !== '' || key !== '')
-      ? [{ field: 'keystorePath', text: 'is one way, "Client certificate" and "Client key" are the other: use one' }]
+      ? [{ field: 'keystorePath', problem: mqttProblems.of('oneKeystore') }]
       : []),
     ...(useTls && tlsMaxVersion !== 'newest' && tlsMaxVersion < tlsMinVersion
-      ? [{ field: 'tlsMaxVersion', text: 'must not be older than "Oldest TLS"' }]
+      ? [{ field: 'tlsMaxVersion', problem: mqttProblems.of('tlsOrder') }]
       : []),
-    ...(useTls && cert !== '' && key === '' ? [{ field: 'key', text: 'is needed with a client certificate' }] : []),
+    ...(useTls && cert !== '' && key === '' ? [{ field: 'key', problem: mqttProblems.of('keyNeeded') }] : []),
   ],
 })

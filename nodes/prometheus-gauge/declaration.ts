@@ -1,5 +1,5 @@
 import { declareNode } from '../../src/config/declaration.ts'
-import { checkGauge, gaugeFields } from '../../src/metrics/gauge-config.ts'
+import { checkGauge, gaugeFields, gaugeProblems } from '../../src/metrics/gauge-config.ts'
 
 export const declaration = declareNode({
   type: 'prometheus-gauge',
@@ -10,6 +10,7 @@ export const declaration = declareNode({
   icon: 'gauge.svg',
   outputs: ['shown', 'rejected'],
   fields: gaugeFields,
+  problems: [gaugeProblems],
   labelField: 'valueColumn',
   check: checkGauge,
 })

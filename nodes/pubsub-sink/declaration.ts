@@ -1,5 +1,8 @@
 import { declareNode } from '../../src/config/declaration.ts'
+import { sinkProblems } from '../../src/config/environment-gate.ts'
+import { templateProblems } from '../../src/core/metadata.ts'
 import { checkSink, sinkFields } from '../../src/sinks/pubsub/config.ts'
+import { pubsubProblems } from '../../src/sinks/pubsub/problems.ts'
 import { previewPart } from '../shared/preview-texts.ts'
 
 export const declaration = declareNode({
@@ -11,6 +14,7 @@ export const declaration = declareNode({
   icon: 'pubsub.svg',
   outputs: ['written', 'rejected'],
   fields: sinkFields,
+  problems: [pubsubProblems, templateProblems, sinkProblems],
   labelField: 'topic',
   check: (config) => checkSink(config),
   editorPart: previewPart,

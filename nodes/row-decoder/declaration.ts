@@ -1,5 +1,7 @@
 import { declareNode } from '../../src/config/declaration.ts'
+import { topicProblems } from '../../src/core/topic-filter.ts'
 import { checkRowDecoder, rowDecoderFields } from '../../src/rows/config.ts'
+import { rowProblems } from '../../src/rows/problems.ts'
 import { previewPart } from '../shared/preview-texts.ts'
 
 export const declaration = declareNode({
@@ -11,6 +13,7 @@ export const declaration = declareNode({
   icon: 'rows.svg',
   outputs: ['rows', 'rejected', 'requests'],
   fields: rowDecoderFields,
+  problems: [rowProblems, topicProblems],
   check: checkRowDecoder,
   editorPart: previewPart,
 })

@@ -117,6 +117,8 @@ function configOf<C>(nodes: PreviewRequest['nodes'], id: string, { declarations,
   const all = [...problems, ...parsed.problems]
   if (parsed.config && all.length === 0 && kind !== 'config') all.push(...(check?.(parsed.config) ?? []))
   if (all.length > 0)
-    throw new Invalid(all.map(({ field, text }) => `${declaration.label}: ${fields[field]?.label ?? field}: ${text}`))
+    throw new Invalid(
+      all.map(({ field, problem }) => `${declaration.label}: ${fields[field]?.label ?? field}: ${problem.text}`),
+    )
   return parsed.config as C
 }

@@ -1,7 +1,14 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red'
 import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import { expandEnvironment } from '../../src/config/environment.ts'
-import { type ConfigOf, type FieldProblem, type Fields, parseFields, problemTexts } from '../../src/config/fields.ts'
+import {
+  type ConfigOf,
+  type FieldProblem,
+  type Fields,
+  fieldProblems,
+  parseFields,
+  runtimeProblems,
+} from '../../src/config/fields.ts'
 import { migrated, storedVersion, versionOf } from '../../src/config/migrations.ts'
 import { messageOf } from '../../src/core/errors.ts'
 import { type Rowline, rowlineOf, settingOf } from './rowline.ts'
@@ -98,8 +105,9 @@ function emptied(fields: Fields, values: Raw, stored: () => Raw): FieldProblem[]
   const suspects = Object.keys(fields).filter((name) => fields[name]!.filled && (values[name] ?? '') === '')
   if (suspects.length === 0) return []
   const written = stored()
-  const text = 'comes from a variable that is set to nothing'
-  return suspects.filter((name) => (written[name] ?? '') !== '').map((field) => ({ field, text }))
+  return suspects
+    .filter((name) => (written[name] ?? '') !== '')
+    .map((field) => ({ field, problem: runtimeProblems.of('emptied') }))
 }
 
 /** As the editor has it: Node-RED gives a node the values of variables only. */
@@ -118,10 +126,11 @@ export function environment(RED: NodeAPI, node: Node | undefined, name: string):
   return value === undefined || value === null ? undefined : String(value)
 }
 
-function describe(fields: Fields, { field, text }: FieldProblem): string {
+function describe(fields: Fields, { field, problem }: FieldProblem): string {
   const label = fields[field]?.label ?? field
-  const isMissing = text === problemTexts.required || text === problemTexts.rows
-  return isMissing ? `${label.toLowerCase()} required` : `${label}: ${text}`
+  const { required, rows } = fieldProblems.texts
+  const isMissing = problem.text === required || problem.text === rows
+  return isMissing ? `${label.toLowerCase()} required` : `${label}: ${problem.text}`
 }
 
 /** A node is as right as the config nodes it uses: their problems are shown where the user looks. */

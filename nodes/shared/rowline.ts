@@ -201,8 +201,8 @@ export function rowlineOf(RED: NodeAPI): Rowline {
 function readSettings(RED: NodeAPI): Settings {
   const { rowline = {} } = RED.settings as { rowline?: { readonly [name: string]: unknown } }
   const { config, problems } = parseFields(settingsFields, rowline)
-  for (const { field, text } of problems)
-    RED.log.error(`Rowline: settings.js: rowline.${field} ${text}; the default is used`)
+  for (const { field, problem } of problems)
+    RED.log.error(`Rowline: settings.js: rowline.${field} ${problem.text}; the default is used`)
   for (const name of Object.keys(rowline).filter((each) => !Object.hasOwn(settingsFields, each)))
     RED.log.error(
       `Rowline: settings.js: rowline.${name} is no setting; there are ${Object.keys(settingsFields).join(', ')}`,

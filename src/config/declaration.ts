@@ -1,3 +1,4 @@
+import type { ProblemTexts } from '../core/problem.ts'
 import type { EditorPart } from './editor-part.ts'
 import { hasReference } from './environment.ts'
 import type { ConfigOf, FieldProblem, Fields } from './fields.ts'
@@ -21,6 +22,8 @@ export interface NodeDeclaration<F extends Fields = Fields> {
   /** While this flag is on, the node also has an input, and these outputs behind the others. */
   readonly controlled?: Controlled
   readonly fields: F
+  /** What its fields, and the parts of its form, may say beside `fieldProblems`. */
+  readonly problems: readonly ProblemTexts[]
   /** What no field can see alone. Called with a parsed configuration. */
   check?(config: ConfigOf<F>): readonly FieldProblem[]
   /** The form offers to fill it from the configuration of another program. */

@@ -1,3 +1,8 @@
+import { Problem } from '../core/problem.ts'
+
+/** What the fields of every sink may say. */
+export const sinkProblems = Problem.area('sink', { names: 'must be names without spaces, separated by commas' })
+
 export interface GateConfig {
   readonly environment: string
   readonly enabledIn: string
@@ -17,10 +22,8 @@ export function environmentGate({ environment, enabledIn, dryRunIn }: GateConfig
   return { problem: `must be one of ${[...enabled, ...dryRun].join(', ')}, not ${environment}` }
 }
 
-export function namesProblem(list: string): string | undefined {
-  return list === '' || names(list).every((name) => /^\S+$/.test(name))
-    ? undefined
-    : 'must be names without spaces, separated by commas'
+export function namesProblem(list: string): Problem | undefined {
+  return list === '' || names(list).every((name) => /^\S+$/.test(name)) ? undefined : sinkProblems.of('names')
 }
 
 const names = (list: string): readonly string[] => (list === '' ? [] : list.split(',').map((name) => name.trim()))

@@ -1,4 +1,4 @@
-import type { FieldProblem } from './fields.ts'
+import { type FieldProblem, runtimeProblems } from './fields.ts'
 
 const reference = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g
 
@@ -15,8 +15,7 @@ export function expandEnvironment(
     if (typeof value === 'string') {
       return value.replace(reference, (hole, name: string) => {
         const found = lookup(name)
-        if (found === undefined)
-          problems.push({ field, text: `needs the environment variable ${name}, which is not set` })
+        if (found === undefined) problems.push({ field, problem: runtimeProblems.of('unset', { name }) })
         return found ?? hole
       })
     }

@@ -1,7 +1,8 @@
+import { Problem } from '../core/problem.ts'
 import { formatAmount, parseAmount } from './amounts.ts'
 
-/** What every field may say about a value, without the subject; the editor shows it in the user's language. */
-export const problemTexts = {
+/** What every field may say about a value. */
+export const fieldProblems = Problem.area('field', {
   required: 'is required',
   text: 'must be text',
   integer: 'must be a whole number from {min} to {max}',
@@ -12,27 +13,15 @@ export const problemTexts = {
   node: 'must be a reference to a node',
   table: 'must be a list of rows',
   rows: 'needs at least one row',
-} as const
+  columnTwice: 'name the column {column} twice',
+})
 
-/** Why a value cannot be used: a sentence without its subject ("must be a whole number from 1 to 10"). */
-export class Problem {
-  readonly text: string
-  /** Where the sentence is one of `problemTexts`. */
-  readonly key: keyof typeof problemTexts | undefined
-  readonly values: { readonly [name: string]: string }
-  constructor(text: string, key?: keyof typeof problemTexts, values: Problem['values'] = {}) {
-    this.text = text
-    this.key = key
-    this.values = values
-  }
-}
-
-const problem = (key: keyof typeof problemTexts, values: Problem['values'] = {}): Problem =>
-  new Problem(fillText(problemTexts[key], values), key, values)
-
-/** Replaces `{name}` by the value of that name. */
-export const fillText = (template: string, values: Problem['values']): string =>
-  template.replace(/\{(\w+)\}/g, (hole, name: string) => values[name] ?? hole)
+/** What only the runtime says: the editor shows the problem of a cell at the cell, and knows no variables. */
+export const runtimeProblems = Problem.area('runtime', {
+  cells: '{cells}',
+  unset: 'needs the environment variable {name}, which is not set',
+  emptied: 'comes from a variable that is set to nothing',
+})
 
 export type FieldKind =
   | 'text'
@@ -105,8 +94,8 @@ interface TextOptions extends Common {
   readonly blank?: boolean
   /** A variable in it that is set to nothing is a mistake, not an empty value. */
   readonly filled?: boolean
-  /** A sentence without subject when the text is wrong. */
-  readonly check?: (value: string) => string | undefined
+  /** Why the text is wrong. */
+  readonly check?: (value: string) => Problem | undefined
 }
 
 function base(options: Common): Pick<Field<never>, 'label' | 'note' | 'advanced'> & Partial<Field<never>> {
@@ -128,9 +117,8 @@ function textual(kind: 'text' | 'code' | 'secret', options: TextOptions): Field<
     ...(options.blank === undefined ? {} : { blank: options.blank }),
     ...(options.filled === undefined ? {} : { filled: options.filled }),
     parse: (raw) => {
-      if (typeof raw !== 'string' && typeof raw !== 'number') return problem('text')
-      const wrong = options.check?.(String(raw))
-      return wrong === undefined ? String(raw) : new Problem(wrong)
+      if (typeof raw !== 'string' && typeof raw !== 'number') return fieldProblems.of('text')
+      return options.check?.(String(raw)) ?? String(raw)
     },
   }
 }
@@ -164,7 +152,7 @@ function numeric(kind: 'integer' | 'duration' | 'bytes', options: NumberOptions)
     max: options.max,
     parse: (raw) => {
       const value = parseAmount(raw, kind)
-      if (value === undefined || value < options.min || value > options.max) return problem(kind, range)
+      if (value === undefined || value < options.min || value > options.max) return fieldProblems.of(kind, range)
       return value
     },
   }
@@ -193,7 +181,7 @@ export function choice<const V extends string>(
     parse: (raw) =>
       options.values.includes(String(raw) as V)
         ? (String(raw) as V)
-        : problem('choice', { values: options.values.join(', ') }),
+        : fieldProblems.of('choice', { values: options.values.join(', ') }),
   }
 }
 
@@ -206,7 +194,7 @@ export function flag(options: Common & { readonly default: boolean }): Field<boo
     parse: (raw) => {
       if (raw === true || raw === 'true') return true
       if (raw === false || raw === 'false') return false
-      return problem('flag')
+      return fieldProblems.of('flag')
     },
   }
 }
@@ -220,7 +208,7 @@ export function node(options: Common & { readonly nodeType: string; readonly opt
     nodeType: options.nodeType,
     default: optional ? '' : undefined,
     required: !optional,
-    parse: (raw) => (typeof raw === 'string' ? raw : problem('node')),
+    parse: (raw) => (typeof raw === 'string' ? raw : fieldProblems.of('node')),
   }
 }
 
@@ -239,20 +227,21 @@ export function table<F extends Fields>(
     required,
     columns: options.columns,
     parse: (raw) => {
-      if (!Array.isArray(raw)) return problem('table')
-      if (!mayBeEmpty && raw.length === 0) return problem('rows')
+      if (!Array.isArray(raw)) return fieldProblems.of('table')
+      if (!mayBeEmpty && raw.length === 0) return fieldProblems.of('rows')
       const rows = raw.map((row) => parseFields(options.columns, Object(row)))
       const wrong = rows.flatMap((row, i) =>
-        row.problems.map(({ field, text }) => `row ${i + 1}: ${options.columns[field]!.label} ${text}`),
+        row.problems.map(({ field, problem }) => `row ${i + 1}: ${options.columns[field]!.label} ${problem.text}`),
       )
-      return wrong.length > 0 ? new Problem(wrong.join('; ')) : rows.map((row) => row.config as ConfigOf<F>)
+      if (wrong.length > 0) return runtimeProblems.of('cells', { cells: wrong.join('; ') })
+      return rows.map((row) => row.config as ConfigOf<F>)
     },
   }
 }
 
 export interface FieldProblem {
   readonly field: string
-  readonly text: string
+  readonly problem: Problem
 }
 
 export type Parsed<F extends Fields> =
@@ -265,7 +254,7 @@ export function parseFields<F extends Fields>(fields: F, raw: { readonly [name: 
   const problems: FieldProblem[] = []
   for (const [name, field] of Object.entries(fields)) {
     const value = parseField(field, raw[name])
-    if (value instanceof Problem) problems.push({ field: name, text: value.text })
+    if (value instanceof Problem) problems.push({ field: name, problem: value })
     else config[name] = value
   }
   return problems.length > 0 ? { problems } : { config: config as ConfigOf<F>, problems: [] }
@@ -274,5 +263,5 @@ export function parseFields<F extends Fields>(fields: F, raw: { readonly [name: 
 /** One value: absent means the default, absent and required is a problem. */
 export function parseField<T>(field: Field<T>, raw: unknown): T | Problem {
   if (raw !== undefined && raw !== null && (raw !== '' || field.blank)) return field.parse(raw)
-  return field.required ? problem('required') : (field.default as T)
+  return field.required ? fieldProblems.of('required') : (field.default as T)
 }

@@ -1,4 +1,9 @@
-import { Problem } from './fields.ts'
+import { Problem } from '../core/problem.ts'
+
+export const settingsProblems = Problem.area('settings', {
+  unreadable: 'cannot be read at "{found}"',
+  brace: 'cannot be read: a closing brace is missing',
+})
 
 export type Settings = ReadonlyMap<string, string>
 
@@ -60,13 +65,19 @@ interface Token {
   readonly kind: 'sign' | 'word' | 'quoted'
 }
 
-class Unreadable extends Error {}
+class Unreadable extends Error {
+  readonly problem: Problem
+  constructor(problem: Problem) {
+    super(problem.text)
+    this.problem = problem
+  }
+}
 
 function readDictionary(text: string, start: number): readonly Entry[] | Problem {
   try {
     return new DictionaryReader(tokensOf(text, start)).read()
   } catch (error) {
-    if (error instanceof Unreadable) return new Problem(error.message)
+    if (error instanceof Unreadable) return error.problem
     throw error
   }
 }
@@ -113,7 +124,7 @@ class DictionaryReader {
 
   #next(): Token {
     const found = this.#tokens[this.#at++]
-    if (found === undefined) throw new Unreadable('cannot be read: a closing brace is missing')
+    if (found === undefined) throw new Unreadable(settingsProblems.of('brace'))
     return found
   }
 
@@ -129,7 +140,7 @@ class DictionaryReader {
   }
 }
 
-const unexpected = (found: string) => new Unreadable(`cannot be read at "${found.slice(0, 40)}"`)
+const unexpected = (found: string) => new Unreadable(settingsProblems.of('unreadable', { found: found.slice(0, 40) }))
 
 function tokensOf(text: string, start: number): readonly Token[] {
   const tokens: Token[] = []

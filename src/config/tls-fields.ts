@@ -1,3 +1,4 @@
+import { Problem } from '../core/problem.ts'
 import { flag, secret, text } from './fields.ts'
 
 /** When a field of TLS is shown. */
@@ -6,8 +7,13 @@ export const withTls = { field: 'useTls', values: [true] } as const
 /** Whether a value is a PEM itself and not the path of a file. */
 export const isPem = (pathOrText: string) => pathOrText.includes('-----BEGIN')
 
+export const tlsProblems = Problem.area('tls', {
+  privateKey: 'must not hold a private key: whoever exports the flow would have it',
+  keyPath: 'must be the path of a file: whoever exports the flow would have the key',
+})
+
 export const privateKeyProblem = (pem: string) =>
-  pem.includes('PRIVATE KEY-----') ? 'must not hold a private key: whoever exports the flow would have it' : undefined
+  pem.includes('PRIVATE KEY-----') ? tlsProblems.of('privateKey') : undefined
 
 /** TLS of a client, with one vocabulary in every config node. Certificates are PEM. */
 export const tlsFields = {
@@ -31,8 +37,7 @@ export const tlsFields = {
     note: 'The path of the PEM file with its private key. Relative paths start at the Node-RED user directory.',
     default: '',
     when: withTls,
-    check: (key) =>
-      isPem(key) ? 'must be the path of a file: whoever exports the flow would have the key' : undefined,
+    check: (key) => (isPem(key) ? tlsProblems.of('keyPath') : undefined),
   }),
   passphrase: secret({ label: 'Key passphrase', note: 'Where the private key is encrypted.', when: withTls }),
   rejectUnauthorized: flag({

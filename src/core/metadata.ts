@@ -1,4 +1,7 @@
+import { Problem } from './problem.ts'
 import type { Record } from './record.ts'
+
+export const templateProblems = Problem.area('template', { unknown: 'knows {known} and {last}, not {unknown}' })
 
 /** What MQTT said about a reading, as text: headers and attributes carry nothing else. */
 export type MqttMetadata = {
@@ -34,10 +37,11 @@ const capturedForm = '{topic.name}'
 const allForms = [...Object.keys(values), capturedForm]
 
 /** Why a text is not a template of these placeholders, without its subject. */
-export function templateProblem(template: string, known: readonly string[] = allForms): string | undefined {
+export function templateProblem(template: string, known: readonly string[] = allForms): Problem | undefined {
   const form = (part: string) => (captured.test(part) ? capturedForm : part)
   const unknown = template.split(holes).find((part) => holes.test(part) && !known.includes(form(part)))
-  return unknown && `knows ${known.slice(0, -1).join(', ')} and ${known.at(-1)}, not ${unknown}`
+  if (unknown === undefined) return undefined
+  return templateProblems.of('unknown', { known: known.slice(0, -1).join(', '), last: known.at(-1)!, unknown })
 }
 
 function readerOf(part: string): (record: Placed) => string | undefined {

@@ -1,18 +1,35 @@
+import { Problem } from './problem.ts'
+
+/** What may be wrong with filters, and with topics. */
+export const topicProblems = Problem.area('topic', {
+  empty: 'must not be empty',
+  nul: 'must not contain the null character',
+  long: 'must not be longer than {bytes} bytes',
+  unicode: 'must be valid Unicode',
+  plus: 'has "{level}": + must stand alone between slashes',
+  hash: 'may have # only as its last level',
+  share: 'is a shared subscription without group or filter ($share/group/filter)',
+  wildcard: 'must not contain + or #, which belong to subscriptions',
+})
+
+/** Of a topic or a filter, in UTF-8. */
+export const longestTopic = 65_535
+
 /** Why a text is not a topic filter (MQTT 3.1.1 section 4.7), or undefined when it is one. */
-export function filterProblem(filter: string): string | undefined {
-  if (filter === '') return 'must not be empty'
-  if (filter.includes('\0')) return 'must not contain the null character'
-  if (new TextEncoder().encode(filter).length > 65_535) return 'must not be longer than 65535 bytes'
+export function filterProblem(filter: string): Problem | undefined {
+  if (filter === '') return topicProblems.of('empty')
+  if (filter.includes('\0')) return topicProblems.of('nul')
+  if (new TextEncoder().encode(filter).length > longestTopic) return topicProblems.of('long', { bytes: longestTopic })
   const levels = filter.split('/')
   for (const [i, level] of levels.entries()) {
-    if (level.includes('+') && level !== '+') return `has "${level}": + must stand alone between slashes`
-    if (level.includes('#') && (level !== '#' || i < levels.length - 1)) return 'may have # only as its last level'
+    if (level.includes('+') && level !== '+') return topicProblems.of('plus', { level })
+    if (level.includes('#') && (level !== '#' || i < levels.length - 1)) return topicProblems.of('hash')
   }
   if (
     levels[0] === '$share' &&
     (levels.length < 3 || !levels[1] || /[+#]/.test(levels[1]) || sharedFilter(filter) === '')
   )
-    return 'is a shared subscription without group or filter ($share/group/filter)'
+    return topicProblems.of('share')
   return undefined
 }
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { AuthClient, IdentityPoolClientOptions } from 'google-auth-library'
 import { messageOf, PipelineError } from '../core/errors.ts'
+import { Problem } from '../core/problem.ts'
 import type { GoogleConfig } from './config.ts'
 import { type CredentialsJson, readCredentials } from './credentials.ts'
 
@@ -82,7 +83,7 @@ async function ownClient(clients: Clients, config: GoogleConfig, directory: stri
   const text = credentialsMode === 'file' ? await readText(resolve(directory, credentialsFile)) : credentialsJson
   const json = readCredentials(text)
   const name = credentialsMode === 'file' ? credentialsFile : 'The text under "Credentials"'
-  if (typeof json === 'string') throw new PipelineError('CREDENTIALS_UNUSABLE', { problem: `${name} ${json}` })
+  if (json instanceof Problem) throw new PipelineError('CREDENTIALS_UNUSABLE', { problem: `${name} ${json.text}` })
   try {
     return clientOf(clients, json)
   } catch (error) {
@@ -105,7 +106,7 @@ function clientOf(clients: Clients, json: CredentialsJson): AuthClient {
     const { source_credentials: source, service_account_impersonation_url: url } = json
     const account = /([^/]+):generateAccessToken$/.exec(String(url))?.[1]
     const inner = readCredentials(JSON.stringify(source ?? null))
-    if (account === undefined || typeof inner === 'string')
+    if (account === undefined || inner instanceof Problem)
       throw new Error('its "service_account_impersonation_url" or "source_credentials" cannot be read')
     return impersonated(clients, clientOf(clients, inner), account)
   }

@@ -1,6 +1,8 @@
-import { type ConfigOf, choice, type FieldProblem, secret, text } from '../config/fields.ts'
+import { type ConfigOf, choice, type FieldProblem, fieldProblems, secret, text } from '../config/fields.ts'
+import type { Problem } from '../core/problem.ts'
 import { isAddress, isUrl } from './addresses.ts'
 import { credentialsProblem } from './credentials.ts'
+import { googleProblems } from './problems.ts'
 
 const whereIs = (mode: 'file' | 'inline') => ({ field: 'credentialsMode', values: [mode] }) as const
 
@@ -24,7 +26,7 @@ export const googleFields = {
     default: '',
     placeholder: '/etc/rowline/key.json',
     when: whereIs('file'),
-    check: (path) => (path.includes('{') ? 'must be the path of a file: paste its text under "inline"' : undefined),
+    check: (path) => (path.includes('{') ? googleProblems.of('path') : undefined),
   }),
   credentialsJson: secret({
     label: 'Credentials',
@@ -37,7 +39,7 @@ export const googleFields = {
     default: '',
     placeholder: 'writer@plant-data-4711.iam.gserviceaccount.com',
     advanced: true,
-    check: (email) => (/^[^@\s]+@[^@\s]+$/.test(email) ? undefined : 'must be the e-mail of a service account'),
+    check: (email) => (/^[^@\s]+@[^@\s]+$/.test(email) ? undefined : googleProblems.of('email')),
   }),
   pubsubEmulator: text({
     label: 'Pub/Sub emulator',
@@ -45,7 +47,7 @@ export const googleFields = {
     default: '',
     placeholder: '127.0.0.1:8085',
     advanced: true,
-    check: (address) => (isAddress(address) ? undefined : 'must be an address like 127.0.0.1:8085'),
+    check: (address) => (isAddress(address) ? undefined : googleProblems.of('address', { example: '127.0.0.1:8085' })),
   }),
   bigqueryEmulator: text({
     label: 'BigQuery emulator',
@@ -53,7 +55,7 @@ export const googleFields = {
     default: '',
     placeholder: 'http://127.0.0.1:9050',
     advanced: true,
-    check: (url) => (isUrl(url) ? undefined : 'must be an address like http://127.0.0.1:9050'),
+    check: (url) => (isUrl(url) ? undefined : googleProblems.of('address', { example: 'http://127.0.0.1:9050' })),
   }),
   bigqueryStorageEmulator: text({
     label: 'BigQuery storage emulator',
@@ -61,7 +63,7 @@ export const googleFields = {
     default: '',
     placeholder: '127.0.0.1:9060',
     advanced: true,
-    check: (address) => (isAddress(address) ? undefined : 'must be an address like 127.0.0.1:9060'),
+    check: (address) => (isAddress(address) ? undefined : googleProblems.of('address', { example: '127.0.0.1:9060' })),
   }),
 }
 
@@ -72,14 +74,13 @@ export function checkGoogle(config: GoogleConfig): readonly FieldProblem[] {
   const { credentialsMode, credentialsFile, credentialsJson } = config
   if (credentialsMode === 'adc') return []
   const field = credentialsMode === 'file' ? 'credentialsFile' : 'credentialsJson'
-  if ((credentialsMode === 'file' ? credentialsFile : credentialsJson) === '') return [{ field, text: 'is required' }]
+  if ((credentialsMode === 'file' ? credentialsFile : credentialsJson) === '')
+    return [{ field, problem: fieldProblems.of('required') }]
   const wrong = credentialsMode === 'inline' ? credentialsProblem(credentialsJson) : undefined
-  return wrong === undefined ? [] : [{ field, text: wrong }]
+  return wrong === undefined ? [] : [{ field, problem: wrong }]
 }
 
 /** Google's own rule; projects of a domain are `example.com:id`. */
-function projectProblem(id: string): string | undefined {
-  return /^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/.test(id)
-    ? undefined
-    : 'must be the id of a project: 6 to 30 small letters, digits and hyphens'
+function projectProblem(id: string): Problem | undefined {
+  return /^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/.test(id) ? undefined : googleProblems.of('project')
 }

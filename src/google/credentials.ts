@@ -1,3 +1,6 @@
+import { Problem } from '../core/problem.ts'
+import { googleProblems } from './problems.ts'
+
 /** Kinds of credential files that Google gives out and that work without a person or another program. */
 const kinds = ['service_account', 'external_account', 'impersonated_service_account', 'authorized_user'] as const
 
@@ -6,20 +9,19 @@ export interface CredentialsJson {
   readonly [name: string]: unknown
 }
 
-/** The text of a credential file, or why it is none: a sentence without its subject. */
-export function readCredentials(text: string): CredentialsJson | string {
+/** The text of a credential file, or why it is none. */
+export function readCredentials(text: string): CredentialsJson | Problem {
   const json = parsed(text)
-  if (json === undefined) return 'must be the JSON text of a credentials file'
+  if (json === undefined) return googleProblems.of('credentials')
   const { type, client_email: email, private_key: key } = json
-  if (!kinds.includes(type as CredentialsJson['type'])) return `must have a "type" that is one of ${kinds.join(', ')}`
-  if (type === 'service_account' && !(isText(email) && isText(key)))
-    return 'must have "client_email" and "private_key": download the key of the service account again'
+  if (!kinds.includes(type as CredentialsJson['type'])) return googleProblems.of('kind', { kinds: kinds.join(', ') })
+  if (type === 'service_account' && !(isText(email) && isText(key))) return googleProblems.of('key')
   return json as CredentialsJson
 }
 
-export function credentialsProblem(text: string): string | undefined {
+export function credentialsProblem(text: string): Problem | undefined {
   const read = readCredentials(text)
-  return typeof read === 'string' ? read : undefined
+  return read instanceof Problem ? read : undefined
 }
 
 const isText = (value: unknown) => typeof value === 'string' && value !== ''

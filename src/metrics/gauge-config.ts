@@ -1,9 +1,19 @@
 import { type ConfigOf, duration, type FieldProblem, integer, table, text } from '../config/fields.ts'
+import { Problem } from '../core/problem.ts'
 
 const mostLabels = 5
 
-const pathProblem = (path: string) =>
-  path.split('.').includes('') ? 'must be names of columns with single dots between them' : undefined
+export const gaugeProblems = Problem.area('gauge', {
+  path: 'must be names of columns with single dots between them',
+  metric: '"{name}" cannot be a metric: letters, digits, _ and :, and no digit first',
+  javascript: '"{name}" is a name of JavaScript; take another',
+  ownMetric: 'must not begin with rowline_: those are the metrics of Rowline itself',
+  label: '"{name}" cannot be a label: letters, digits and _, no digit and no __ first',
+  mostLabels: 'has {rows} rows; at most {most} can be labels',
+  labelTwice: 'gives two columns the label {label}',
+})
+
+const pathProblem = (path: string) => (path.split('.').includes('') ? gaugeProblems.of('path') : undefined)
 
 export const gaugeFields = {
   valueColumn: text({
@@ -70,23 +80,21 @@ export function checkGauge(config: GaugeConfig): readonly FieldProblem[] {
   const problems = [
     ['metric', metricProblem(metricOf(config))],
     ['labels', names.map(labelProblem).find((problem) => problem !== undefined)],
-    ['labels', names.length > mostLabels ? `has ${names.length} rows; at most ${mostLabels} can be labels` : undefined],
-    ['labels', twice && `gives two columns the label ${twice}`],
+    [
+      'labels',
+      names.length > mostLabels ? gaugeProblems.of('mostLabels', { rows: names.length, most: mostLabels }) : undefined,
+    ],
+    ['labels', twice === undefined ? undefined : gaugeProblems.of('labelTwice', { label: twice })],
   ] as const
-  return problems.flatMap(([field, problem]) => (problem === undefined ? [] : [{ field, text: problem }]))
+  return problems.flatMap(([field, problem]) => (problem === undefined ? [] : [{ field, problem }]))
 }
 
-function metricProblem(name: string): string | undefined {
-  if (!/^[A-Za-z_:][\w:]*$/.test(name))
-    return `"${name}" cannot be a metric: letters, digits, _ and :, and no digit first`
+function metricProblem(name: string): Problem | undefined {
+  if (!/^[A-Za-z_:][\w:]*$/.test(name)) return gaugeProblems.of('metric', { name })
   // prom-client keeps its metrics in a plain object.
-  if (name in Object.prototype) return `"${name}" is a name of JavaScript; take another`
-  return name.startsWith('rowline_')
-    ? 'must not begin with rowline_: those are the metrics of Rowline itself'
-    : undefined
+  if (name in Object.prototype) return gaugeProblems.of('javascript', { name })
+  return name.startsWith('rowline_') ? gaugeProblems.of('ownMetric') : undefined
 }
 
-const labelProblem = (name: string): string | undefined =>
-  /^(?!__)[A-Za-z_]\w*$/.test(name)
-    ? undefined
-    : `"${name}" cannot be a label: letters, digits and _, no digit and no __ first`
+const labelProblem = (name: string): Problem | undefined =>
+  /^(?!__)[A-Za-z_]\w*$/.test(name) ? undefined : gaugeProblems.of('label', { name })

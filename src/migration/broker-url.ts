@@ -1,5 +1,5 @@
-import { Problem } from '../config/fields.ts'
 import type { Meaning } from './option.ts'
+import { migrationProblems } from './problems.ts'
 
 const schemes: { readonly [scheme: string]: readonly [protocol: string, useTls: string] } = {
   tcp: ['tcp', 'false'],
@@ -15,8 +15,7 @@ const schemes: { readonly [scheme: string]: readonly [protocol: string, useTls: 
 export function readBrokerUrl(url: string): Meaning {
   const [, scheme, host, port, path] = /^(?:(\w+):\/\/)?(\[[^\]]+\]|[^:/\s,]+)(?::(\d+))?(\/\S*)?$/.exec(url) ?? []
   const [protocol, useTls] = schemes[scheme?.toLowerCase() ?? ''] ?? []
-  if (host === undefined || (scheme !== undefined && protocol === undefined))
-    return new Problem('must be one address like tcp://host:1883, ssl://host:8883 or wss://host/mqtt')
+  if (host === undefined || (scheme !== undefined && protocol === undefined)) return migrationProblems.of('address')
   const set = {
     'mqtt-v3-source.host': host.replace(/^\[|\]$/g, ''),
     ...(port === undefined ? {} : { 'mqtt-v3-source.port': port }),

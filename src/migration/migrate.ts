@@ -1,6 +1,7 @@
 import { hasReference } from '../config/environment.ts'
-import { Problem, parseField } from '../config/fields.ts'
+import { parseField } from '../config/fields.ts'
 import { readSettings } from '../config/settings-text.ts'
+import { Problem } from '../core/problem.ts'
 import { blankRow, placeParts } from './node-fields.ts'
 import { type Meaning, type Option, type Place, type SinkType, type System, textOf } from './option.ts'
 import { isTable, type Pasted, type PastedTable } from './pasted.ts'

@@ -1,5 +1,6 @@
-import { Problem } from '../config/fields.ts'
+import { fieldProblems } from '../config/fields.ts'
 import type { Notice } from '../config/migration-notices.ts'
+import type { Problem } from '../core/problem.ts'
 import { isTable, type Pasted, type PastedTable } from './pasted.ts'
 
 /**
@@ -85,7 +86,7 @@ export function to(
   convert = same,
 ): Option {
   const read = (value: Pasted): Meaning =>
-    isTable(value) ? new Problem('must be text') : { set: { [place]: convert(listless(value)) } }
+    isTable(value) ? fieldProblems.of('text') : { set: { [place]: convert(listless(value)) } }
   return { names: [names].flat(), here: [place], note, example, read }
 }
 

@@ -1,8 +1,9 @@
 import { FAILSAFE_SCHEMA, load } from 'js-yaml'
 import { parse } from 'smol-toml'
-import { Problem } from '../config/fields.ts'
 import { readSettings } from '../config/settings-text.ts'
 import { messageOf } from '../core/errors.ts'
+import { Problem } from '../core/problem.ts'
+import { migrationProblems } from './problems.ts'
 
 /** What somebody has pasted. Nothing is a number or a flag yet: `1.10` may be a password. Empty text: nothing is set. */
 export type Pasted = string | readonly Pasted[] | PastedTable
@@ -62,7 +63,7 @@ function readToml(text: string): PastedTable | Problem {
   try {
     return plain(parse(text)) as PastedTable
   } catch (error) {
-    return new Problem(`cannot be read as TOML: ${messageOf(error).split('\n')[0]}`)
+    return migrationProblems.of('toml', { reason: messageOf(error).split('\n')[0]! })
   }
 }
 

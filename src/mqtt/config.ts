@@ -4,17 +4,18 @@ import {
   choice,
   duration,
   type FieldProblem,
+  fieldProblems,
   flag,
   integer,
   node,
   optionalInteger,
-  problemTexts,
   secret,
   table,
   text,
 } from '../config/fields.ts'
 import { logLevelField } from '../config/log-field.ts'
 import { templateProblem } from '../core/metadata.ts'
+import { Problem } from '../core/problem.ts'
 import { mostPartitions } from '../core/record.ts'
 import { filterProblem } from '../core/topic-filter.ts'
 import { brokerTlsFields } from './tls-fields.ts'
@@ -32,6 +33,19 @@ export function addressesOf(list: string): readonly { readonly host: string; rea
     })
 }
 
+export const mqttProblems = Problem.area('mqtt', {
+  host: 'must be a name or an address alone: the port has its own field',
+  path: 'must begin with / and have no spaces',
+  headerName: 'must be the name of an HTTP header',
+  headerValue: 'must be one line of ASCII',
+  addresses: 'must be names or addresses, each with a port from 1 to 65535 or none',
+  userNeeded: 'is needed with a password (MQTT 3.1.1)',
+  longClientId: 'must not be longer than 23 characters (MQTT 3.1)',
+  oneKeystore: 'is one way, "Client certificate" and "Client key" are the other: use one',
+  tlsOrder: 'must not be older than "Oldest TLS"',
+  keyNeeded: 'is needed with a client certificate',
+})
+
 const version5 = { field: 'protocolVersion', values: ['5', 'auto'] } as const
 
 /** `mqtt-v3-source`: one broker and one session. */
@@ -40,8 +54,7 @@ export const sourceFields = {
     label: 'Broker',
     note: 'Host name or IP address of the MQTT broker.',
     placeholder: '192.168.1.10',
-    check: (host) =>
-      /^[^:]*:\d*$|[/\s]/.test(host) ? 'must be a name or an address alone: the port has its own field' : undefined,
+    check: (host) => (/^[^:]*:\d*$|[/\s]/.test(host) ? mqttProblems.of('host') : undefined),
   }),
   port: optionalInteger({
     label: 'Port',
@@ -62,7 +75,7 @@ export const sourceFields = {
     default: '/mqtt',
     advanced: true,
     when: { field: 'protocol', values: ['ws'] },
-    check: (path) => (/^\/[\x21-\x7e]*$/.test(path) ? undefined : 'must begin with / and have no spaces'),
+    check: (path) => (/^\/[\x21-\x7e]*$/.test(path) ? undefined : mqttProblems.of('path')),
   }),
   wsHeaders: table({
     label: 'WebSocket headers',
@@ -73,14 +86,13 @@ export const sourceFields = {
       name: text({
         label: 'Name',
         note: 'Of the header.',
-        check: (name) =>
-          /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ? undefined : 'must be the name of an HTTP header',
+        check: (name) => (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ? undefined : mqttProblems.of('headerName')),
       }),
       value: text({
         label: 'Value',
         note: 'What it says.',
         default: '',
-        check: (value) => (/^[\t\x20-\x7e]*$/.test(value) ? undefined : 'must be one line of ASCII'),
+        check: (value) => (/^[\t\x20-\x7e]*$/.test(value) ? undefined : mqttProblems.of('headerValue')),
       }),
     },
   }),
@@ -99,7 +111,7 @@ export const sourceFields = {
     check: (list) =>
       addressesOf(list).every(({ host, port }) => host !== '' && (port === undefined || (port >= 1 && port <= 65_535)))
         ? undefined
-        : 'must be names or addresses, each with a port from 1 to 65535 or none',
+        : mqttProblems.of('addresses'),
   }),
   user: secret({ label: 'User', note: 'Left empty: the broker is asked for anonymous access.', masked: false }),
   password: secret({ label: 'Password', note: 'Stored encrypted, never in the flow file.' }),
@@ -383,4 +395,4 @@ export type InConfig = ConfigOf<typeof inFields>
 
 /** A node that reads nothing is a mistake, unless messages tell it what to read. */
 export const checkIn = ({ subscriptions, dynamic }: InConfig): readonly FieldProblem[] =>
-  subscriptions.length === 0 && !dynamic ? [{ field: 'subscriptions', text: problemTexts.rows }] : []
+  subscriptions.length === 0 && !dynamic ? [{ field: 'subscriptions', problem: fieldProblems.of('rows') }] : []

@@ -67,7 +67,7 @@ function namedOf(named: unknown): { readonly topic: string; readonly [property: 
   return { topic, ...rest }
 }
 
-const describe = (filter: string, { field, text }: FieldProblem): string =>
-  `"${filter}": ${subscriptionColumns[field as keyof typeof subscriptionColumns].label} ${text}`
+const describe = (filter: string, { field, problem }: FieldProblem): string =>
+  `"${filter}": ${subscriptionColumns[field as keyof typeof subscriptionColumns].label} ${problem.text}`
 
 const invalid = (problem: string): PipelineError => new PipelineError('CONTROL_INVALID', { problem })

@@ -66,7 +66,7 @@ interface Wanted {
 async function subscribe({ client }: Visit, filters: readonly string[]): Promise<void> {
   for (const filter of filters) {
     const problem = filterProblem(filter)
-    if (problem !== undefined) throw new PipelineError('CONFIG_INVALID', { field: filter, problem })
+    if (problem !== undefined) throw new PipelineError('CONFIG_INVALID', { field: filter, problem: problem.text })
   }
   const plain = [...new Set(filters.map(sharedFilter))]
   await new Promise<void>((resolve, reject) => {

@@ -4,16 +4,17 @@ import {
   code,
   type Field,
   type FieldProblem,
+  fieldProblems,
   flag,
   node,
-  Problem,
-  problemTexts,
   table,
   text,
 } from '../config/fields.ts'
+import { Problem } from '../core/problem.ts'
 import { checkJsonSchema, jsonSchemaFields, parseJsonSchema } from './json-schema/fields.ts'
 import { type ParsedSchema, parseRowSchema, readItemText, readRowSchema } from './parse-ddl.ts'
 import { payloadFields } from './payload-fields.ts'
+import { rowProblems } from './problems.ts'
 import { type Item, timestampFormats } from './row-schema.ts'
 import { sparkplug, sparkplugFields } from './sparkplug/fields.ts'
 import { topicFields } from './topic-fields.ts'
@@ -74,14 +75,14 @@ export type RowSchemaConfig = ConfigOf<typeof rowSchemaFields>
 export function checkRowSchema({ writtenAs, schema, columns, jsonSchema }: RowSchemaConfig): readonly FieldProblem[] {
   if (writtenAs === 'json-schema') return checkJsonSchema(jsonSchema)
   if (writtenAs === 'sql') {
-    const read = schema === '' ? new Problem(problemTexts.required) : readRowSchema(schema)
-    return read instanceof Problem ? [{ field: 'schema', text: read.text }] : []
+    const read = schema === '' ? fieldProblems.of('required') : readRowSchema(schema)
+    return read instanceof Problem ? [{ field: 'schema', problem: read }] : []
   }
   const names = columns.map(({ name }) => name)
   const twice = names.find((name, i) => names.indexOf(name) < i)
   return [
-    ...(names.length === 0 ? [{ field: 'columns', text: problemTexts.rows }] : []),
-    ...(twice === undefined ? [] : [{ field: 'columns', text: `name the column ${twice} twice` }]),
+    ...(names.length === 0 ? [{ field: 'columns', problem: fieldProblems.of('rows') }] : []),
+    ...(twice === undefined ? [] : [{ field: 'columns', problem: fieldProblems.of('columnTwice', { column: twice }) }]),
   ]
 }
 
@@ -180,19 +181,19 @@ export function checkRowDecoder(config: RowDecoderConfig): readonly FieldProblem
   const twice = names.find((route, i) => names.indexOf(route) < i)
   return [
     ...((format === 'json-row' || format === 'json-schema') && schema === '' && routes.length === 0
-      ? [{ field: 'schema', text: 'is required' }]
+      ? [{ field: 'schema', problem: fieldProblems.of('required') }]
       : []),
     ...(schema !== '' && routes.length > 0
       ? [
           {
             field: 'schema',
-            text: 'must be empty where routes name the schemas: readings of other routes pass unchanged',
+            problem: rowProblems.of('schemaTwice'),
           },
         ]
       : []),
-    ...(twice === undefined ? [] : [{ field: 'routes', text: `name the route ${twice} twice` }]),
+    ...(twice === undefined ? [] : [{ field: 'routes', problem: rowProblems.of('routeTwice', { route: twice }) }]),
     ...(format !== 'json-schema' && failOnMissingField && ignoreParseErrors
-      ? [{ field: 'ignoreParseErrors', text: 'cannot be on together with failOnMissingField' }]
+      ? [{ field: 'ignoreParseErrors', problem: rowProblems.of('together') }]
       : []),
   ]
 }

@@ -1,4 +1,5 @@
 import { SchemaProblem } from './ddl-tokens.ts'
+import { sqlProblems } from './sql-problems.ts'
 import { readFlag, type TableOption, unknownOption, wrongValue } from './with-clause.ts'
 
 /** What the options of a Flink table with the connector mqtt-v3 mean here, by the names of the nodes' properties. */
@@ -17,11 +18,12 @@ interface Found {
 }
 type Read = (option: TableOption, found: Found) => void
 
-const connectors: readonly string[] = ['mqtt-v3', 'mqtt']
+const connectors = ['mqtt-v3', 'mqtt'] as const
+const isOurs = (connector: string) => connectors.some((name) => name === connector)
 
 /** Whether a table's options are those of this connector, or do not say whose they are. */
 export const isMqttTable = (options: readonly TableOption[]): boolean =>
-  connectors.includes(options.find(({ name }) => name === 'connector')?.value ?? 'mqtt-v3')
+  isOurs(options.find(({ name }) => name === 'connector')?.value ?? 'mqtt-v3')
 
 /** Throws SchemaProblem naming an option that is not known, wrong, or contradicts another one. */
 export function readConnectorOptions(options: readonly TableOption[]): ConnectorSettings {
@@ -35,7 +37,7 @@ export function readConnectorOptions(options: readonly TableOption[]): Connector
   for (const option of given) {
     const needed = needs.find(([pattern]) => pattern.test(option.name))
     if (needed !== undefined && !needed[1](found, given))
-      throw new SchemaProblem(option.line, `the option '${option.name}' needs ${needed[2]}`)
+      throw new SchemaProblem(option.line, sqlProblems.of('optionNeeds', { option: option.name, other: needed[2] }))
   }
   if (found.source.willTopic !== undefined && found.source.willPayload === undefined)
     found.notices.push(
@@ -126,17 +128,20 @@ function notice(sentence: string): Read {
 /** Java's name of a context, which is the oldest version that it speaks. */
 function readTlsVersion(option: TableOption, { source, notices }: Found): void {
   const { value } = option
-  if (!/^TLS(v1(\.[123])?)?$/.test(value)) throw wrongValue(option, 'TLS, TLSv1.2 or TLSv1.3')
+  if (!/^TLS(v1(\.[123])?)?$/.test(value)) throw wrongValue(option, sqlProblems.of('tls'))
   if (value === 'TLSv1' || value === 'TLSv1.1')
     notices.push(`'ssl.protocol.version' = '${value}' is broken and not applied: TLS 1.2 or newer is used`)
   source.tlsMinVersion = value === 'TLSv1.3' ? value : 'TLSv1.2'
 }
 
 function readConnector(option: TableOption): void {
-  if (!connectors.includes(option.value))
+  if (!isOurs(option.value))
     throw new SchemaProblem(
       option.line,
-      `the connector '${option.value}' is not known: expected ${connectors.join(' or ')}`,
+      sqlProblems.of('connector', {
+        connector: option.value,
+        expected: sqlProblems.of('either', { one: connectors[0], other: connectors[1] }),
+      }),
     )
 }
 
@@ -153,5 +158,5 @@ function readWholeNumber(option: TableOption, min: number, max: number): number 
   const value = option.value.trim()
   const number = /^[0-9]{1,9}$/.test(value) ? Number(value) : Number.NaN
   if (number >= min && number <= max) return number
-  throw wrongValue(option, `a whole number from ${min} to ${max}`)
+  throw wrongValue(option, sqlProblems.of('integer', { min, max }))
 }

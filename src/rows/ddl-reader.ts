@@ -1,4 +1,6 @@
+import type { Problem } from '../core/problem.ts'
 import { SchemaProblem, type Token, tokenize } from './ddl-tokens.ts'
+import { sqlProblems } from './sql-problems.ts'
 
 /** Goes through the tokens of a SQL text. `is…` looks, `take…` goes on if it found something, `expect…` fails if not. */
 export class DdlReader {
@@ -68,7 +70,7 @@ export class DdlReader {
   }
 
   /** A name, quoted or not. */
-  expectName(what: string): string {
+  expectName(what: Problem): string {
     const { kind, value } = this.token()
     if ((kind !== 'word' && kind !== 'name') || value === '') this.fail(what)
     this.#at++
@@ -76,16 +78,16 @@ export class DdlReader {
   }
 
   /** A text in single quotes. */
-  expectText(what: string): string {
+  expectText(what: Problem): string {
     if (this.token().kind !== 'text') this.fail(what)
     return this.next().value
   }
 
-  expectWholeNumber(what: string, min: number, max: number): number {
+  expectWholeNumber(what: Problem, min: number, max: number): number {
     const { kind, value, line } = this.token()
     if (kind !== 'word' || !/^[0-9]+$/.test(value)) this.fail(what)
     if (Number(value) < min || Number(value) > max)
-      throw new SchemaProblem(line, `${what} must be from ${min} to ${max}, not ${value}`)
+      throw new SchemaProblem(line, sqlProblems.of('range', { what, min, max, value }))
     this.#at++
     return Number(value)
   }
@@ -114,9 +116,11 @@ export class DdlReader {
     return this.#tokens[position]!.line
   }
 
-  fail(expected: string): never {
+  /** `expected`: words or signs of SQL as they are, or what they are. */
+  fail(expected: string | Problem): never {
     const { line, start, end } = this.token()
-    const found = this.#source.slice(start, Math.min(end, start + 40))
-    throw new SchemaProblem(line, `expected ${expected}, found ${found === '' ? 'the end' : `"${found}"`}`)
+    const text = this.#source.slice(start, Math.min(end, start + 40))
+    const found = text === '' ? sqlProblems.of('end') : `"${text}"`
+    throw new SchemaProblem(line, sqlProblems.of('expected', { expected, found }))
   }
 }

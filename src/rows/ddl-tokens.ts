@@ -1,7 +1,13 @@
+import type { Problem } from '../core/problem.ts'
+import { sqlProblems } from './sql-problems.ts'
+
 /** Why a schema text cannot be read; the message names the line and what was expected. */
 export class SchemaProblem extends Error {
-  constructor(line: number, text: string) {
-    super(`line ${line}: ${text}`)
+  readonly problem: Problem
+  constructor(line: number, problem: Problem) {
+    const located = sqlProblems.of('line', { line, problem })
+    super(located.text)
+    this.problem = located
   }
 }
 
@@ -47,11 +53,11 @@ function read(source: string, at: number, line: number): Pick<Token, 'kind' | 'v
   const first = source[at]!
   if (first === '`' || first === "'") {
     const length = lengthAt(quoted[first], source, at)
-    if (length === 0) throw new SchemaProblem(line, `the closing ${first} is missing`)
+    if (length === 0) throw new SchemaProblem(line, sqlProblems.of('unclosed', { sign: first }))
     const value = source.slice(at + 1, at + length - 1).replaceAll(first + first, first)
     return { kind: first === '`' ? 'name' : 'text', value, length }
   }
-  if (source.startsWith('/*', at)) throw new SchemaProblem(line, 'the comment is not closed with */')
+  if (source.startsWith('/*', at)) throw new SchemaProblem(line, sqlProblems.of('openComment'))
   const letters = lengthAt(word, source, at)
   return letters > 0
     ? { kind: 'word', value: source.slice(at, at + letters), length: letters }

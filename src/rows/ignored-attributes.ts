@@ -1,7 +1,9 @@
+import type { Problem } from '../core/problem.ts'
 import type { Payload } from '../core/record.ts'
 import { remember } from '../core/remember.ts'
 import { createTopicMatcher } from '../core/topic-filter.ts'
 import { ownRow } from './own-row.ts'
+import { rowProblems } from './problems.ts'
 
 export interface IgnoredRow {
   readonly filter: string
@@ -14,9 +16,9 @@ type Path = readonly string[]
 const namesOf = (attributes: string): readonly string[] => attributes.split(',').map((name) => name.trim())
 
 /** Why a text is no list of attributes, without its subject. */
-export function attributesProblem(attributes: string): string | undefined {
+export function attributesProblem(attributes: string): Problem | undefined {
   const isWrong = namesOf(attributes).some((name) => name.split('.').includes(''))
-  return isWrong ? 'must be names separated by commas, with dots between the levels: timestamp, meta.raw' : undefined
+  return isWrong ? rowProblems.of('attributes') : undefined
 }
 
 /**

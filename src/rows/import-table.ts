@@ -1,8 +1,9 @@
-import { PipelineError } from '../core/errors.ts'
+import type { Problem } from '../core/problem.ts'
 import { readConnectorOptions, type Settings } from './connector-options.ts'
 import { SchemaProblem } from './ddl-tokens.ts'
 import { parseTable } from './parse-ddl.ts'
 import { formatColumns, type RowSchema } from './row-schema.ts'
+import { sqlProblems } from './sql-problems.ts'
 import { readJsonOptions, type TableOption } from './with-clause.ts'
 
 /** What a Flink table becomes: a suggestion for the properties of four nodes. */
@@ -22,21 +23,21 @@ export interface TableImport extends RowSchema {
 const required = ['connector', 'broker.host', 'topic', 'format']
 
 /**
- * Reads a whole Flink `CREATE TABLE … WITH ('connector' = 'mqtt-v3', …)`. Throws CONFIG_INVALID naming the line, and the
- * option that is missing, unknown, wrong, or contradicts another one.
+ * Reads a whole Flink `CREATE TABLE … WITH ('connector' = 'mqtt-v3', …)`. A problem names the line, and the option that is
+ * missing, unknown, wrong, or contradicts another one.
  */
-export function parseTableImport(text: string): TableImport {
+export function readTableImport(text: string): TableImport | Problem {
   try {
     return readImport(text)
   } catch (error) {
     if (!(error instanceof SchemaProblem)) throw error
-    throw new PipelineError('CONFIG_INVALID', { field: 'table', problem: error.message })
+    return sqlProblems.of('table', { problem: error.problem })
   }
 }
 
 function readImport(text: string): TableImport {
   const { name, columns, options, ignored } = parseTable(text)
-  if (name === undefined) throw new SchemaProblem(1, 'expected CREATE TABLE')
+  if (name === undefined) throw new SchemaProblem(1, sqlProblems.of('expectedTable'))
   const { decoding, unused, others } = readJsonOptions(options)
   const { source, subscription, notices } = readConnectorOptions(others)
   refuseMissing(options)
@@ -55,5 +56,6 @@ function readImport(text: string): TableImport {
 
 function refuseMissing(options: readonly TableOption[]): void {
   const missing = required.find((name) => !options.some((option) => option.name === name && option.value !== ''))
-  if (missing !== undefined) throw new SchemaProblem(options.at(-1)?.line ?? 1, `the option '${missing}' is missing`)
+  if (missing !== undefined)
+    throw new SchemaProblem(options.at(-1)?.line ?? 1, sqlProblems.of('optionMissing', { option: missing }))
 }

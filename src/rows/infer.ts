@@ -1,7 +1,6 @@
-import { Problem } from '../config/fields.ts'
-import { messageOf } from '../core/errors.ts'
 import { NumberText } from '../core/number-text.ts'
-
+import { Problem } from '../core/problem.ts'
+import { jsonReason } from './json-depth.ts'
 import { type JsonObject, parseJson } from './json-text.ts'
 import { readRfc3339 } from './rfc3339.ts'
 import { type Column, type ColumnType, formatType, type Item } from './row-schema.ts'
@@ -22,6 +21,14 @@ export interface Reason {
   readonly why: string
 }
 
+export const inferProblems = Problem.area('infer', {
+  none: 'needs at least one payload',
+  payload: 'payload {number}: {problem}',
+  noFields: 'has no fields to make columns of',
+  noObject: 'is no JSON object',
+  json: 'The payload is not valid JSON: {reason}',
+})
+
 /** So many payloads have to agree before a column is NOT NULL. */
 export const enoughForNotNull = 10
 /** An object with more keys than this over all payloads has data for keys. */
@@ -32,24 +39,24 @@ const longestDecimal = 38
 
 /** Columns that take all of these payloads, each the text of a JSON object. */
 export function inferColumns(payloads: readonly string[]): Inferred | Problem {
-  if (payloads.length === 0) return new Problem('needs at least one payload')
+  if (payloads.length === 0) return inferProblems.of('none')
   const seen = new Seen()
   for (const [i, payload] of payloads.slice(0, mostSamples).entries()) {
     const value = read(payload)
-    if (value instanceof Problem) return new Problem(`payload ${i + 1}: ${value.text}`)
+    if (value instanceof Problem) return inferProblems.of('payload', { number: i + 1, problem: value })
     seen.add(value, 0)
   }
   const reasons: Reason[] = []
   const type = seen.rowType('', reasons)
-  return type === undefined ? new Problem('has no fields to make columns of') : { columns: type.columns, reasons }
+  return type === undefined ? inferProblems.of('noFields') : { columns: type.columns, reasons }
 }
 
 function read(payload: string): JsonObject<NumberText> | Problem {
   try {
     const value = parseJson(payload, { lenient: false, number: (text) => new NumberText(text) })
-    return isObject(value) ? value : new Problem('is no JSON object')
+    return isObject(value) ? value : inferProblems.of('noObject')
   } catch (error) {
-    return new Problem(messageOf(error))
+    return inferProblems.of('json', { reason: jsonReason(error) })
   }
 }
 

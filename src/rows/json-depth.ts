@@ -1,4 +1,4 @@
-import { PipelineError } from '../core/errors.ts'
+import { messageOf, PipelineError } from '../core/errors.ts'
 import { backslash, closeArray, closeObject, openArray, openObject, quote } from './json-codes.ts'
 
 /** Deeper documents are refused: nothing that clones or writes them further on would survive them. */
@@ -25,6 +25,9 @@ function endOfString(text: string, start: number): number {
   }
   return text.length
 }
+
+/** What JSON_INVALID says of a text, as the rest of a sentence. */
+export const jsonReason = (error: unknown): string => messageOf(error).replace(/^The payload is not valid JSON: /, '')
 
 export const tooDeep = (at: number): PipelineError =>
   new PipelineError('JSON_INVALID', { problem: `it is nested more than ${maxDepth} deep at character ${at + 1}` })

@@ -1,11 +1,12 @@
-import { Problem } from '../config/fields.ts'
 import { PipelineError } from '../core/errors.ts'
+import { Problem } from '../core/problem.ts'
 import { isMqttTable, readConnectorOptions } from './connector-options.ts'
 import { DdlReader } from './ddl-reader.ts'
 import { SchemaProblem } from './ddl-tokens.ts'
 import type { JsonSchemaText } from './json-schema/read-json-schema.ts'
 import { noColumns, readColumn, readColumns, readItem, readRow, takeComment } from './parse-types.ts'
 import type { Column, DecoderOptions, Item, RowSchema } from './row-schema.ts'
+import { sqlProblems } from './sql-problems.ts'
 import { readJsonOptions, readWith, type TableOption } from './with-clause.ts'
 
 /** A table as it is written, before anybody asks what its options mean. */
@@ -48,8 +49,7 @@ export function readRowSchema(text: string): ParsedSchema | Problem {
 /** Checks the options that a schema has no use for: they are wrong wherever they stand, and a flow is no place for secrets. */
 function withoutEffect(options: readonly TableOption[]): readonly string[] {
   const secret = options.find(({ name }) => /password|secret|jaas/i.test(name))
-  if (secret !== undefined)
-    throw new SchemaProblem(secret.line, `whoever exports the flow would have the '${secret.name}': take it out here`)
+  if (secret !== undefined) throw new SchemaProblem(secret.line, sqlProblems.of('secret', { option: secret.name }))
   if (isMqttTable(options)) readConnectorOptions(options)
   const [first] = options
   if (first === undefined) return []
@@ -63,7 +63,7 @@ export function readItemText(text: string): Item | Problem {
   return orProblem(() => {
     const reader = new DdlReader(text)
     const item = readItem(reader, [])
-    if (reader.token().kind !== 'end') reader.fail('the end of the type')
+    if (reader.token().kind !== 'end') reader.fail(sqlProblems.of('endOfType'))
     return item
   })
 }
@@ -72,7 +72,7 @@ function orProblem<T>(read: () => T): T | Problem {
   try {
     return read()
   } catch (error) {
-    if (error instanceof SchemaProblem) return new Problem(error.message)
+    if (error instanceof SchemaProblem) return error.problem
     throw error
   }
 }
@@ -105,7 +105,7 @@ class TableParser {
     const reader = this.#reader
     if (reader.takeWord('CREATE')) {
       const name = this.#tableName()
-      if (!reader.isSign('(')) reader.fail('"(" and the columns')
+      if (!reader.isSign('(')) reader.fail(sqlProblems.of('parenthesis'))
       reader.next()
       return { name, columns: this.#columns(')'), options: this.#afterColumns(), ignored: this.#ignored }
     }
@@ -113,7 +113,7 @@ class TableParser {
     if (row) reader.next()
     const columns = row ? readRow(reader, []).columns : this.#columns(reader.takeSign('(') ? ')' : undefined)
     if (reader.takeWord('NOT')) reader.expectWord('NULL')
-    this.#end('"," or the end of the columns')
+    this.#end(sqlProblems.of('commaOrEnd'))
     return { name: undefined, columns, options: [], ignored: this.#ignored }
   }
 
@@ -124,7 +124,7 @@ class TableParser {
     reader.expectWord('TABLE')
     if (reader.takeWord('IF') && !reader.takeWords('NOT', 'EXISTS')) reader.fail('NOT EXISTS')
     const parts: string[] = []
-    do parts.push(reader.expectName('the name of the table'))
+    do parts.push(reader.expectName(sqlProblems.of('tableName')))
     while (reader.takeSign('.'))
     return parts.join('.')
   }
@@ -140,11 +140,11 @@ class TableParser {
     if (reader.takeWords('PARTITIONED', 'BY')) reader.skipParentheses()
     const options = reader.takeWord('WITH') ? readWith(reader) : []
     if (isPartOf('LIKE', 'AS')) this.#skip(reader.position, 'only what is written here is known', () => false)
-    this.#end('the end of the statement')
+    this.#end(sqlProblems.of('endOfStatement'))
     return options
   }
 
-  #end(expected: string): void {
+  #end(expected: Problem): void {
     this.#reader.takeSign(';')
     if (this.#reader.token().kind !== 'end') this.#reader.fail(expected)
   }
@@ -165,7 +165,7 @@ class TableParser {
     const reader = this.#reader
     if (this.#skipsConstraint()) return undefined
     const start = reader.position
-    const name = reader.expectName('the name of a column')
+    const name = reader.expectName(sqlProblems.of('columnName'))
     if (reader.takeWord('AS')) return this.#computed(name, start)
     if (this.#metadataAhead()) return this.#skip(start, 'metadata columns are not read from the payload')
     reader.goTo(start)

@@ -1,10 +1,13 @@
+import type { Problem } from '../core/problem.ts'
 import type { DdlReader } from './ddl-reader.ts'
 import { SchemaProblem } from './ddl-tokens.ts'
 import type { Column, ColumnType, Item, PlainKind, ScalarType } from './row-schema.ts'
+import { sqlProblems } from './sql-problems.ts'
 
 /** Types inside of types: nothing needs more, and every level costs stack. */
 const maxDepth = 64
 const maxLength = 2 ** 31 - 1
+const tooDeep = sqlProblems.of('deep', { most: maxDepth })
 
 const plain: ReadonlyMap<string, PlainKind> = new Map([
   ['BOOLEAN', 'BOOLEAN'],
@@ -25,7 +28,7 @@ type Read = (reader: DdlReader, path: readonly string[]) => ColumnType
 const sized: ReadonlyMap<string, Read> = new Map<string, Read>([
   ...(['CHAR', 'VARCHAR', 'BINARY', 'VARBINARY'] as const).map((kind): [string, Read] => [
     kind,
-    (reader) => ({ kind, length: readSize(reader, 'a length', 1, 1, maxLength) }),
+    (reader) => ({ kind, length: readSize(reader, sqlProblems.of('length'), 1, 1, maxLength) }),
   ]),
   ...['DECIMAL', 'DEC', 'NUMERIC'].map((name): [string, Read] => [name, readDecimal]),
   ['TIME', readTime],
@@ -40,16 +43,20 @@ const supported = `${[...plain.keys(), ...sized.keys()].join(', ')}`
 /** A type; `path` is where it stands, for what is said about it. */
 export function readType(reader: DdlReader, path: readonly string[]): ColumnType {
   const { kind, value, line } = reader.token()
-  if (kind !== 'word') reader.fail(path.length === 0 ? 'a type' : `the type of column ${quotePath(path)}`)
-  if (path.length > maxDepth) throw new SchemaProblem(line, `types are nested more than ${maxDepth} deep`)
+  if (kind !== 'word')
+    reader.fail(path.length === 0 ? sqlProblems.of('type') : sqlProblems.of('typeOf', { column: quotePath(path) }))
+  if (path.length > maxDepth) throw new SchemaProblem(line, tooDeep)
   reader.next()
   const name = value.toUpperCase()
   const type = plain.get(name)
   if (name === 'DOUBLE') reader.takeWord('PRECISION')
   const read = type === undefined ? sized.get(name)?.(reader, path) : { kind: type }
   if (read !== undefined) return readArraySuffix(reader, read, path)
-  const wrong = path.length === 0 ? `there is no type ${value}` : `column ${quotePath(path)} has the type ${value}`
-  throw new SchemaProblem(line, `${wrong}, expected one of ${supported}`)
+  const wrong =
+    path.length === 0
+      ? sqlProblems.of('noType', { type: value })
+      : sqlProblems.of('columnType', { column: quotePath(path), type: value })
+  throw new SchemaProblem(line, sqlProblems.of('oneOf', { wrong, types: supported }))
 }
 
 /** `INT ARRAY` is the same as `ARRAY<INT>`. */
@@ -57,7 +64,7 @@ function readArraySuffix(reader: DdlReader, type: ColumnType, path: readonly str
   let nested = type
   for (let depth = path.length; reader.isWord('ARRAY'); depth++) {
     const { line } = reader.next()
-    if (depth > maxDepth) throw new SchemaProblem(line, `types are nested more than ${maxDepth} deep`)
+    if (depth > maxDepth) throw new SchemaProblem(line, tooDeep)
     nested = { kind: 'ARRAY', element: { type: nested, notNull: false } }
   }
   return nested
@@ -82,7 +89,7 @@ export function readRow(
   path: readonly string[],
 ): { readonly kind: 'ROW'; readonly columns: readonly Column[] } {
   const close = reader.takeSign('<') ? '>' : reader.takeSign('(') ? ')' : undefined
-  if (close === undefined) reader.fail('"<" and the columns of the ROW')
+  if (close === undefined) reader.fail(sqlProblems.of('rowColumns'))
   return { kind: 'ROW', columns: readColumns(reader, path, close, () => readColumn(reader, path)) }
 }
 
@@ -107,24 +114,24 @@ export function readColumns<C extends Column>(
     const column = read()
     if (column !== undefined) {
       if (names.has(column.name))
-        throw new SchemaProblem(line, `column ${quotePath([...path, column.name])} is there twice`)
+        throw new SchemaProblem(line, sqlProblems.of('columnTwice', { column: quotePath([...path, column.name]) }))
       names.add(column.name)
       columns.push(column)
     }
     if (!reader.takeSign(',')) break
   }
-  if (!closes()) reader.fail(`"," or ${close === undefined ? 'the end of the columns' : `"${close}"`}`)
+  if (!closes())
+    reader.fail(close === undefined ? sqlProblems.of('commaOrEnd') : sqlProblems.of('commaOrSign', { sign: close }))
   if (close !== undefined) reader.next()
   if (columns.length === 0) throw noColumns(opened)
   return columns
 }
 
-export const noColumns = (line: number): SchemaProblem =>
-  new SchemaProblem(line, 'expected at least one column, as in "ts BIGINT"')
+export const noColumns = (line: number): SchemaProblem => new SchemaProblem(line, sqlProblems.of('noColumns'))
 
 /** A name, its type, and what may stand behind it: NOT NULL, a comment. */
 export function readColumn(reader: DdlReader, path: readonly string[]): Column {
-  const name = reader.expectName('the name of a column')
+  const name = reader.expectName(sqlProblems.of('columnName'))
   const type = readType(reader, [...path, name])
   return { name, type, notNull: readColumnEnd(reader) }
 }
@@ -141,23 +148,24 @@ function readColumnEnd(reader: DdlReader): boolean {
 
 export function takeComment(reader: DdlReader): boolean {
   if (!reader.takeWord('COMMENT') && reader.token().kind !== 'text') return false
-  reader.expectText("a comment in '…'")
+  reader.expectText(sqlProblems.of('comment'))
   return true
 }
 
-function readSize(reader: DdlReader, what: string, otherwise: number, min: number, max: number): number {
+function readSize(reader: DdlReader, what: Problem, otherwise: number, min: number, max: number): number {
   if (!reader.takeSign('(')) return otherwise
   const size = reader.expectWholeNumber(what, min, max)
   reader.expectSign(')')
   return size
 }
 
-const readPrecision = (reader: DdlReader, otherwise: number): number => readSize(reader, 'a precision', otherwise, 0, 9)
+const readPrecision = (reader: DdlReader, otherwise: number): number =>
+  readSize(reader, sqlProblems.of('precision'), otherwise, 0, 9)
 
 function readDecimal(reader: DdlReader): ScalarType {
   if (!reader.takeSign('(')) return { kind: 'DECIMAL', precision: 10, scale: 0 }
-  const precision = reader.expectWholeNumber('a precision', 1, 38)
-  const scale = reader.takeSign(',') ? reader.expectWholeNumber('a scale', 0, precision) : 0
+  const precision = reader.expectWholeNumber(sqlProblems.of('precision'), 1, 38)
+  const scale = reader.takeSign(',') ? reader.expectWholeNumber(sqlProblems.of('scale'), 0, precision) : 0
   reader.expectSign(')')
   return { kind: 'DECIMAL', precision, scale }
 }
@@ -187,7 +195,7 @@ function readMap(reader: DdlReader, path: readonly string[]): ColumnType {
   const { line } = reader.token()
   const { type } = readItem(reader, [...path, 'key'])
   if (!['CHAR', 'VARCHAR', 'STRING'].includes(type.kind))
-    throw new SchemaProblem(line, `the keys of column ${quotePath(path)} must be STRING: JSON knows no others`)
+    throw new SchemaProblem(line, sqlProblems.of('keys', { column: quotePath(path) }))
   reader.expectSign(',')
   const value = readItem(reader, [...path, 'value'])
   reader.expectSign('>')

@@ -1,23 +1,27 @@
 import { PipelineError } from '../core/errors.ts'
+import type { Problem } from '../core/problem.ts'
 import type { Captures } from '../core/record.ts'
+
+import { rowProblems } from './problems.ts'
 
 type Part = { readonly literal: string } | { readonly capture: string; readonly rest: boolean }
 
 const capture = /^\{([A-Za-z]\w*)(\.\.\.)?\}$/
 const mostShown = 100
+/** How the two are written. */
+const [one, rest] = ['{name}', '{name...}'] as const
 
 /** Why a text is no pattern, without its subject. */
-export function patternProblem(pattern: string): string | undefined {
+export function patternProblem(pattern: string): Problem | undefined {
   const texts = pattern.split('/')
   const wrong = texts.find((text) => /[{}]/.test(text) && !capture.test(text))
-  if (wrong !== undefined)
-    return `has "${wrong}": between slashes stands either text or one {name} of letters, digits and _`
+  if (wrong !== undefined) return rowProblems.of('part', { part: wrong, name: one })
   const wildcard = texts.find((text) => /[+#]/.test(text))
-  if (wildcard !== undefined) return `has "${wildcard}": write {name} for one part, {name...} for all that follow`
-  if (texts.slice(0, -1).some((text) => text.endsWith('...}'))) return 'may have {name...} only at its end'
+  if (wildcard !== undefined) return rowProblems.of('wildcard', { part: wildcard, name: one, rest })
+  if (texts.slice(0, -1).some((text) => text.endsWith('...}'))) return rowProblems.of('rest', { rest })
   const names = namesIn(pattern)
   const twice = names.find((name, i) => names.indexOf(name) < i)
-  return twice && `has {${twice}} twice`
+  return twice === undefined ? undefined : rowProblems.of('nameTwice', { name: `{${twice}}` })
 }
 
 /** The names of the captures, in order. */

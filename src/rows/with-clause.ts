@@ -1,6 +1,8 @@
+import type { Problem } from '../core/problem.ts'
 import type { DdlReader } from './ddl-reader.ts'
 import { SchemaProblem } from './ddl-tokens.ts'
 import { type DecoderOptions, flinkTimestampFormats, type TimestampFormat } from './row-schema.ts'
+import { sqlProblems } from './sql-problems.ts'
 
 /** One `'name' = 'value'` of a WITH clause. */
 export interface TableOption {
@@ -16,10 +18,10 @@ export function readWith(reader: DdlReader): readonly TableOption[] {
   reader.takeSign(',')
   while (!reader.isSign(')')) {
     const { line } = reader.token()
-    const name = reader.expectText("the name of an option in '…'")
+    const name = reader.expectText(sqlProblems.of('optionName'))
     reader.expectSign('=')
-    const value = reader.expectText(`the value of the option '${name}' in '…'`)
-    if (options.has(name)) throw new SchemaProblem(line, `the option '${name}' is there twice`)
+    const value = reader.expectText(sqlProblems.of('optionValue', { option: name }))
+    if (options.has(name)) throw new SchemaProblem(line, sqlProblems.of('optionTwice', { option: name }))
     options.set(name, { name, value, line })
     if (!reader.takeSign(',')) break
   }
@@ -64,30 +66,28 @@ export function readJsonOptions(options: readonly TableOption[]): JsonOptions {
   }
   if (decoding.failOnMissingField && decoding.ignoreParseErrors) {
     const { line } = options.find(({ name }) => name === 'json.ignore-parse-errors')!
-    throw new SchemaProblem(
-      line,
-      "'json.ignore-parse-errors' cannot be true together with 'json.fail-on-missing-field'",
-    )
+    throw new SchemaProblem(line, sqlProblems.of('together'))
   }
   return { decoding, unused, others: options.filter((option) => !isJson(option)) }
 }
 
 export const unknownOption = ({ name, line }: TableOption): SchemaProblem =>
-  new SchemaProblem(line, `the option '${name}' is not known`)
+  new SchemaProblem(line, sqlProblems.of('optionUnknown', { option: name }))
 
-export function wrongValue({ name, value, line }: TableOption, expected: string): SchemaProblem {
+export function wrongValue({ name, value, line }: TableOption, expected: string | Problem): SchemaProblem {
   const shown = value.length > 40 ? `${value.slice(0, 39)}…` : value
-  return new SchemaProblem(line, `the option '${name}' must be ${expected}, not '${shown}'`)
+  return new SchemaProblem(line, sqlProblems.of('optionWrong', { option: name, expected, value: shown }))
 }
 
 export function readFlag(option: TableOption): boolean {
   const value = option.value.trim().toLowerCase()
-  if (value !== 'true' && value !== 'false') throw wrongValue(option, 'true or false')
+  if (value !== 'true' && value !== 'false') throw wrongValue(option, sqlProblems.of('flag'))
   return value === 'true'
 }
 
 function readFormat(option: TableOption): TimestampFormat {
   const found = flinkTimestampFormats.find((format) => format === option.value)
-  if (found === undefined) throw wrongValue(option, flinkTimestampFormats.join(' or '))
+  const [one, other] = flinkTimestampFormats
+  if (found === undefined) throw wrongValue(option, sqlProblems.of('either', { one, other }))
   return found
 }

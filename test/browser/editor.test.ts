@@ -384,6 +384,11 @@ test('with a German browser the dialogs are German', async () => {
   }
   await german.openNode(await german.addFromPalette('kafka-sink', 500, 100))
   assert.equal(await german.field('cluster').locator('.rowline-problem').innerText(), 'ist nötig')
+  await german.field('topic').locator('input:visible').first().fill('{plant}')
+  assert.equal(
+    await german.field('topic').locator('.rowline-problem').innerText(),
+    'kennt {topic}, {filter}, {route}, {to}, {node}, {tag} und {topic.name}, nicht {plant}',
+  )
   assert.deepEqual(german.errors, [])
 })
 

@@ -101,7 +101,7 @@ test('in Chromium a record is decoded, bytes and numbers of any size are shown, 
     return rows.toJson(row)
   })()`)
   assert.equal(binary, '{"n":9007199254740993,"b":"/w==","site":"SAF"}')
-  const name = await page.evaluate(`rows.parseTableImport(${JSON.stringify(factoryTable)}).name`)
+  const name = await page.evaluate(`rows.readTableImport(${JSON.stringify(factoryTable)}).name`)
   assert.equal(name, 'hive_catalog.mqtt.factory_iot_101')
   assert.equal(await page.evaluate('typeof Buffer + typeof process'), 'undefinedundefined')
 })

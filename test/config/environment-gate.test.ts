@@ -34,5 +34,5 @@ test('a name in both lists is a mistake, and so is one that is no name', () => {
     problem: 'cannot be decided: DEV is both written and only logged',
   })
   for (const enabledIn of ['DEV,,PRD', 'DEV PRD'])
-    assert.match(parseFields(fields, { enabledIn }).problems[0]!.text, /names without spaces/)
+    assert.match(parseFields(fields, { enabledIn }).problems[0]!.problem.text, /names without spaces/)
 })

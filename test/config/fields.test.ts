@@ -10,13 +10,13 @@ import {
   integer,
   node,
   optionalInteger,
-  Problem,
   parseField,
   parseFields,
   secret,
   table,
   text,
 } from '../../src/config/fields.ts'
+import { Problem } from '../../src/core/problem.ts'
 
 const said = { label: 'Label', note: 'Note.' }
 const problemOf = (field: Field<unknown>, raw: unknown) => {
@@ -78,7 +78,9 @@ test('a choice and a flag take only what they offer, also as text', () => {
 })
 
 test('a text is checked by the rule of its field', () => {
-  const path = text({ ...said, check: (value) => (value.startsWith('/') ? undefined : 'must begin with /') })
+  const rules = Problem.area('rules', { slash: 'must begin with {sign}' })
+  const check = (value: string) => (value.startsWith('/') ? undefined : rules.of('slash', { sign: '/' }))
+  const path = text({ ...said, check })
   assert.equal(problemOf(path, 'a'), 'must begin with /')
   assert.equal(parseField(path, '/a'), '/a')
   assert.equal(problemOf(path, {}), 'must be text')
@@ -104,8 +106,9 @@ test('a table gives its rows parsed, and names row and column of each problem', 
 
 test('all problems are reported at once, and what is not declared is left alone', () => {
   const fields = { host: text(said), port: integer({ ...said, min: 1, max: 65_535, default: 1883 }) }
-  assert.deepEqual(parseFields(fields, { port: '0', name: 'mine' }).problems, [
-    { field: 'host', text: 'is required' },
-    { field: 'port', text: 'must be a whole number from 1 to 65535' },
-  ])
+  const { problems } = parseFields(fields, { port: '0', name: 'mine' })
+  assert.deepEqual(
+    problems.map(({ field, problem }) => `${field} ${problem.text}`),
+    ['host is required', 'port must be a whole number from 1 to 65535'],
+  )
 })

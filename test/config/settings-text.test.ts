@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Problem } from '../../src/config/fields.ts'
 import { readSettings } from '../../src/config/settings-text.ts'
+import { Problem } from '../../src/core/problem.ts'
 
 const read = (text: string) => {
   const settings = readSettings(text)

@@ -99,7 +99,7 @@ test('what is no filter is refused with the reason', () => {
     ['$share/+/a', /\+ |shared subscription/],
     ['$share/#/a', /#|shared subscription/],
   ]
-  for (const [filter, reason] of wrong) assert.match(filterProblem(filter) ?? 'none', reason, filter.slice(0, 50))
+  for (const [filter, reason] of wrong) assert.match(filterProblem(filter)?.text ?? 'none', reason, filter.slice(0, 50))
 })
 
 test('what is a filter is accepted', () => {

@@ -80,9 +80,8 @@ describe('who we are to Google', () => {
   it('works in the project of the form', () => {
     for (const projectId of ['plant-one', 'example.com:plant-two'])
       assert.equal(createSink({ projectId }).prepare(reading(1)).request.topic, `projects/${projectId}/topics/readings`)
-    assert.deepEqual(parseFields(googleFields, { projectId: '' }).problems, [
-      { field: 'projectId', text: 'is required' },
-    ])
+    const [missing] = parseFields(googleFields, { projectId: '' }).problems
+    assert.deepEqual([missing?.field, missing?.problem.text], ['projectId', 'is required'])
   })
 
   it('is another service account where we may act as it', async () => {
@@ -117,7 +116,7 @@ describe('who we are to Google', () => {
 
 describe('credentials that cannot be used', () => {
   it('are red at deploy where the form can see it', () => {
-    const problems = (raw: Raw) => checkGoogle(config(raw)).map(({ field, text }) => `${field} ${text}`)
+    const problems = (raw: Raw) => checkGoogle(config(raw)).map(({ field, problem }) => `${field} ${problem.text}`)
     assert.deepEqual(problems({}), [])
     assert.deepEqual(problems({ credentialsMode: 'file' }), ['credentialsFile is required'])
     assert.deepEqual(problems({ credentialsMode: 'inline' }), ['credentialsJson is required'])

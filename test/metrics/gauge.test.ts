@@ -146,7 +146,8 @@ test('gauges of one metric are shown under one heading, and of one series the ne
 })
 
 test('names that Prometheus does not take, more than five labels and a label twice are problems of their field', () => {
-  const problemsOf = (values: Values) => checkGauge(configOf(values)).map(({ field, text }) => `${field} ${text}`)
+  const problemsOf = (values: Values) =>
+    checkGauge(configOf(values)).map(({ field, problem }) => `${field} ${problem.text}`)
   assert.deepEqual(problemsOf({}), [])
   assert.match(problemsOf({ valueColumn: '1st' })[0]!, /^metric "1st" cannot be a metric/)
   for (const metric of ['constructor', '__proto__', 'toString'])
@@ -158,5 +159,5 @@ test('names that Prometheus does not take, more than five labels and a label twi
   const six = Array.from({ length: 6 }, (_, n) => ({ column: `c${n}` }))
   assert.deepEqual(problemsOf({ labels: six.slice(1) }), [])
   assert.match(problemsOf({ labels: six })[0]!, /^labels has 6 rows; at most 5/)
-  assert.match(parseFields(gaugeFields, { valueColumn: 'a..b' }).problems[0]!.text, /single dots/)
+  assert.match(parseFields(gaugeFields, { valueColumn: 'a..b' }).problems[0]!.problem.text, /single dots/)
 })

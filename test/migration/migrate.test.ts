@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
-import { Problem } from '../../src/config/fields.ts'
 import { notices } from '../../src/config/migration-notices.ts'
+import { Problem } from '../../src/core/problem.ts'
 import { guessSystem, type Migration, migrate } from '../../src/migration/migrate.ts'
 import { placeParts } from '../../src/migration/node-fields.ts'
 import { type Option, type Place, type System, sinkTypes } from '../../src/migration/option.ts'
 import { type PastedTable, readPasted } from '../../src/migration/pasted.ts'
 import { systems } from '../../src/migration/systems.ts'
-import { parseTableImport } from '../../src/rows/import-table.ts'
+import { readTableImport } from '../../src/rows/import-table.ts'
 
 const root = path.join(import.meta.dirname, '../..')
 const systemOf = (key: string): System => systems.find((system) => system.key === key)!
@@ -143,7 +143,9 @@ describe('an import', () => {
       )
       const options = { ...least, ...Object.fromEntries(needed), [names[0]!]: String(example) }
       const text = Object.entries(options).map(([name, value]) => `'${name}' = '${value}'`)
-      const { nodes } = parseTableImport(`CREATE TABLE t (a INT) WITH (${text.join(', ')})`)
+      const table = readTableImport(`CREATE TABLE t (a INT) WITH (${text.join(', ')})`)
+      if (table instanceof Problem) assert.fail(table.text)
+      const { nodes } = table
       for (const place of here) {
         const { type, property, column } = placeParts(place)
         const values = nodes[type as keyof typeof nodes] as { readonly [property: string]: unknown }

@@ -39,7 +39,7 @@ test('every property has a validator from which Node-RED takes the reason, and s
       assert.equal(definition.defaults[name]!.validate!.length, 2, `${type}.${name}`)
       const reason = validate(definition, name, wrongValue(field))
       assert.match(String(reason), new RegExp(`^${type}.field.${name}.label: .{6,}`), `${type}.${name}`)
-      if (field.required) assert.match(String(validate(definition, name, '')), /problem\.required/)
+      if (field.required) assert.match(String(validate(definition, name, '')), /problem\.field\.required/)
     }
   }
 })
@@ -92,28 +92,28 @@ test('a table names row and column of a wrong cell, and takes cells from the env
     { filter: 'a/#/b', qos: '${QOS}', partitions: 'many' },
   ]
   const reason = String(validate(source, 'subscriptions', rows))
-  assert.match(reason, /form\.row 2, .*column\.filter\.label: may have # only as its last level/)
-  assert.match(reason, /form\.row 2, .*column\.partitions\.label: .*problem\.integer/)
+  assert.match(reason, /form\.row 2, .*column\.filter\.label: .*problem\.topic\.hash/)
+  assert.match(reason, /form\.row 2, .*column\.partitions\.label: .*problem\.field\.integer/)
   assert.doesNotMatch(reason, /qos/)
   assert.equal(validate(source, 'subscriptions', [{ filter: 'plant/${SITE}/#', partitions: '${N}' }]), true)
   const node = { source: 'broker', dynamic: false, output: 'reading' }
   const withBroker = load('mqtt-v3-in', { broker: { valid: true } })
-  assert.match(String(validate(withBroker, 'subscriptions', [], node)), /problem\.rows/)
+  assert.match(String(validate(withBroker, 'subscriptions', [], node)), /problem\.field\.rows/)
   assert.equal(validate(withBroker, 'subscriptions', [], { ...node, dynamic: true }), true)
 })
 
 test('a node that is referred to must exist and be valid', () => {
   const sink = load('kafka-sink', { good: { valid: true }, bad: { valid: false } })
   assert.equal(validate(sink, 'cluster', 'good'), true)
-  assert.match(String(validate(sink, 'cluster', 'bad')), /problem\.invalidNode/)
-  assert.match(String(validate(sink, 'cluster', 'gone')), /problem\.missingNode/)
-  assert.match(String(validate(sink, 'cluster', '_ADD_')), /problem\.required/)
+  assert.match(String(validate(sink, 'cluster', 'bad')), /problem\.editor\.invalidNode/)
+  assert.match(String(validate(sink, 'cluster', 'gone')), /problem\.editor\.missingNode/)
+  assert.match(String(validate(sink, 'cluster', '_ADD_')), /problem\.field\.required/)
 })
 
 test('a rule over several fields is shown at the field it names, unless the environment decides', () => {
   const decoder = load('row-decoder', { s: { valid: true } })
   const node = { format: 'json-row', schema: 's', routes: [], failOnMissingField: true, ignoreParseErrors: true }
-  assert.match(String(validate(decoder, 'ignoreParseErrors', true, node)), /cannot be on together/)
+  assert.match(String(validate(decoder, 'ignoreParseErrors', true, node)), /problem\.row\.together/)
   assert.equal(validate(decoder, 'failOnMissingField', true, node), true)
   assert.equal(validate(decoder, 'ignoreParseErrors', false, node), true)
   assert.equal(validate(decoder, 'ignoreParseErrors', true, { ...node, format: '${FORMAT}' }), true)

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { before, test } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
 import { sidebarName } from '../../nodes/shared/sidebar-texts.ts'
-import { flatten, type Texts } from '../../scripts/catalogue.ts'
+import { flatten, sharedTexts, type Texts } from '../../scripts/catalogue.ts'
 import { generatedFiles } from '../../scripts/generate.ts'
 import { languages } from '../../scripts/help.ts'
 import { build, readHtml, root } from './built.ts'
@@ -19,7 +19,7 @@ const catalogue = (type: string, language: string): Texts =>
 
 /** Asked for by name in the editor script and the help (and, where a form has nothing to fold, `advanced`). */
 const usedByCode =
-  /^(label|summary|output\.\d+|part\.[\w-]+|form\.(advanced|addRow|row|environment|choose)|problem\.\w+|import\.(nothing|(line|notice)\.\w+))$/
+  /^(label|summary|output\.\d+|part\.[\w-]+|form\.(advanced|addRow|row|environment|choose)|problem\.\w+\.\w+|import\.(nothing|(line|notice)\.\w+))$/
 
 test('generated files are as the declarations say; "npm run generate" makes them so', async () => {
   const stale = (await generatedFiles()).filter(
@@ -79,13 +79,19 @@ test('a translated sentence keeps the names it is filled with', () => {
   }
 })
 
-test('form and problem texts are the same for every node type', () => {
-  for (const language of languages) {
-    const shared = declarations.map(({ type }) => {
-      const { form, problem } = catalogue(type, language)[type] as Texts
-      return { form, problem }
-    })
-    for (const one of shared) assert.deepEqual(one, shared[0])
+test('what all types have in common has a German text for each English one, with the same names to fill in', () => {
+  const german = JSON.parse(readFileSync(path.join(root, 'locales/de/shared.json'), 'utf8')) as Texts
+  const english = sharedTexts(declarations)
+  const holes = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort()
+  const shape = (texts: Texts) =>
+    flatten(texts)
+      .map(([key, text]) => [key, holes(text)] as const)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+  assert.deepEqual(shape(german), shape({ ...english }))
+  for (const { type } of declarations) {
+    const { form, problem } = catalogue(type, 'de')[type] as { readonly [section: string]: Texts }
+    assert.deepEqual(form, german.form)
+    for (const [area, texts] of Object.entries(problem!)) assert.deepEqual(texts, (german.problem as Texts)[area], type)
   }
 })
 

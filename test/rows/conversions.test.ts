@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Problem } from '../../src/config/fields.ts'
+import { Problem } from '../../src/core/problem.ts'
 import { compileDecoder } from '../../src/rows/compile-decoder.ts'
 import { toBigQuerySchema } from '../../src/rows/convert/big-query-schema.ts'
 import { columnsOfJsonSchema } from '../../src/rows/convert/columns-of-json-schema.ts'

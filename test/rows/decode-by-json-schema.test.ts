@@ -101,9 +101,11 @@ test('an empty payload is rejected where a JSON Schema checks it, unless it is t
 
 test('what cannot be a JSON Schema, or is none, is said of the field', () => {
   const problems = (jsonSchema: string) =>
-    schemaNode.check!(parseFields(schemaNode.fields, { writtenAs: 'json-schema', jsonSchema }).config!)
-  assert.deepEqual(problems(''), [{ field: 'jsonSchema', text: 'is required' }])
-  assert.match(problems('{')[0]!.text, /^it is not valid JSON: /)
+    schemaNode.check!(parseFields(schemaNode.fields, { writtenAs: 'json-schema', jsonSchema }).config!).map(
+      ({ field, problem }) => `${field} ${problem.text}`,
+    )
+  assert.deepEqual(problems(''), ['jsonSchema is required'])
+  assert.match(problems('{')[0]!, /^jsonSchema it is not valid JSON: /)
   assert.equal(
     decoded({ format: 'json-schema', schema: 'sql' }, '{}'),
     'config-invalid: schema: must be written as JSON Schema for this format',

@@ -138,7 +138,8 @@ test('the format json takes any value, big integers exactly', () => {
 })
 
 test('a decoder that contradicts itself is refused with the field at fault', () => {
-  const check = (options: object) => decoderNode.check!(configure(options)).map(({ field, text }) => `${field} ${text}`)
+  const check = (options: object) =>
+    decoderNode.check!(configure(options)).map(({ field, problem }) => `${field} ${problem.text}`)
   assert.deepEqual(check({ schema: 'one' }), [])
   assert.deepEqual(check({ format: 'json' }), [])
   assert.deepEqual(check({ routes: [{ route: 'x', schema: 'one' }] }), [])
@@ -172,10 +173,10 @@ test('a row-schema is configured with text; a wrong one is a problem of that fie
     ],
   })
   const wrong = { schema: 'a INT,\nb' }
-  assert.deepEqual(schemaNode.check!(read(wrong)), [
-    { field: 'schema', text: 'line 2: expected the type of column "b", found the end' },
-  ])
-  assert.deepEqual(schemaNode.check!(read({})), [{ field: 'schema', text: 'is required' }])
+  const said = (options: object) =>
+    schemaNode.check!(read(options)).map(({ field, problem }) => `${field} ${problem.text}`)
+  assert.deepEqual(said(wrong), ['schema line 2: expected the type of column "b", found the end'])
+  assert.deepEqual(said({}), ['schema is required'])
   const columns = [{ name: 'a', type: 'INT' }]
   assert.deepEqual(schemaNode.check!(read({ ...wrong, writtenAs: 'columns', columns })), [])
 })
@@ -194,7 +195,9 @@ test('a row-schema is written as a list of columns too', () => {
   })
   const problems = (changed: readonly object[]) => {
     const { config, problems } = read({ columns: changed })
-    return (config === undefined ? problems : schemaNode.check!(config)).map(({ field, text }) => `${field} ${text}`)
+    return (config === undefined ? problems : schemaNode.check!(config)).map(
+      ({ field, problem }) => `${field} ${problem.text}`,
+    )
   }
   assert.deepEqual(problems([]), ['columns needs at least one row'])
   assert.deepEqual(problems([...columns, columns[0]!]), ['columns name the column ts twice'])

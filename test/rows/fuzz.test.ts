@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { PipelineError } from '../../src/core/errors.ts'
+import { Problem } from '../../src/core/problem.ts'
 import { toJson } from '../../src/core/record.ts'
 import { compileDecoder } from '../../src/rows/compile-decoder.ts'
 import { readExactly } from '../../src/rows/decode-exactly.ts'
 import { decodeJson } from '../../src/rows/decode-json.ts'
-import { parseTableImport } from '../../src/rows/import-table.ts'
+import { readTableImport } from '../../src/rows/import-table.ts'
 import { parseRowSchema } from '../../src/rows/parse-ddl.ts'
 import {
   type Column,
@@ -240,8 +241,8 @@ test('any SQL text is a schema or a problem with its line, and what was read can
       const { columns } = parsed as { readonly columns: readonly Column[] }
       assert.deepEqual(parseRowSchema(formatColumns(columns)).columns, columns)
     }
-    const imported = outcome(() => parseTableImport(text))
-    if (typeof imported === 'string') assert.match(imported, /^CONFIG_INVALID table: line \d+: /)
+    const imported = readTableImport(text)
+    if (imported instanceof Problem) assert.match(imported.text, /^table: line \d+: /)
   })
   fc.assert(property, { seed, numRuns: 5000 })
 })

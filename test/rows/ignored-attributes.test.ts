@@ -49,7 +49,7 @@ test('what has no attributes stays as it is', () => {
 
 test('a list of attributes with an empty name is a problem', () => {
   for (const wrong of ['a,', ',', 'a..b', '.a', 'a.', ' '])
-    assert.match(attributesProblem(wrong) ?? '', /must be names/)
+    assert.match(attributesProblem(wrong)?.text ?? '', /must be names/)
   for (const right of ['a', 'a, b.c ,d']) assert.equal(attributesProblem(right), undefined)
 })
 

@@ -2,23 +2,24 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
 import { parseFields } from '../../src/config/fields.ts'
-import { PipelineError } from '../../src/core/errors.ts'
-import { parseTableImport, type TableImport } from '../../src/rows/import-table.ts'
+import { Problem } from '../../src/core/problem.ts'
+import { readTableImport, type TableImport } from '../../src/rows/import-table.ts'
 import { formatType } from '../../src/rows/row-schema.ts'
 import { factoryTable } from './readings.ts'
 
 const least = "'connector' = 'mqtt-v3', 'broker.host' = 'h', 'topic' = 'a/#', 'format' = 'json'"
-const withOptions = (options: string) => parseTableImport(`CREATE TABLE t (a INT) WITH (${least}${options})`)
+
+function read(text: string): TableImport {
+  const table = readTableImport(text)
+  if (table instanceof Problem) assert.fail(table.text)
+  return table
+}
+
+const withOptions = (options: string) => read(`CREATE TABLE t (a INT) WITH (${least}${options})`)
 
 function problem(text: string): string {
-  try {
-    parseTableImport(text)
-  } catch (error) {
-    assert.ok(error instanceof PipelineError, String(error))
-    assert.equal(error.code, 'CONFIG_INVALID')
-    return error.message
-  }
-  assert.fail(`no problem in ${text}`)
+  const table = readTableImport(text)
+  return table instanceof Problem ? table.text : assert.fail(`no problem in ${text}`)
 }
 
 /** Every suggestion names a property that its node has, with a value that the node takes. */
@@ -39,16 +40,16 @@ function assertTaken({ nodes }: TableImport): void {
 }
 
 test('the table of the factory fills broker, topic, schema and decoder, and says what is different here', () => {
-  const imported = parseTableImport(factoryTable)
-  assertTaken(imported)
-  assert.equal(imported.name, 'hive_catalog.mqtt.factory_iot_101')
+  const table = read(factoryTable)
+  assertTaken(table)
+  assert.equal(table.name, 'hive_catalog.mqtt.factory_iot_101')
   assert.deepEqual(
-    imported.columns.map(
+    table.columns.map(
       ({ name, type }) => `${name}:${type.kind === 'ROW' ? `ROW(${type.columns.length})` : formatType(type)}`,
     ),
     ['ts:BIGINT', 'metadata:ROW(7)', 'measurement:DOUBLE'],
   )
-  assert.deepEqual(imported.nodes['mqtt-v3-source'], {
+  assert.deepEqual(table.nodes['mqtt-v3-source'], {
     host: 'localhost',
     port: 1883,
     clientId: 'flink_iot_consumer',
@@ -62,11 +63,11 @@ test('the table of the factory fills broker, topic, schema and decoder, and says
     willQos: '1',
     willRetain: true,
   })
-  assert.deepEqual(imported.nodes['mqtt-v3-in'], { subscriptions: [{ filter: 'factory_iot/north/101', qos: '1' }] })
-  assert.deepEqual(imported.nodes['row-decoder'], { format: 'json-row' })
-  const schema = imported.nodes['row-schema'].schema as string
+  assert.deepEqual(table.nodes['mqtt-v3-in'], { subscriptions: [{ filter: 'factory_iot/north/101', qos: '1' }] })
+  assert.deepEqual(table.nodes['row-decoder'], { format: 'json-row' })
+  const schema = table.nodes['row-schema'].schema as string
   assert.match(schema, /^`ts` BIGINT,\n`metadata` ROW<`siteId` INT, .*>,\n`measurement` DOUBLE$/)
-  assert.deepEqual(imported.notices, [
+  assert.deepEqual(table.notices, [
     "'clean-session' is true: what is published while the connection is down is lost",
     "'executor.service.threads' is not needed: use poolSize",
     "the will has no message: an empty one is sent, which with 'last.will.retain' deletes the retained one",
@@ -188,5 +189,5 @@ test('an option that is missing, unknown, wrong or contradicts another one is an
     problem(`CREATE TABLE t (a INT) WITH (${least.replace("'json'", "'avro'")})`),
     "table: line 1: the option 'format' must be json, not 'avro'",
   )
-  assert.equal(parseTableImport(`CREATE TABLE t (a INT) WITH (${least.replace('mqtt-v3', 'mqtt')})`).name, 't')
+  assert.equal(read(`CREATE TABLE t (a INT) WITH (${least.replace('mqtt-v3', 'mqtt')})`).name, 't')
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Problem } from '../../src/config/fields.ts'
 import { PipelineError } from '../../src/core/errors.ts'
+import { Problem } from '../../src/core/problem.ts'
 import { decodeJson } from '../../src/rows/decode-json.ts'
 import { compileJsonSchema } from '../../src/rows/json-schema/json-schema-validator.ts'
 import { readJsonSchema } from '../../src/rows/json-schema/read-json-schema.ts'

@@ -75,7 +75,7 @@ test('what is no pattern is said with the part at fault', () => {
     ['{a...}/b', /may have \{name\.\.\.\} only at its end/],
     ['{a}/b/{a}', /has \{a\} twice/],
   ]
-  for (const [pattern, expected] of cases) assert.match(patternProblem(pattern) ?? '', expected, pattern)
+  for (const [pattern, expected] of cases) assert.match(patternProblem(pattern)?.text ?? '', expected, pattern)
 })
 
 const seed = Number(process.env.ROWLINE_FUZZ_SEED ?? 11)

@@ -8,7 +8,7 @@ import { parsed } from './kafka-harness.ts'
 describe('the form of a Kafka cluster', () => {
   const missing = (values: { readonly [field: string]: string }) =>
     declaration.check!(parsed(clusterFields, { brokers: 'kafka', ...values })).map(
-      ({ field, text }) => `${field} ${text}`,
+      ({ field, problem }) => `${field} ${problem.text}`,
     )
 
   it('asks for what each way to sign in needs', () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Fields, Problem, parseFields } from '../../src/config/fields.ts'
+import { type Fields, parseFields } from '../../src/config/fields.ts'
 import type { Imported } from '../../src/config/imported.ts'
+import { Problem } from '../../src/core/problem.ts'
 import { clusterFields, sinkFields } from '../../src/sinks/kafka/config.ts'
 import { importSettings } from '../../src/sinks/kafka/import-settings.ts'
 
@@ -11,10 +12,15 @@ function imported(node: 'cluster' | 'sink', text: string): Imported {
   return result
 }
 
+const wordsOf = (value: string | Problem) => (value instanceof Problem ? value.text : value)
+
 /** For each key: what the list in the form says of it, without words. */
 const outcomes = (node: 'cluster' | 'sink', text: string) =>
   Object.fromEntries(
-    imported(node, text).lines.map(({ key, outcome, ...rest }) => [key, [outcome, ...Object.values(rest)].join(' ')]),
+    imported(node, text).lines.map(({ key, outcome, ...rest }) => [
+      key,
+      [outcome, ...Object.values(rest).map(wordsOf)].join(' '),
+    ]),
   )
 
 const valuesOf = (node: 'cluster' | 'sink', text: string) => imported(node, text).values

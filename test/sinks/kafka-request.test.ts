@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Problem, parseField } from '../../src/config/fields.ts'
+import { parseField } from '../../src/config/fields.ts'
+import { Problem } from '../../src/core/problem.ts'
 import type { Payload, Record } from '../../src/core/record.ts'
 import { clusterFields, parseBrokers, sinkFields } from '../../src/sinks/kafka/config.ts'
 import { checkRegistry, registryFields } from '../../src/sinks/kafka/registry-fields.ts'

@@ -171,7 +171,7 @@ describe('what cannot be published', () => {
   it('an attribute whose name begins with goog is red at deploy, and goes to output 2 where a reading gives the name', () => {
     for (const name of ['goog', 'google.id', 'goog{tag}'])
       assert.match(
-        problems({ attributes: [{ name, value: 'x' }] })[0]!.text,
+        problems({ attributes: [{ name, value: 'x' }] })[0]!.problem.text,
         /row 1: Attribute must not begin with "goog"/,
       )
     const refused = { code: 'RECORD_INVALID', disposition: 'reject', reason: 'invalid' }

@@ -1,3 +1,4 @@
+import type { Problem } from '../../../src/core/problem.ts'
 import type { Values } from './problems.ts'
 
 type Texts = (key: string) => string
@@ -10,6 +11,8 @@ export interface OpenPart {
   readonly type: string
   values(): Values
   write(field: string, value: unknown): void
+  /** In the user's language. */
+  say(problem: Problem): string
 }
 
 /** A part of a dialog that no field describes. `texts` are those of its declaration, in the user's language. */

@@ -1,6 +1,7 @@
 import { isControlled, type NodeDeclaration } from '../../../src/config/declaration.ts'
 import { hasReference } from '../../../src/config/environment.ts'
 import type { Field, Fields } from '../../../src/config/fields.ts'
+import { translated } from '../../../src/core/problem.ts'
 import { openCode } from './code-control.ts'
 import type { CodeMark } from './code-marks.ts'
 import type { DialogPart } from './dialog-part.ts'
@@ -63,6 +64,7 @@ export class Form {
         type: declaration.type,
         values: () => this.values(),
         write: (name, value) => this.#write(name, value),
+        say: (problem) => translated(problem, around.texts),
       },
       (key) => around.texts(`part.${key}`),
     )

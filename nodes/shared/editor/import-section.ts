@@ -1,5 +1,5 @@
-import { fillText, Problem } from '../../../src/config/fields.ts'
 import type { ImportedLine, Importer } from '../../../src/config/imported.ts'
+import { fillText, Problem, translated } from '../../../src/core/problem.ts'
 
 type Texts = (key: string) => string
 
@@ -15,7 +15,7 @@ export function openImport(
     const imported = importer.read(String(section.find('textarea').val() ?? ''))
     list.empty()
     if (imported instanceof Problem) {
-      addLine(list, '', imported.text, true)
+      addLine(list, '', translated(imported, texts), true)
       return
     }
     for (const [field, value] of Object.entries(imported.values)) write(field, value)
@@ -29,7 +29,7 @@ const isLeftOut = ({ outcome }: ImportedLine) => outcome === 'refused' || outcom
 function describe(line: ImportedLine, texts: Texts): string {
   if (line.outcome === 'noted') return texts(`import.notice.${line.notice}`)
   const field = 'field' in line ? texts(`field.${line.field}.label`) : ''
-  const problem = 'problem' in line ? line.problem : ''
+  const problem = 'problem' in line ? translated(line.problem, texts) : ''
   return fillText(texts(`import.line.${line.outcome}`), { field, problem })
 }
 

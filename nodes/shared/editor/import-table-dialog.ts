@@ -1,32 +1,35 @@
-import { fillText } from '../../../src/config/fields.ts'
-import { messageOf } from '../../../src/core/errors.ts'
-import { parseTableImport, type TableImport } from '../../../src/rows/import-table.ts'
+import { fillText, Problem } from '../../../src/core/problem.ts'
+import { readTableImport, type TableImport } from '../../../src/rows/import-table.ts'
 import { applyToFlow, cancelTrays, type FlowNode, flowEditor, freeLine } from './editor-flow.ts'
 import { addStyle } from './style.ts'
 import { type Chain, planImport } from './table-plan.ts'
 
-type Texts = (key: string) => string
+/** In the user's language. */
+export interface Words {
+  texts(key: string): string
+  say(problem: Problem): string
+}
 
 const action = 'rowline:import-table'
 const menuItem = 'menu-item-rowline-import-table'
 
 /** *Import table…* in the main menu and the list of actions. A package that is disabled and enabled again is loaded twice. */
-export function registerImportTable(texts: Texts): void {
+export function registerImportTable(words: Words): void {
   const { actions, menu } = flowEditor()
-  const label = texts('import')
+  const label = words.texts('import')
   actions.remove(action)
-  actions.add(action, () => openImportDialog(texts), { label })
+  actions.add(action, () => openImportDialog(words), { label })
   menu.removeItem(menuItem)
   menu.addItem('red-ui-header-button-sidemenu', { id: menuItem, label, onselect: action })
 }
 
 /** Dialogs that are open are left first, as by Cancel. `schemaId`: the schema whose nodes are offered first. */
-export function openImportDialog(texts: Texts, schemaId?: string): void {
-  cancelTrays(() => new ImportDialog(texts, schemaId))
+export function openImportDialog(words: Words, schemaId?: string): void {
+  cancelTrays(() => new ImportDialog(words, schemaId))
 }
 
 class ImportDialog {
-  readonly #texts: Texts
+  readonly #words: Words
   readonly #chains: readonly Chain[]
   readonly #schemaId: string | undefined
   readonly #text = $<HTMLTextAreaElement>('<textarea rows="14" spellcheck="false" autocomplete="off">')
@@ -35,9 +38,10 @@ class ImportDialog {
   readonly #root = $('<div class="rowline-table-dialog rowline-import">')
   #isChosen = false
 
-  constructor(texts: Texts, schemaId: string | undefined) {
+  constructor(words: Words, schemaId: string | undefined) {
     addStyle()
-    this.#texts = texts
+    this.#words = words
+    const { texts } = words
     this.#schemaId = schemaId
     this.#chains = chainsOnFlow()
     this.#offerTargets()
@@ -62,9 +66,9 @@ class ImportDialog {
   #offerTargets(): void {
     const name = (node: FlowNode) => flowEditor().utils.getNodeLabel(node, node.id)
     const option = (value: string, text: string) => $('<option>').val(value).text(text).appendTo(this.#into)
-    option('', this.#texts('intoNew'))
+    option('', this.#words.texts('intoNew'))
     for (const [i, { input, decoder }] of this.#chains.entries())
-      option(String(i), fillText(this.#texts('intoChain'), { input: name(input), decoder: name(decoder) }))
+      option(String(i), fillText(this.#words.texts('intoChain'), { input: name(input), decoder: name(decoder) }))
     this.#suggest()
   }
 
@@ -72,27 +76,23 @@ class ImportDialog {
   #suggest(): void {
     if (this.#isChosen) return
     const table = this.#read()
-    const named = (schema: FlowNode) => !(table instanceof Error) && schema.name === table.name
+    const named = (schema: FlowNode) => !(table instanceof Problem) && schema.name === table.name
     const found = this.#chains.findIndex(
       ({ schema }) => schema !== undefined && (schema.id === this.#schemaId || named(schema)),
     )
     this.#into.val(found < 0 ? '' : String(found))
   }
 
-  #read(): TableImport | Error {
-    try {
-      return parseTableImport(String(this.#text.val() ?? ''))
-    } catch (error) {
-      return error instanceof Error ? error : new Error(messageOf(error))
-    }
+  #read(): TableImport | Problem {
+    return readTableImport(String(this.#text.val() ?? ''))
   }
 
   #import(): void {
     this.#list.empty()
     const table = this.#read()
     const { workspaces } = flowEditor()
-    if (table instanceof Error) this.#say(table.message, true)
-    else if (workspaces.isLocked?.()) this.#say(this.#texts('locked'), true)
+    if (table instanceof Problem) this.#say(this.#words.say(table), true)
+    else if (workspaces.isLocked?.()) this.#say(this.#words.texts('locked'), true)
     else this.#apply(table)
   }
 
@@ -104,8 +104,8 @@ class ImportDialog {
     const plan = planImport(table, chain, { flow, y: freeLine(flow), newId: () => nodes.id() })
     applyToFlow(plan.added, plan.changes)
     const name = (node: FlowNode) => `${node.type} ${utils.getNodeLabel(node, '')}`.trim()
-    for (const { id } of plan.added) this.#say(fillText(this.#texts('created'), { node: name(nodes.node(id)!) }))
-    for (const { node } of plan.changes) this.#say(fillText(this.#texts('updated'), { node: name(node) }))
+    for (const { id } of plan.added) this.#say(fillText(this.#words.texts('created'), { node: name(nodes.node(id)!) }))
+    for (const { node } of plan.changes) this.#say(fillText(this.#words.texts('updated'), { node: name(node) }))
     for (const notice of table.notices) this.#say(notice, true)
     this.#root.parent().find('.rowline-apply').prop('disabled', true)
   }

@@ -1,4 +1,4 @@
-import { fillText } from '../../../src/config/fields.ts'
+import { fillText } from '../../../src/core/problem.ts'
 import type { Sampled } from '../../../src/mqtt/sample-limits.ts'
 import type { DialogPart } from './dialog-part.ts'
 import { handOver, openSample, payloadLines, type SampleSource } from './sample.ts'

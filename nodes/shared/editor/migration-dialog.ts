@@ -1,4 +1,4 @@
-import { fillText, Problem } from '../../../src/config/fields.ts'
+import { fillText, Problem, translated } from '../../../src/core/problem.ts'
 import { guessSystem, type MigratedLine, type Migration, migrate } from '../../../src/migration/migrate.ts'
 import { placeParts } from '../../../src/migration/node-fields.ts'
 import { type Place, type SinkType, type System, sinkTypes } from '../../../src/migration/option.ts'
@@ -105,7 +105,7 @@ class MigrationDialog {
     const text = String(this.#text.val() ?? '')
     const pasted = readPasted(text)
     if (/^\s*CREATE\b.*\bTABLE\b/im.test(text)) this.#say('', texts('isTable'), true)
-    else if (pasted instanceof Problem) this.#say('', pasted.text, true)
+    else if (pasted instanceof Problem) this.#say('', translated(pasted, this.#words.textsOf('mqtt-v3-source')), true)
     else if (flowEditor().workspaces.isLocked?.()) this.#say('', texts('locked'), true)
     else this.#apply(pasted)
   }
@@ -144,17 +144,18 @@ class MigrationDialog {
       return kafka === undefined ? texts(`notice-${line.notice}`) : textsOf('kafka-cluster')(`import.notice.${kafka}`)
     }
     const place = line.place === undefined ? '' : this.#label(line.place)
-    return fillText(texts('notTaken'), { place, problem: this.#reason(line.problem) })
+    return fillText(texts('notTaken'), { place, problem: translated(line.problem, this.#textsAt(line.place)) })
   }
 
-  /** In the user's language, where it is one of the sentences that every field may say. */
-  #reason({ key, text, values }: Problem): string {
-    return key === undefined ? text : fillText(this.#words.textsOf('mqtt-v3-source')(`problem.${key}`), values)
+  /** Of the node type; this dialog belongs to mqtt-v3-source, and what every sink has a file sink has. */
+  #textsAt(place: Place | undefined): Texts {
+    const type = place === undefined ? 'mqtt-v3-source' : placeParts(place).type
+    return this.#words.textsOf(type === 'sink' ? 'file-sink' : type)
   }
 
   readonly #label = (place: Place): string => {
     const { type, property, column } = placeParts(place)
-    const texts = type === 'sink' ? this.#words.textsOf('file-sink') : this.#words.textsOf(type)
+    const texts = this.#textsAt(place)
     const field =
       property === 'name' ? 'form.name' : `field.${property}${column === undefined ? '' : `.column.${column}`}.label`
     return `${type === 'sink' ? this.#words.texts('everySink') : texts('label')} › ${texts(field)}`

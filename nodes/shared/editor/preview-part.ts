@@ -1,5 +1,5 @@
 import type { EditorNodeInstance } from 'node-red'
-import { fillText } from '../../../src/config/fields.ts'
+import { fillText } from '../../../src/core/problem.ts'
 import type { PreviewAnswer, PreviewRequest } from '../preview.ts'
 import { mayAsk } from './ask-runtime.ts'
 import type { DialogPart, OpenPart } from './dialog-part.ts'

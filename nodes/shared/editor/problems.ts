@@ -1,6 +1,7 @@
 import type { NodeDeclaration } from '../../../src/config/declaration.ts'
 import { hasReference } from '../../../src/config/environment.ts'
-import { type Field, fillText, Problem, parseField, parseFields, problemTexts } from '../../../src/config/fields.ts'
+import { type Field, parseField, parseFields } from '../../../src/config/fields.ts'
+import { Problem, translated } from '../../../src/core/problem.ts'
 
 /** Raw values of a form or a node, by field name. */
 export interface Values {
@@ -34,10 +35,7 @@ export function problemsOf(field: Field<unknown>, raw: unknown, around: Surround
     )
   }
   const parsed = parseField(field, raw)
-  if (parsed instanceof Problem) {
-    const { key, text, values: details } = parsed
-    return [{ text: key === undefined ? text : fillText(around.texts(`problem.${key}`), details) }]
-  }
+  if (parsed instanceof Problem) return [{ text: translated(parsed, around.texts) }]
   const broken = field.kind === 'node' && parsed !== '' ? around.referenceProblem(String(parsed)) : undefined
   return broken === undefined ? [] : [{ text: broken }]
 }
@@ -52,12 +50,7 @@ export function crossProblems(
   if (declaration.check === undefined || names.some((name) => containsReference(values[name]))) return {}
   const { config } = parseFields(declaration.fields, values)
   if (config === undefined) return {}
-  return Object.fromEntries(declaration.check(config).map(({ field, text }) => [field, translated(text, texts)]))
-}
-
-function translated(text: string, texts: Surroundings['texts']): string {
-  const [key] = Object.entries(problemTexts).find(([, known]) => known === text) ?? []
-  return key === undefined ? text : texts(`problem.${key}`)
+  return Object.fromEntries(declaration.check(config).map(({ field, problem }) => [field, translated(problem, texts)]))
 }
 
 function containsReference(value: unknown): boolean {

@@ -1,5 +1,5 @@
 import type { SampleQuestion } from '../../../src/config/editor-questions.ts'
-import { fillText } from '../../../src/config/fields.ts'
+import { fillText } from '../../../src/core/problem.ts'
 import type { Step } from '../../../src/core/steps.ts'
 import { sourceFields } from '../../../src/mqtt/config.ts'
 import type { Sampled } from '../../../src/mqtt/sample-limits.ts'

@@ -1,4 +1,5 @@
-import { type FieldProblem, Problem, parseFields } from '../../../src/config/fields.ts'
+import { type FieldProblem, parseFields } from '../../../src/config/fields.ts'
+import { Problem, translated } from '../../../src/core/problem.ts'
 import type { Sampled } from '../../../src/mqtt/sample-limits.ts'
 import { checkRowSchema, rowSchemaFields, schemaOf } from '../../../src/rows/config.ts'
 import { type SchemaView, schemaViews, showSchema, writeSchema } from '../../../src/rows/convert/schema-views.ts'
@@ -14,8 +15,8 @@ import { openSample, payloadLines, type SampleSource, takeHandedOver } from './s
 
 /** Below the fields of a row schema: its columns, conversions, inference, and the import of a whole table. The main menu gets what makes nodes. */
 export const part: DialogPart = {
-  register: (texts) => {
-    registerImportTable(texts)
+  register: (texts, textsOf) => {
+    registerImportTable({ texts, say: (problem) => translated(problem, textsOf('row-schema')) })
     registerFirstRows(texts)
   },
   open(section, form, texts) {
@@ -36,7 +37,7 @@ export const part: DialogPart = {
     parts.view.on('change', show)
     parts.use.on('click', () => schema && write(schema, parts.view.val() as SchemaView))
     parts.infer.on('click', () => infer(String(parts.payloads.val() ?? ''), parts.reasons, form, write))
-    parts.table.on('click', () => openImportDialog(texts, form.id))
+    parts.table.on('click', () => openImportDialog({ texts, say: form.say }, form.id))
     const close = offerSamples(parts, texts)
     show()
     return { changed: show, close }
@@ -84,7 +85,7 @@ function infer(
 ): void {
   const inferred = inferColumns(text.split('\n').filter((line) => line.trim() !== ''))
   if (inferred instanceof Problem) {
-    fill(list, [inferred.text])
+    fill(list, [form.say(inferred)])
     return
   }
   const written = String(form.values().writtenAs) as SchemaView

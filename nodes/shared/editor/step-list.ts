@@ -1,4 +1,4 @@
-import { fillText } from '../../../src/config/fields.ts'
+import { fillText } from '../../../src/core/problem.ts'
 import type { Step, StepValues } from '../../../src/core/steps.ts'
 
 type Texts = (key: string) => string

@@ -10,8 +10,8 @@ export function createSurroundings(root: string): Surroundings {
     texts,
     referenceProblem: (id) => {
       const node = RED.nodes.node(id) as ConfigNode | null
-      if (node === null) return texts('problem.missingNode')
-      return node.valid === false ? texts('problem.invalidNode') : undefined
+      if (node === null) return texts('problem.editor.missingNode')
+      return node.valid === false ? texts('problem.editor.invalidNode') : undefined
     },
   }
 }

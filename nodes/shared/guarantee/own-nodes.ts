@@ -1,6 +1,7 @@
 import { environmentGate } from '../../../src/config/environment-gate.ts'
-import { type ConfigOf, type Field, type Fields, Problem, parseField } from '../../../src/config/fields.ts'
+import { type ConfigOf, type Field, type Fields, parseField } from '../../../src/config/fields.ts'
 import type { runnerFields } from '../../../src/config/sink-fields.ts'
+import { Problem } from '../../../src/core/problem.ts'
 import { addressesOf, type InConfig, type SourceConfig } from '../../../src/mqtt/config.ts'
 import { type RowDecoderConfig, rowDecoderFields } from '../../../src/rows/config.ts'
 import { sparkplug } from '../../../src/rows/sparkplug/fields.ts'

@@ -1,6 +1,7 @@
-import { Problem } from '../../config/fields.ts'
+import { fieldProblems } from '../../config/fields.ts'
 import { readBrokerUrl } from '../broker-url.ts'
 import { colons, flag, type Meaning, needless, option, type System, textOf, to, told, unit } from '../option.ts'
+import { migrationProblems } from '../problems.ts'
 
 const source = (property: string) => `mqtt-v3-source.${property}`
 /** Flink's and Spark's setting of one thing. */
@@ -147,13 +148,12 @@ is to be made.`,
 function storeType(property: string): (value: unknown) => Meaning {
   return (value) => {
     const type = String(value).trim().toUpperCase()
-    if (type === 'JCEKS')
-      return new Problem('cannot be JCEKS: convert it with keytool -importkeystore -deststoretype PKCS12')
+    if (type === 'JCEKS') return migrationProblems.of('jceks')
     return { set: { [source(property)]: type } }
   }
 }
 
 function failures(isLogged: string): Meaning {
-  if (isLogged !== 'true' && isLogged !== 'false') return new Problem('must be true or false')
+  if (isLogged !== 'true' && isLogged !== 'false') return fieldProblems.of('flag')
   return { set: { 'sink.onError': isLogged === 'true' ? 'dead-letter' : 'retry' } }
 }

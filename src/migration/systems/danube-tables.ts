@@ -1,6 +1,7 @@
-import { Problem } from '../../config/fields.ts'
+import { Problem } from '../../core/problem.ts'
 import { flag, type Meaning, textOf } from '../option.ts'
 import { isTable, type Pasted, type PastedTable } from '../pasted.ts'
+import { migrationProblems } from '../problems.ts'
 
 export const rows = (column: string) => `mqtt-v3-in.subscriptions[].${column}`
 const qualities: { readonly [name: string]: string } = { atmostonce: '0', atleastonce: '1', exactlyonce: '2' }
@@ -64,8 +65,7 @@ export function readSchemas(value: Pasted): Meaning {
   const version = same(tables.map((table) => versionOf(table.version_strategy ?? 'latest')))
   if (type === undefined || register === undefined || version === undefined) return { notice: 'schemasDiffer' }
   const format = formats[type.toLowerCase()]
-  if (format === undefined)
-    return new Problem(`cannot have the schema_type ${type}: choose a format of the row decoder`)
+  if (format === undefined) return migrationProblems.of('schemaType', { type })
   const registry = { 'kafka-sink.autoRegister': register, 'kafka-sink.schemaVersion': version }
   return { set: { 'row-decoder.format': format, ...registry } }
 }
@@ -79,5 +79,5 @@ const same = (values: readonly string[]) => (new Set(values).size === 1 ? values
 
 function tablesOf(value: Pasted): readonly PastedTable[] | Problem {
   const tables = Array.isArray(value) ? (value as readonly Pasted[]).filter(isTable) : []
-  return tables.length > 0 ? tables : new Problem('must be a list of tables')
+  return tables.length > 0 ? tables : migrationProblems.of('tables')
 }

@@ -1,8 +1,9 @@
-import { Problem } from '../../config/fields.ts'
 import { readSettings } from '../../config/settings-text.ts'
+import { Problem } from '../../core/problem.ts'
 import { meaningOf } from '../../sinks/kafka/import-rules.ts'
 import { flag, listOf, type Meaning, needless, not, option, type System, textOf, to, told } from '../option.ts'
 import { isTable, type Pasted, type PastedTable } from '../pasted.ts'
+import { migrationProblems } from '../problems.ts'
 
 const source = (property: string) => `mqtt-v3-source.${property}`
 const ignored = 'row-decoder.ignoredAttributes[]'
@@ -108,7 +109,7 @@ function readClean(value: Pasted, settings: (name: string) => string | undefined
 }
 
 function readIgnored(value: Pasted): Meaning {
-  if (!isTable(value)) return new Problem('must be a table with a topic filter in each line')
+  if (!isTable(value)) return migrationProblems.of('filters')
   const entries = Object.entries(value)
   return {
     set: {
@@ -121,7 +122,7 @@ function readIgnored(value: Pasted): Meaning {
 /** Where it is one text: a dictionary in an environment variable. */
 function readKafka(value: Pasted): Meaning {
   return typeof value === 'string' && readSettings(value.replace(/^@json\s*/, '')) instanceof Problem
-    ? new Problem('must be a dictionary')
+    ? migrationProblems.of('dictionary')
     : { set: {} }
 }
 

@@ -1,4 +1,5 @@
-import { code, type FieldProblem, Problem, problemTexts } from '../../config/fields.ts'
+import { code, type FieldProblem, fieldProblems } from '../../config/fields.ts'
+import { Problem } from '../../core/problem.ts'
 import { columnsOfJsonSchema } from '../convert/columns-of-json-schema.ts'
 import type { ParsedSchema } from '../parse-ddl.ts'
 import { readJsonSchema } from './read-json-schema.ts'
@@ -17,8 +18,8 @@ export const jsonSchemaFields = {
 
 /** What can be said without compiling it; that is done when the flow is deployed. */
 export function checkJsonSchema(text: string): readonly FieldProblem[] {
-  const read = text === '' ? new Problem(problemTexts.required) : readJsonSchema(text)
-  return read instanceof Problem ? [{ field: 'jsonSchema', text: read.text }] : []
+  const read = text === '' ? fieldProblems.of('required') : readJsonSchema(text)
+  return read instanceof Problem ? [{ field: 'jsonSchema', problem: read }] : []
 }
 
 /** The schema of a text that `checkJsonSchema` has nothing to say about. Without columns where its types are not certain. */

@@ -1,5 +1,6 @@
-import { Problem } from '../../config/fields.ts'
 import { PipelineError } from '../../core/errors.ts'
+import { Problem } from '../../core/problem.ts'
+import { jsonReason } from '../json-depth.ts'
 import { parseJson, setOwn } from '../json-text.ts'
 import { PatternProblem } from '../pattern/code-points.ts'
 import { LinearPattern } from '../pattern/linear-pattern.ts'
@@ -38,16 +39,35 @@ const drafts: ReadonlyMap<string, JsonSchemaText['draft']> = new Map([
   ['http://json-schema.org/draft-07/schema', 'draft-07'],
 ])
 
-class Unusable extends Error {}
+export const jsonSchemaProblems = Problem.area('jsonSchema', {
+  long: 'is longer than {most} characters',
+  json: 'it is not valid JSON: {reason}',
+  root: 'must be a JSON object, true or false',
+  draft: 'names a $schema that is not supported: expected {one} or {other}',
+  many: 'holds more than {most} schemas',
+  deep: 'is nested more than {most} deep',
+  pattern: 'at {at}: the pattern {pattern} cannot be used: {problem}',
+  patterns: 'has patterns that are too large together',
+  integer: 'at {at}: "{keyword}" holds an integer beyond 2^53: use minimum and maximum',
+  number: 'holds a number that is too large: {number}',
+})
+
+class Unusable extends Error {
+  readonly problem: Problem
+  constructor(problem: Problem) {
+    super(problem.text)
+    this.problem = problem
+  }
+}
 
 /** Reads the text of a JSON Schema and everything in it that can be judged without compiling it. */
 export function readJsonSchema(text: string): JsonSchemaText | Problem {
-  if (text.length > mostCharacters) return new Problem(`is longer than ${mostCharacters} characters`)
+  if (text.length > mostCharacters) return jsonSchemaProblems.of('long', { most: mostCharacters })
   try {
     return new SchemaReader(text).read()
   } catch (error) {
-    if (error instanceof Unusable) return new Problem(error.message)
-    if (error instanceof PipelineError) return new Problem(error.message.replace(/^The payload/, 'it'))
+    if (error instanceof Unusable) return error.problem
+    if (error instanceof PipelineError) return jsonSchemaProblems.of('json', { reason: jsonReason(error) })
     throw error
   }
 }
@@ -69,7 +89,7 @@ class SchemaReader {
   constructor(source: string) {
     this.#source = source
     const root = parseJson<Numeral>(source, { lenient: false, number: readNumber })
-    if (typeof root !== 'boolean' && !isObject(root as Json)) throw new Unusable('must be a JSON object, true or false')
+    if (typeof root !== 'boolean' && !isObject(root as Json)) throw new Unusable(jsonSchemaProblems.of('root'))
     this.#root = root as JsonSchema
   }
 
@@ -91,15 +111,15 @@ class SchemaReader {
     const named = isObject(this.#root) ? this.#root.$schema : undefined
     if (named === undefined) return '2020-12'
     const draft = drafts.get(String(named).replace(/#$/, ''))
-    if (draft === undefined)
-      throw new Unusable(`names a $schema that is not supported: expected ${[...drafts.keys()].join(' or ')}`)
+    const [one, other] = [...drafts.keys()]
+    if (draft === undefined) throw new Unusable(jsonSchemaProblems.of('draft', { one: one!, other: other! }))
     return draft
   }
 
   #schema(schema: Json | undefined, at: string, level: number): void {
     if (!isObject(schema) || this.#schemas.has(schema)) return
-    if (this.#schemas.size >= mostSchemas) throw new Unusable(`holds more than ${mostSchemas} schemas`)
-    if (level > mostLevels) throw new Unusable(`is nested more than ${mostLevels} deep`)
+    if (this.#schemas.size >= mostSchemas) throw new Unusable(jsonSchemaProblems.of('many', { most: mostSchemas }))
+    if (level > mostLevels) throw new Unusable(jsonSchemaProblems.of('deep', { most: mostLevels }))
     this.#schemas.add(schema)
     this.#own(schema, at)
     for (const keyword of applicators) this.#inside(keyword, schema[keyword], `${at}/${keyword}`, level + 1)
@@ -133,11 +153,10 @@ class SchemaReader {
       this.#states += new LinearPattern(pattern).size
     } catch (error) {
       if (!(error instanceof PatternProblem)) throw error
-      throw new Unusable(
-        `at ${at}: the pattern ${JSON.stringify(pattern.slice(0, 60))} cannot be used: ${error.message}`,
-      )
+      const shown = JSON.stringify(pattern.slice(0, 60))
+      throw new Unusable(jsonSchemaProblems.of('pattern', { at, pattern: shown, problem: error.problem }))
     }
-    if (this.#states > mostStates) throw new Unusable('has patterns that are too large together')
+    if (this.#states > mostStates) throw new Unusable(jsonSchemaProblems.of('patterns'))
   }
 
   #numbers(schema: JsonObject, at: string): void {
@@ -149,7 +168,7 @@ class SchemaReader {
     }
     for (const keyword of ['const', 'enum']) {
       if (holdsLargeInteger(schema[keyword] as Exact))
-        throw new Unusable(`at ${at}: "${keyword}" holds an integer beyond 2^53: use minimum and maximum`)
+        throw new Unusable(jsonSchemaProblems.of('integer', { at, keyword }))
     }
   }
 }
@@ -177,7 +196,8 @@ function decoded(part: string): string {
 
 function readNumber(text: string): Numeral {
   const value = /^-?[0-9]+$/.test(text) ? narrow(BigInt(text)) : Number(text)
-  if (!Number.isFinite(Number(value))) throw new Unusable(`holds a number that is too large: ${text.slice(0, 40)}`)
+  if (!Number.isFinite(Number(value)))
+    throw new Unusable(jsonSchemaProblems.of('number', { number: text.slice(0, 40) }))
   return value
 }
 

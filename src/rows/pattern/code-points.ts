@@ -1,5 +1,27 @@
-/** Why a regular expression cannot be used: what is wrong with it, without its text. */
-export class PatternProblem extends Error {}
+import { Problem } from '../../core/problem.ts'
+
+/** What is wrong with a regular expression, without its text. `at` is where, in its own words. */
+export const patternProblems = Problem.area('pattern', {
+  end: 'its end',
+  unexpected: '{at} is not expected',
+  back: '{at} refers back to a group, which may take for ever',
+  group: '{at} opens a kind of group that is not supported',
+  deep: '{at} is nested more than {most} deep',
+  unclosed: '{at} is where a ")" is missing',
+  nothing: '{at} repeats what takes no character',
+  order: '{at} has its numbers in the wrong order',
+  class: '{at}: {reason}',
+  large: 'its repetitions come to more than {most} parts',
+})
+
+/** Why a regular expression cannot be used. */
+export class PatternProblem extends Error {
+  readonly problem: Problem
+  constructor(problem: Problem) {
+    super(problem.text)
+    this.problem = problem
+  }
+}
 
 /** Which code points a class or an escape takes. */
 export interface CodePoints {
@@ -37,7 +59,8 @@ function nativePattern(source: string, flags: string): RegExp {
   try {
     return new RegExp(`^${source}$`, flags)
   } catch (error) {
-    const reason = /: ([^:]+)$/.exec((error as Error).message)?.[1] ?? 'is not known'
-    throw new PatternProblem(`${JSON.stringify(source.slice(0, 40))}: ${reason}`)
+    const { message } = error as Error
+    const reason = /: ([^:]+)$/.exec(message)?.[1] ?? message
+    throw new PatternProblem(patternProblems.of('class', { at: JSON.stringify(source.slice(0, 40)), reason }))
   }
 }

@@ -1,4 +1,5 @@
-import { type CodePoints, codePointsOf, PatternProblem } from './code-points.ts'
+import type { Problem } from '../../core/problem.ts'
+import { type CodePoints, codePointsOf, PatternProblem, patternProblems } from './code-points.ts'
 
 /** A regular expression as it is written. `one` takes a single code point, `at` and `look` take nothing. */
 export type Part =
@@ -41,7 +42,7 @@ class PatternReader {
 
   pattern(): Part {
     const part = this.#either()
-    if (this.#at < this.#source.length) this.#fail('is not expected')
+    if (this.#at < this.#source.length) this.#fail((at) => patternProblems.of('unexpected', { at }))
     return part
   }
 
@@ -70,10 +71,10 @@ class PatternReader {
     const group = this.#take(groupStart)
     if (group !== undefined) return this.#group(group, start)
     const one = this.#take(atom)
-    if (one === undefined) return this.#fail('is not expected')
+    if (one === undefined) return this.#fail((at) => patternProblems.of('unexpected', { at }))
     if (/^\\[1-9k]/.test(one)) {
       this.#at = start
-      this.#fail('refers back to a group, which may take for ever')
+      this.#fail((at) => patternProblems.of('back', { at }))
     }
     return { kind: 'one', points: codePointsOf(one, this.#ignoreCase) }
   }
@@ -81,12 +82,12 @@ class PatternReader {
   #group(opened: string, start: number): Part {
     if (opened === '(' && this.#source[this.#at] === '?') {
       this.#at = start
-      this.#fail('opens a kind of group that is not supported')
+      this.#fail((at) => patternProblems.of('group', { at }))
     }
-    if (++this.#level > mostLevels) this.#fail(`is nested more than ${mostLevels} deep`)
+    if (++this.#level > mostLevels) this.#fail((at) => patternProblems.of('deep', { at, most: mostLevels }))
     const part = this.#either()
     this.#level--
-    if (this.#source[this.#at] !== ')') this.#fail('is where a ")" is missing')
+    if (this.#source[this.#at] !== ')') this.#fail((at) => patternProblems.of('unclosed', { at }))
     this.#at++
     const sign = /^\(\?(<?)([=!])$/.exec(opened)
     if (sign === null) return part.kind === 'at' || part.kind === 'look' ? { kind: 'sequence', parts: [part] } : part
@@ -98,14 +99,14 @@ class PatternReader {
     quantifier.lastIndex = start
     const [written, least, range, most] = quantifier.exec(this.#source) ?? []
     if (written === undefined) return part
-    if (part.kind === 'at' || part.kind === 'look') this.#fail('repeats what takes no character')
+    if (part.kind === 'at' || part.kind === 'look') this.#fail((at) => patternProblems.of('nothing', { at }))
     this.#at += written.length
     const sign = written[0]
     if (sign !== '{') return { kind: 'repeat', part, least: sign === '+' ? 1 : 0, most: sign === '?' ? 1 : undefined }
     const upTo = range === undefined ? Number(least) : most === '' ? undefined : Number(most)
     if (upTo !== undefined && upTo < Number(least)) {
       this.#at = start
-      this.#fail('has its numbers in the wrong order')
+      this.#fail((at) => patternProblems.of('order', { at }))
     }
     return { kind: 'repeat', part, least: Number(least), most: upTo }
   }
@@ -117,8 +118,8 @@ class PatternReader {
     return found
   }
 
-  #fail(what: string): never {
+  #fail(problemAt: (at: string | Problem) => Problem): never {
     const rest = this.#source.slice(this.#at, this.#at + 20)
-    throw new PatternProblem(`${rest === '' ? 'its end' : JSON.stringify(rest)} ${what}`)
+    throw new PatternProblem(problemAt(rest === '' ? patternProblems.of('end') : JSON.stringify(rest)))
   }
 }

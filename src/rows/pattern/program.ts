@@ -1,5 +1,5 @@
 import type { CodePoints } from './code-points.ts'
-import { PatternProblem } from './code-points.ts'
+import { PatternProblem, patternProblems } from './code-points.ts'
 import type { Part } from './parse-pattern.ts'
 
 type Place = (Part & { readonly kind: 'at' })['place']
@@ -97,7 +97,7 @@ export class Programs {
   }
 }
 
-const tooLarge = () => new PatternProblem(`its repetitions come to more than ${mostStates} parts`)
+const tooLarge = () => new PatternProblem(patternProblems.of('large', { most: mostStates }))
 
 function isAnchored(part: Part): boolean {
   if (part.kind === 'either') return part.options.every(isAnchored)

@@ -1,4 +1,6 @@
 import { templateProblem } from '../../core/metadata.ts'
+import type { Problem } from '../../core/problem.ts'
+import { bigqueryProblems } from './problems.ts'
 
 /** Placeholders whose column has a type of its own. */
 export const typedHoles = ['{qos}', '{retain}', '{dup}', '{receivedAt}', '{payload}'] as const
@@ -13,10 +15,10 @@ export const partsOf = (template: string): readonly string[] => template.split(h
 export const isTypedHole = (part: string): part is TypedHole => (typedHoles as readonly string[]).includes(part)
 
 /** Why a text does not say what is in a column, without its subject. */
-export function cellProblem(template: string): string | undefined {
+export function cellProblem(template: string): Problem | undefined {
   if (isTypedHole(template)) return undefined
   const holes = partsOf(template).filter((part) => hole.test(part))
   const lonely = holes.find(isTypedHole)
-  if (lonely) return `must be ${lonely} alone, as its column has a type of its own`
+  if (lonely) return bigqueryProblems.of('alone', { hole: lonely })
   return templateProblem(template, [...words, ...typedHoles])
 }

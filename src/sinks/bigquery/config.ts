@@ -1,6 +1,17 @@
-import { type ConfigOf, choice, duration, type FieldProblem, flag, node, table, text } from '../../config/fields.ts'
+import {
+  type ConfigOf,
+  choice,
+  duration,
+  type FieldProblem,
+  fieldProblems,
+  flag,
+  node,
+  table,
+  text,
+} from '../../config/fields.ts'
 import { runnerFields } from '../../config/sink-fields.ts'
 import { cellProblem } from './cell-template.ts'
+import { bigqueryProblems } from './problems.ts'
 
 const created = { field: 'createTable', values: [true] } as const
 
@@ -11,16 +22,14 @@ export const sinkFields = {
     label: 'Dataset',
     note: 'The dataset that has the table.',
     placeholder: 'plant',
-    check: (name) => (/^\w{1,1024}$/.test(name) ? undefined : 'must be of A-Z a-z 0-9 _ alone'),
+    check: (name) => (/^\w{1,1024}$/.test(name) ? undefined : bigqueryProblems.of('dataset')),
   }),
   table: text({
     label: 'Table',
     note: 'The table that gets the rows.',
     placeholder: 'readings',
     check: (name) =>
-      /^[\p{L}\p{M}\p{N}\p{Pc}\p{Pd}\p{Zs}]{1,1024}$/u.test(name)
-        ? undefined
-        : 'must be of letters, digits, blanks, _ and - alone',
+      /^[\p{L}\p{M}\p{N}\p{Pc}\p{Pd}\p{Zs}]{1,1024}$/u.test(name) ? undefined : bigqueryProblems.of('table'),
   }),
   schema: node({
     label: 'Row schema',
@@ -93,16 +102,16 @@ export function checkSink(config: BigQuerySinkConfig): readonly FieldProblem[] {
   const twice = names.find((name, i) => names.indexOf(name) < i)
   const isByColumn = createTable && partitioning.startsWith('column')
   return [
-    ...(schema === '' && columns.length === 0
-      ? [{ field: 'schema', text: 'is required where "More columns" is empty' }]
-      : []),
-    ...(twice === undefined ? [] : [{ field: 'columns', text: `name the column ${twice} twice` }]),
+    ...(schema === '' && columns.length === 0 ? [{ field: 'schema', problem: bigqueryProblems.of('columns') }] : []),
+    ...(twice === undefined ? [] : [{ field: 'columns', problem: fieldProblems.of('columnTwice', { column: twice }) }]),
     ...(writeMethod === 'exactlyOnce' && delivery === 'confirm'
-      ? [{ field: 'writeMethod', text: 'can be exactlyOnce only with "Delivery" outbox' }]
+      ? [{ field: 'writeMethod', problem: bigqueryProblems.of('outbox') }]
       : []),
-    ...(isByColumn && partitionColumn === '' ? [{ field: 'partitionColumn', text: 'is required' }] : []),
+    ...(isByColumn && partitionColumn === ''
+      ? [{ field: 'partitionColumn', problem: fieldProblems.of('required') }]
+      : []),
     ...(createTable && clustering.split(',').length > 4
-      ? [{ field: 'clustering', text: 'must be at most four columns' }]
+      ? [{ field: 'clustering', problem: bigqueryProblems.of('clustering') }]
       : []),
   ]
 }

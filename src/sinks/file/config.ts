@@ -1,5 +1,11 @@
 import { bytes, type ConfigOf, choice, duration, type FieldProblem, text } from '../../config/fields.ts'
 import { runnerFields } from '../../config/sink-fields.ts'
+import { Problem } from '../../core/problem.ts'
+
+export const fileProblems = Problem.area('file', {
+  overDisk: 'must not be more than the disk limit',
+  overFile: 'must not be more than the file size',
+})
 
 /** `file-sink`: lines of JSON on the local disk. */
 export const sinkFields = {
@@ -54,8 +60,8 @@ export type FileSinkConfig = ConfigOf<typeof sinkFields>
 export function checkFileSink(config: FileSinkConfig): readonly FieldProblem[] {
   const problems: FieldProblem[] = []
   if (config.maxFileBytes > config.maxTotalBytes)
-    problems.push({ field: 'maxFileBytes', text: 'must not be more than the disk limit' })
+    problems.push({ field: 'maxFileBytes', problem: fileProblems.of('overDisk') })
   if (config.batchBytes > config.maxFileBytes)
-    problems.push({ field: 'batchBytes', text: 'must not be more than the file size' })
+    problems.push({ field: 'batchBytes', problem: fileProblems.of('overFile') })
   return problems
 }

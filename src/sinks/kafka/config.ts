@@ -2,7 +2,9 @@ import { bytes, type ConfigOf, choice, duration, flag, integer, node, table, tex
 import { runnerFields } from '../../config/sink-fields.ts'
 import { tlsFields } from '../../config/tls-fields.ts'
 import { templateProblem } from '../../core/metadata.ts'
+import type { Problem } from '../../core/problem.ts'
 import { mostPartitions } from '../../core/record.ts'
+import { kafkaProblems } from './problems.ts'
 import { registryFields } from './registry-fields.ts'
 import { signInFields } from './sign-in-fields.ts'
 import { moreTlsFields } from './tls-fields.ts'
@@ -20,7 +22,7 @@ export const clusterFields = {
     note: 'The name in the logs and quotas of the cluster. Left empty: the name of the sink.',
     default: '',
     advanced: true,
-    check: (id) => (/\s/.test(id) ? 'must not contain spaces' : undefined),
+    check: (id) => (/\s/.test(id) ? kafkaProblems.of('spaces') : undefined),
   }),
   ...signInFields,
   ...tlsFields,
@@ -177,8 +179,8 @@ export type KafkaSinkConfig = ConfigOf<typeof sinkFields>
 
 const ours = ['rowline.id', 'rowline.timestamp']
 
-function headerProblem(name: string): string | undefined {
-  return ours.includes(name) ? `must not be ${name}, which Rowline gives itself` : undefined
+function headerProblem(name: string): Problem | undefined {
+  return ours.includes(name) ? kafkaProblems.of('header', { name }) : undefined
 }
 
 export interface Broker {
@@ -198,6 +200,6 @@ export function parseBrokers(list: string): readonly (Broker | undefined)[] {
   })
 }
 
-function brokersProblem(list: string): string | undefined {
-  return parseBrokers(list).includes(undefined) ? 'must be addresses like host:9092, separated by commas' : undefined
+function brokersProblem(list: string): Problem | undefined {
+  return parseBrokers(list).includes(undefined) ? kafkaProblems.of('brokers') : undefined
 }

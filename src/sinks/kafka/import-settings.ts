@@ -1,7 +1,8 @@
 import { hasReference } from '../../config/environment.ts'
-import { type Fields, Problem, parseField } from '../../config/fields.ts'
+import { type Fields, parseField } from '../../config/fields.ts'
 import type { Imported, ImportedLine } from '../../config/imported.ts'
 import { readSettings } from '../../config/settings-text.ts'
+import { Problem } from '../../core/problem.ts'
 import { clusterFields, sinkFields } from './config.ts'
 import { type Meaning, meaningOf } from './import-rules.ts'
 
@@ -33,8 +34,8 @@ function lineOf(key: string, meaning: Meaning, node: string, values: { [field: s
   return { key, outcome: 'applied', field: Object.keys(meaning.values)[0]! }
 }
 
-function problemOf(fields: Fields, field: string, value: string): string | undefined {
+function problemOf(fields: Fields, field: string, value: string): Problem | undefined {
   if (hasReference(value)) return undefined
   const parsed = parseField(fields[field]!, value)
-  return parsed instanceof Problem ? parsed.text : undefined
+  return parsed instanceof Problem ? parsed : undefined
 }

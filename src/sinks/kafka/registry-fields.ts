@@ -1,5 +1,16 @@
-import { type ConfigOf, choice, type FieldProblem, flag, node, secret, text } from '../../config/fields.ts'
+import {
+  type ConfigOf,
+  choice,
+  type FieldProblem,
+  fieldProblems,
+  flag,
+  node,
+  secret,
+  text,
+} from '../../config/fields.ts'
 import { privateKeyProblem } from '../../config/tls-fields.ts'
+import type { Problem } from '../../core/problem.ts'
+import { kafkaProblems } from './problems.ts'
 
 const inRegistry = { field: 'valueFormat', values: ['json-schema'] } as const
 
@@ -85,8 +96,7 @@ export const registryFields = {
     default: 'latest',
     advanced: true,
     when: { field: 'autoRegister', values: [false] },
-    check: (version) =>
-      /^(latest|(>=)?[1-9]\d{0,8})$/.test(version) ? undefined : 'must be latest, a number, or one like >=3',
+    check: (version) => (/^(latest|(>=)?[1-9]\d{0,8})$/.test(version) ? undefined : kafkaProblems.of('version')),
   }),
 }
 
@@ -96,7 +106,8 @@ export type RegistryConfig = ConfigOf<typeof registryFields>
 export function checkRegistry(config: RegistryConfig): readonly FieldProblem[] {
   const { valueFormat, schemaRegistryUrl, subjectStrategy, subject, autoRegister, schema } = config
   if (valueFormat === 'plain') return []
-  const required = (field: string, isMissing: boolean) => (isMissing ? [{ field, text: 'is required' }] : [])
+  const required = (field: string, isMissing: boolean) =>
+    isMissing ? [{ field, problem: fieldProblems.of('required') }] : []
   return [
     ...required('schemaRegistryUrl', schemaRegistryUrl === ''),
     ...required('subject', subjectStrategy !== 'topic' && subject === ''),
@@ -104,8 +115,8 @@ export function checkRegistry(config: RegistryConfig): readonly FieldProblem[] {
   ]
 }
 
-function registryProblem(address: string): string | undefined {
+function registryProblem(address: string): Problem | undefined {
   const url = URL.canParse(address) ? new URL(address) : undefined
-  if (!url || !/^https?:$/.test(url.protocol)) return 'must be an address like https://registry:8081'
-  return url.username || url.password ? 'must not hold user and password: they have their own fields' : undefined
+  if (!url || !/^https?:$/.test(url.protocol)) return kafkaProblems.of('registry')
+  return url.username || url.password ? kafkaProblems.of('registryUser') : undefined
 }

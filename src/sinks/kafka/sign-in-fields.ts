@@ -1,4 +1,5 @@
 import { choice, secret, text } from '../../config/fields.ts'
+import { kafkaProblems } from './problems.ts'
 import { extensionsProblem } from './token-extensions.ts'
 
 const password = { field: 'saslMechanism', values: ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] } as const
@@ -20,10 +21,7 @@ export const signInFields = {
     default: '',
     placeholder: 'https://login.example.com/oauth2/token',
     when: token,
-    check: (url) =>
-      /^https?:\/\/[^\s/@]+(\/\S*)?$/.test(url)
-        ? undefined
-        : 'must be an address that begins with https:// or http://, without user name and password',
+    check: (url) => (/^https?:\/\/[^\s/@]+(\/\S*)?$/.test(url) ? undefined : kafkaProblems.of('tokenUrl')),
   }),
   tokenClientId: secret({
     label: 'Token client id',

@@ -1,3 +1,5 @@
+import { kafkaProblems } from './problems.ts'
+
 /** By the names and values of RFC 7628, 3.1; `auth` is the token itself. */
 const extension = /^(?!auth=)([A-Za-z]+)=([\x21-\x2b\x2d-\x7e]+)$/
 
@@ -8,9 +10,7 @@ const partsOf = (text: string) =>
     .filter((part) => part !== '')
 
 export const extensionsProblem = (text: string) =>
-  partsOf(text).every((part) => extension.test(part))
-    ? undefined
-    : 'must be like logicalCluster=lkc-1, identityPoolId=pool-2: names of letters, values without spaces'
+  partsOf(text).every((part) => extension.test(part)) ? undefined : kafkaProblems.of('extensions')
 
 export function parseExtensions(text: string): { readonly [name: string]: string } {
   return Object.fromEntries(

@@ -1,6 +1,7 @@
 import { bytes, type ConfigOf, choice, duration, flag, integer, node, text } from '../../config/fields.ts'
 import { runnerFields } from '../../config/sink-fields.ts'
 import { templateProblem } from '../../core/metadata.ts'
+import type { Problem } from '../../core/problem.ts'
 import { topicProblem } from './topic.ts'
 
 export const payloadHole = '{payload}'
@@ -84,6 +85,6 @@ export const sinkFields = {
 
 export type MqttSinkConfig = ConfigOf<typeof sinkFields>
 
-function fixedTopicProblem(template: string): string | undefined {
+function fixedTopicProblem(template: string): Problem | undefined {
   return template === '' || template.includes('{') ? undefined : topicProblem(template)
 }

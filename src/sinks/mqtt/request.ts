@@ -51,9 +51,9 @@ function propertyProblem({ contentType, responseTopic, correlationData, userProp
   if ((correlationData?.length ?? 0) > mostCorrelationBytes)
     return `correlationData must not be longer than ${mostCorrelationBytes} bytes`
   const problems = [
-    ['contentType', textProblem(contentType ?? '')],
-    ['responseTopic', topicProblem(responseTopic ?? '')],
-    ...(userProperties ?? []).flat().map((text) => ['a user property', textProblem(text)]),
+    ['contentType', textProblem(contentType ?? '')?.text],
+    ['responseTopic', topicProblem(responseTopic ?? '')?.text],
+    ...(userProperties ?? []).flat().map((text) => ['a user property', textProblem(text)?.text]),
   ].filter(([, problem]) => problem)
   return problems[0]?.join(' ')
 }
@@ -70,7 +70,7 @@ function createTopics(template: string): (record: Record) => string {
     const topic = record.headerTopic || fill(record)
     if (!topic) throw new PipelineError('NO_MQTT_TOPIC')
     const problem = topicProblem(topic)
-    if (problem) throw new PipelineError('INVALID_MQTT_TOPIC', { topic, problem })
+    if (problem) throw new PipelineError('INVALID_MQTT_TOPIC', { topic, problem: problem.text })
     return topic
   }
 }

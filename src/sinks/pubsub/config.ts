@@ -1,6 +1,17 @@
-import { type ConfigOf, choice, duration, type FieldProblem, flag, node, table, text } from '../../config/fields.ts'
+import {
+  type ConfigOf,
+  choice,
+  duration,
+  type FieldProblem,
+  fieldProblems,
+  flag,
+  node,
+  table,
+  text,
+} from '../../config/fields.ts'
 import { runnerFields } from '../../config/sink-fields.ts'
 import { attributeNameProblem } from './names.ts'
+import { pubsubProblems } from './problems.ts'
 import { recordTemplateProblem } from './record-template.ts'
 import { topicProblem } from './topic-name.ts'
 
@@ -69,8 +80,7 @@ export const sinkFields = {
     note: 'Where messages are sent. Take the one of a region, for example europe-west3-pubsub.googleapis.com, where several publishers share ordering keys: Pub/Sub keeps their order only within a region.',
     default: 'pubsub.googleapis.com',
     advanced: true,
-    check: (host) =>
-      /^[\w.-]+(:\d{1,5})?$/.test(host) ? undefined : 'must be a host name, with a port where it has one',
+    check: (host) => (/^[\w.-]+(:\d{1,5})?$/.test(host) ? undefined : pubsubProblems.of('endpoint')),
   }),
   requestTimeoutMs: duration({
     label: 'Request timeout',
@@ -91,8 +101,8 @@ export function checkSink({ data, mapping, attributes }: PubsubSinkConfig): read
   const twice = names.find((name, i) => names.indexOf(name) < i)
   const most = mostAttributes - ownAttributes
   return [
-    ...(data === 'mapped' && mapping.length === 0 ? [{ field: 'mapping', text: 'needs at least one row' }] : []),
-    ...(twice === undefined ? [] : [{ field: 'mapping', text: `name the column ${twice} twice` }]),
-    ...(attributes.length > most ? [{ field: 'attributes', text: `must be at most ${most}` }] : []),
+    ...(data === 'mapped' && mapping.length === 0 ? [{ field: 'mapping', problem: fieldProblems.of('rows') }] : []),
+    ...(twice === undefined ? [] : [{ field: 'mapping', problem: fieldProblems.of('columnTwice', { column: twice }) }]),
+    ...(attributes.length > most ? [{ field: 'attributes', problem: pubsubProblems.of('most', { most }) }] : []),
   ]
 }

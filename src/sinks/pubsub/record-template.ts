@@ -1,5 +1,6 @@
 import { compileTemplate, joined, templateProblem } from '../../core/metadata.ts'
 import { NumberText } from '../../core/number-text.ts'
+import type { Problem } from '../../core/problem.ts'
 import { type Record, type Row, toJson, type Value } from '../../core/record.ts'
 
 /** `{payload.metadata.siteId}`: a column of the row, inside sub-rows. */
@@ -7,7 +8,7 @@ const columns = /(\{payload\.[^{}]+\})/
 const onlyColumn = /^\{payload\.([^{}]+)\}$/
 
 /** Why a text is not a template of columns and of what core knows, without its subject. */
-export function recordTemplateProblem(template: string): string | undefined {
+export function recordTemplateProblem(template: string): Problem | undefined {
   return templateProblem(
     template
       .split(columns)

@@ -1,5 +1,7 @@
 import { PipelineError } from '../../core/errors.ts'
+import type { Problem } from '../../core/problem.ts'
 import type { Record } from '../../core/record.ts'
+import { pubsubProblems } from './problems.ts'
 import { compileRecordTemplate, recordTemplateProblem } from './record-template.ts'
 
 const full = /^projects\/([^/]+)\/topics\/([^/]+)$/
@@ -7,15 +9,15 @@ const allowed = /^[A-Za-z][\w.~+%-]{2,254}$/
 const hole = /\{[^{}]*\}/
 
 /** Why a text is neither the name of a topic nor a template of one. */
-export function topicProblem(template: string): string | undefined {
+export function topicProblem(template: string): Problem | undefined {
   if (hole.test(template)) return recordTemplateProblem(template)
   const name = template.startsWith('projects/') ? full.exec(template)?.[2] : template
-  return name === undefined ? 'must be like projects/my-project/topics/my-topic' : nameProblem(name)
+  return name === undefined ? pubsubProblems.of('fullName') : nameProblem(name)
 }
 
-function nameProblem(name: string): string | undefined {
-  if (!allowed.test(name)) return 'must have 3 to 255 letters, digits and - . _ ~ + %, a letter first'
-  return name.startsWith('goog') ? 'must not begin with "goog"' : undefined
+function nameProblem(name: string): Problem | undefined {
+  if (!allowed.test(name)) return pubsubProblems.of('name')
+  return name.startsWith('goog') ? pubsubProblems.of('goog') : undefined
 }
 
 /** The whole name of the only topic; undefined where the record decides. */
@@ -35,7 +37,7 @@ export function createTopicNamer(template: string, projectId: string): (record: 
     const name = text.replace(/[^\w.~+%-]/gu, '_')
     const problem = nameProblem(name)
     if (problem !== undefined)
-      throw new PipelineError('INVALID_PUBSUB_TOPIC', { topic: name, problem: `it ${problem}` })
+      throw new PipelineError('INVALID_PUBSUB_TOPIC', { topic: name, problem: `it ${problem.text}` })
     return `projects/${project}/topics/${name}`
   }
 }
