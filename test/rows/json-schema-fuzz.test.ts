@@ -121,11 +121,12 @@ const isJudgeable = (schema: string, document: string) =>
   !schema.includes('"format"') &&
   !(/"(?:const|enum|uniqueItems)"/.test(schema) && /constructor|toString/.test(schema + document))
 
-/** Ajv itself goes round in circles until the stack is full. */
-function judged(judge: (value: unknown) => boolean, text: string): boolean {
+/** Ajv itself goes round in circles until the stack is full; undefined where its own code fails (see `noteSeen`). */
+function judged(judge: (value: unknown) => boolean, text: string): boolean | undefined {
   try {
     return judge(JSON.parse(text))
   } catch (error) {
+    if (error instanceof TypeError) return undefined
     assert.ok(error instanceof RangeError)
     return false
   }
@@ -151,8 +152,8 @@ test('a document fits where ajv alone says so, and only there', () => {
       for (const document of documents) {
         const text = JSON.stringify(document)
         const fits: boolean = attempt<true>([root, document], () => fitting(validate, text)) ?? false
-        if (isJudgeable(JSON.stringify(root), text))
-          assert.equal(fits, judged(judge, text), JSON.stringify([root, document]))
+        const expected = isJudgeable(JSON.stringify(root), text) ? judged(judge, text) : undefined
+        if (expected !== undefined) assert.equal(fits, expected, JSON.stringify([root, document]))
         compared++
       }
     }),

@@ -121,6 +121,16 @@ test('each draft knows its own keywords', () => {
   assert.equal(problemOf(true, '"anything"'), undefined)
 })
 
+test('properties that only a pattern allows are seen beside alternatives that see none, or all', () => {
+  const patternProperties = { '^[ab]': true }
+  const rest = { patternProperties, unevaluatedProperties: false }
+  const none = { oneOf: [{ properties: { a: true }, type: 'null' }, true], ...rest }
+  assert.equal(problemOf(none, { a: 0 }), undefined)
+  assert.equal(problemOf(none, { c: 1 }), 'at /c: is not allowed')
+  const all = { oneOf: [{ properties: { a: true }, additionalProperties: true }, false], ...rest }
+  assert.equal(problemOf(all, { a: 0, c: 1 }), undefined)
+})
+
 test('integers of any size are compared digit by digit', () => {
   const wrong = (schema: string, document: string) => problemOf(schema, document)
   assert.equal(

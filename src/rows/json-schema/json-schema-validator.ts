@@ -32,7 +32,7 @@ export function compileJsonSchema(text: JsonSchemaText): ValidateJson {
   const shared = { text, numbers: new ExactNumbers(), effort: new Effort(mostSteps) }
   refuseInvalid(text)
   for (const schema of text.schemas) prepare(schema)
-  const decide = compile(shared, { code: { process: keepOneError } })
+  const decide = compile(shared, {}, keepOneError)
   const list = compile(shared, { allErrors: true, verbose: true })
   const check = (validate: ValidateFunction, value: Value) => run(validate, value, shared)
   refuseEndless((value) => check(decide, value))
@@ -75,7 +75,14 @@ function prepare(schema: JsonObject): void {
 const keepOneError = (code: string): string =>
   code.replace(/\b(\w+)\.errors = vErrors;/g, '$1.errors = vErrors && vErrors.slice(0, 1);')
 
-function compile(shared: Shared, options: Options): ValidateFunction {
+/**
+ * ajv 8.20 notes the properties that `patternProperties` has seen in what a branch of `oneOf` has seen, also where that
+ * branch was left before it had seen any, or has seen all.
+ */
+const noteSeen = (code: string): string =>
+  code.replace(/\b(props\d+)(\.[\w$]+|\[[^\]]+\]) = true;/g, 'if ($1 !== true) ($1 ??= {})$2 = true;')
+
+function compile(shared: Shared, options: Options, process = (code: string) => code): ValidateFunction {
   const { text, effort } = shared
   effort.restart()
   const regExp = Object.assign((pattern: string) => linearRegExp(pattern, effort), { code: 'linearRegExp' })
@@ -90,7 +97,7 @@ function compile(shared: Shared, options: Options): ValidateFunction {
     ownProperties: true,
     formats: formatsFor(effort),
     ...options,
-    code: { regExp, optimize: false, ...options.code },
+    code: { regExp, optimize: false, process: (code) => process(noteSeen(code)) },
   })
   replaceKeywords(ajv, shared)
   try {
