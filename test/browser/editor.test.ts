@@ -176,13 +176,24 @@ async function fillSource(): Promise<void> {
   await editor.doneConfig()
 }
 
+/** What is marked in the open code editor. */
+const marks = () =>
+  editor.page.evaluate(
+    "monaco.editor.getModelMarkers({ owner: 'rowline' }).map((mark) => ({ line: mark.startLineNumber, text: mark.message }))",
+  )
+
 async function fillDecoder(): Promise<void> {
   await editor.addConfig('schema')
   await editor.field('schema').locator('.node-text-editor').click()
-  await editor.page.keyboard.type('ts BIGINT, oops')
-  assert.ok((await reasonAt('schema').innerText()).length > 10)
+  await editor.page.keyboard.type('ts BIGINT,\noops')
+  const reason = await reasonAt('schema').innerText()
+  assert.match(reason, /^line 2: /)
+  assert.deepEqual(await marks(), [{ line: 2, text: reason }])
+  await editor.page.locator('.squiggly-error').first().waitFor()
+  await editor.screenshot('code-mark')
   await editor.page.keyboard.type(' DOUBLE')
   assert.equal(await reasonAt('schema').count(), 0)
+  assert.deepEqual(await marks(), [])
   await editor.doneConfig()
   await unfold(editor)
   await input('failOnMissingField').check()
@@ -205,7 +216,7 @@ async function checkFlow(source: string, decoder: string): Promise<void> {
   assert.equal(broker.useTls, '${PLANT_TLS}')
   assert.equal('password' in broker, false)
   const schema = find(({ type }) => type === 'row-schema')
-  assert.equal(schema.schema, 'ts BIGINT, oops DOUBLE')
+  assert.equal(schema.schema, 'ts BIGINT,\noops DOUBLE')
   assert.equal(find(({ id }) => id === decoder).failOnMissingField, true)
 }
 

@@ -54,7 +54,7 @@ function formSays(type: string, values: Values): readonly Said[] {
       problemsOf(field, values[name], around).map(({ text }) => `${name}: ${text}`),
     )
     const across = crossProblems(declaration, values, texts)
-    return [...alone, ...Object.entries(across).map(([name, text]) => `${name}: ${text}`)]
+    return [...alone, ...Object.entries(across).map(([name, { text }]) => `${name}: ${text}`)]
   }
   const both = [at(english), at(german)] as const
   assert.equal(both[0].length, both[1].length)

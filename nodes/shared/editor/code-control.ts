@@ -19,7 +19,7 @@ export function openCode(row: JQuery, language: Field<unknown>['language'], chan
     read: () => input.val(),
     write: (value) => editor.setValue(String(value)),
     shown: () => editor.resize(),
-    mark: (mark) => showMark(editor, mark),
+    mark: (problem) => showMark(editor, problem),
     close: () => editor.destroy(),
   }
 }

@@ -1,28 +1,19 @@
+import type { ValueProblem } from './problems.ts'
 import type { CodeEditor } from './red.d.ts'
-
-/** Where something is wrong in a code editor; lines are counted from 1. */
-export interface CodeMark {
-  readonly line: number
-  readonly text: string
-}
-
-/** The line that an error of a schema names (`line 3: …`, `… at character 40`); undefined where it names none. */
-export function lineOf(problem: string, source: string): number | undefined {
-  const line = /\bline (\d+)/.exec(problem)?.[1]
-  if (line !== undefined) return Math.min(Number(line), source.split('\n').length)
-  const character = / at character (\d+)/.exec(problem)?.[1]
-  return character === undefined ? undefined : source.slice(0, Number(character)).split('\n').length
-}
 
 /** Monaco's MarkerSeverity.Error. */
 const severity = 8
 
-/** A line under it in Monaco, a sign beside it in Ace; nothing in the plain text area of small screens. */
-export function showMark(editor: CodeEditor, mark: CodeMark | undefined): void {
-  const marks = mark === undefined ? [] : [mark]
+/**
+ * What is wrong in a line of a code editor: underlined in Monaco, a sign beside it in Ace. Nothing where no line is named,
+ * and in the plain text area that Node-RED takes where it has neither.
+ */
+export function showMark(editor: CodeEditor, problem: ValueProblem | undefined): void {
+  const { line, text = '' } = problem ?? {}
+  const lines = line === undefined ? [] : [line]
   const model = editor.getModel?.()
   if (model && globalThis.monaco) {
-    const markers = marks.map(({ line, text }) => ({
+    const markers = lines.map((line) => ({
       severity,
       message: text,
       startLineNumber: line,
@@ -32,7 +23,5 @@ export function showMark(editor: CodeEditor, mark: CodeMark | undefined): void {
     }))
     globalThis.monaco.editor.setModelMarkers(model, 'rowline', markers)
   } else
-    editor
-      .getSession?.()
-      .setAnnotations?.(marks.map(({ line, text }) => ({ row: line - 1, column: 0, text, type: 'error' })))
+    editor.getSession?.().setAnnotations?.(lines.map((line) => ({ row: line - 1, column: 0, text, type: 'error' })))
 }

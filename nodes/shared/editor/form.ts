@@ -3,13 +3,12 @@ import { hasReference } from '../../../src/config/environment.ts'
 import type { Field, Fields } from '../../../src/config/fields.ts'
 import { translated } from '../../../src/core/problem.ts'
 import { openCode } from './code-control.ts'
-import type { CodeMark } from './code-marks.ts'
 import type { DialogPart } from './dialog-part.ts'
 import { editorDefault } from './editor-default.ts'
 import { switchToEnvironment } from './environment-switch.ts'
 import { openImport } from './import-section.ts'
 import { writeInput } from './input.ts'
-import { crossProblems, describe, problemsOf, type Surroundings, type Values } from './problems.ts'
+import { crossProblems, describe, problemsOf, type Surroundings, type ValueProblem, type Values } from './problems.ts'
 import { addStyle } from './style.ts'
 import { openTable } from './table-control.ts'
 
@@ -29,8 +28,8 @@ export interface Control {
   save?(): void
   /** Called when the control may have become visible. */
   shown?(): void
-  /** Marks the place of what is wrong in the text; nothing is wrong without one. */
-  mark?(mark: CodeMark | undefined): void
+  /** Shows the line that is wrong; none where nothing is. */
+  mark?(problem: ValueProblem | undefined): void
   close?(): void
 }
 
@@ -131,10 +130,12 @@ export class Form {
     this.#part?.changed()
   }
 
-  #showProblem(name: string, field: Field<unknown>, value: unknown, across: string | undefined): void {
+  #showProblem(name: string, field: Field<unknown>, value: unknown, across: ValueProblem | undefined): void {
     const row = this.#row(name)
-    const problems = problemsOf(field, value, this.#around)
-    const text = describe(problems, name, this.#around.texts) || across || ''
+    const own = problemsOf(field, value, this.#around)
+    const problems = own.length === 0 && across ? [across] : own
+    const text = describe(problems, name, this.#around.texts)
+    this.#controls[name]?.mark?.(problems.find(({ line }) => line !== undefined))
     row.toggleClass('rowline-wrong', text !== '')
     row.find(`[id$="-input-${name}"]`).toggleClass('input-error', text !== '')
     row

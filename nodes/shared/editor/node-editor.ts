@@ -113,7 +113,7 @@ function property(
     validate(entered, _options) {
       const value = entered === '_ADD_' ? '' : entered
       const reason = describe(problemsOf(field, value, around), name, around.texts)
-      const wrong = reason || crossProblems(declaration, { ...valuesOf(this), [name]: value }, around.texts)[name]
+      const wrong = reason || crossProblems(declaration, { ...valuesOf(this), [name]: value }, around.texts)[name]?.text
       return wrong ? `${label}: ${wrong}` : true
     },
   }

@@ -11,6 +11,8 @@ export interface Values {
 /** Why a value is wrong; in a table also where (`row` from 0). */
 export interface ValueProblem {
   readonly text: string
+  /** The line of a text that it names, from 1. */
+  readonly line?: number
   readonly row?: number
   readonly column?: string
 }
@@ -35,7 +37,7 @@ export function problemsOf(field: Field<unknown>, raw: unknown, around: Surround
     )
   }
   const parsed = parseField(field, raw)
-  if (parsed instanceof Problem) return [{ text: translated(parsed, around.texts) }]
+  if (parsed instanceof Problem) return [shown(parsed, raw, around.texts)]
   const broken = field.kind === 'node' && parsed !== '' ? around.referenceProblem(String(parsed)) : undefined
   return broken === undefined ? [] : [{ text: broken }]
 }
@@ -45,12 +47,26 @@ export function crossProblems(
   declaration: NodeDeclaration,
   values: Values,
   texts: Surroundings['texts'],
-): { readonly [field: string]: string } {
+): { readonly [field: string]: ValueProblem } {
   const names = Object.keys(declaration.fields)
   if (declaration.check === undefined || names.some((name) => containsReference(values[name]))) return {}
   const { config } = parseFields(declaration.fields, values)
   if (config === undefined) return {}
-  return Object.fromEntries(declaration.check(config).map(({ field, problem }) => [field, translated(problem, texts)]))
+  const problems = declaration.check(config)
+  return Object.fromEntries(problems.map(({ field, problem }) => [field, shown(problem, values[field], texts)]))
+}
+
+function shown(problem: Problem, raw: unknown, texts: Surroundings['texts']): ValueProblem {
+  const [text, line] = [translated(problem, texts), lineOf(problem.text, String(raw))]
+  return line === undefined ? { text } : { text, line }
+}
+
+/** The line that an error of a schema names (`line 3: …`, `… at character 40`). */
+function lineOf(problem: string, source: string): number | undefined {
+  const line = /\bline (\d+)/.exec(problem)?.[1]
+  if (line !== undefined) return Math.min(Number(line), source.split('\n').length)
+  const character = / at character (\d+)/.exec(problem)?.[1]
+  return character === undefined ? undefined : source.slice(0, Number(character) - 1).split('\n').length
 }
 
 function containsReference(value: unknown): boolean {
