@@ -18,6 +18,7 @@ import { templateProblem } from '../core/metadata.ts'
 import { Problem } from '../core/problem.ts'
 import { mostPartitions } from '../core/record.ts'
 import { filterProblem } from '../core/topic-filter.ts'
+import { isHost } from './broker-address.ts'
 import { brokerTlsFields } from './tls-fields.ts'
 
 /** `host`, `host:port`, `[IPv6]:port`, separated by commas. */
@@ -34,7 +35,8 @@ export function addressesOf(list: string): readonly { readonly host: string; rea
 }
 
 export const mqttProblems = Problem.area('mqtt', {
-  host: 'must be a name or an address alone: the port has its own field',
+  host: 'must be a name or an address alone: enter the port in "Port"',
+  address: 'must be a name or an address, with a port from 1 to 65535 or none',
   path: 'must begin with / and have no spaces',
   headerName: 'must be the name of an HTTP header',
   headerValue: 'must be one line of ASCII',
@@ -54,7 +56,7 @@ export const sourceFields = {
     label: 'Broker',
     note: 'Host name or IP address of the MQTT broker.',
     placeholder: '192.168.1.10',
-    check: (host) => (/^[^:]*:\d*$|[/\s]/.test(host) ? mqttProblems.of('host') : undefined),
+    check: (host) => (isHost(host) ? undefined : mqttProblems.of('host')),
   }),
   port: optionalInteger({
     label: 'Port',

@@ -19,6 +19,8 @@ export interface Reason {
   /** As in SQL, without what is in a ROW. */
   readonly type: string
   readonly why: string
+  /** Whole numbers alone, none too large for a measurement: fractions may come later, and BIGINT cuts them off. */
+  readonly mayGetFractions: boolean
 }
 
 export const inferProblems = Problem.area('infer', {
@@ -36,9 +38,14 @@ const mostNames = 100
 const mostLevels = 20
 const mostSamples = 1000
 const longestDecimal = 38
+/** Whole numbers from here on are times, counters or ids. */
+const largestMeasured = 10n ** 9n
 
-/** Columns that take all of these payloads, each the text of a JSON object. */
-export function inferColumns(payloads: readonly string[]): Inferred | Problem {
+const onlyWhole = 'only whole numbers seen: write DOUBLE if fractions may come, BIGINT cuts them off'
+const none: ReadonlySet<string> = new Set()
+
+/** Columns that take all of these payloads, each the text of a JSON object. `doubles`: paths of numbers that are to be DOUBLE. */
+export function inferColumns(payloads: readonly string[], doubles = none): Inferred | Problem {
   if (payloads.length === 0) return inferProblems.of('none')
   const seen = new Seen()
   for (const [i, payload] of payloads.slice(0, mostSamples).entries()) {
@@ -47,7 +54,7 @@ export function inferColumns(payloads: readonly string[]): Inferred | Problem {
     seen.add(value, 0)
   }
   const reasons: Reason[] = []
-  const type = seen.rowType('', reasons)
+  const type = seen.rowType('', { reasons, doubles })
   return type === undefined ? inferProblems.of('noFields') : { columns: type.columns, reasons }
 }
 
@@ -58,6 +65,11 @@ function read(payload: string): JsonObject<NumberText> | Problem {
   } catch (error) {
     return inferProblems.of('json', { reason: jsonReason(error) })
   }
+}
+
+interface Findings {
+  readonly reasons: Reason[]
+  readonly doubles: ReadonlySet<string>
 }
 
 type RowType = ColumnType & { readonly kind: 'ROW' }
@@ -88,45 +100,47 @@ class Seen {
   }
 
   /** Undefined where there was no object, or none with a field. */
-  rowType(path: string, reasons: Reason[]): RowType | undefined {
+  rowType(path: string, into: Findings): RowType | undefined {
     if (this.#names.size === 0) return undefined
     const objects = this.#kinds.get('an object') ?? 0
     const columns = [...this.#names].map(([name, seen]) => ({
       name,
-      ...seen.#item(path === '' ? name : `${path}.${name}`, objects, reasons),
+      ...seen.#item(path === '' ? name : `${path}.${name}`, objects, into),
     }))
     return { kind: 'ROW', columns }
   }
 
-  #item(path: string, outOf: number, reasons: Reason[]): Item {
+  #item(path: string, outOf: number, into: Findings): Item {
     const notNull = this.#nulls === 0 && this.#count === outOf && outOf >= enoughForNotNull
     const inner: Reason[] = []
-    const type = this.#type(path, inner)
+    const type = this.#type(path, { ...into, reasons: inner })
     const shown = type.kind === 'ROW' ? 'ROW' : formatType(type)
-    reasons.push({ path, type: `${shown}${notNull ? ' NOT NULL' : ''}`, why: this.#why(outOf) }, ...inner)
+    const mayGetFractions = type.kind === 'BIGINT' && this.#largest < largestMeasured
+    const why = [...this.#why(outOf), ...(mayGetFractions ? [onlyWhole] : [])].join(', ')
+    into.reasons.push({ path, type: `${shown}${notNull ? ' NOT NULL' : ''}`, why, mayGetFractions }, ...inner)
     return { type, notNull }
   }
 
-  #type(path: string, reasons: Reason[]): ColumnType {
+  #type(path: string, into: Findings): ColumnType {
     const [kind, another] = this.#kinds.keys()
     if (kind === undefined || another !== undefined || kind === 'something nested too deep') return { kind: 'STRING' }
-    if (kind === 'number') return this.#numberType()
+    if (kind === 'number') return into.doubles.has(path) ? { kind: 'DOUBLE' } : this.#numberType()
     if (kind === 'true or false') return { kind: 'BOOLEAN' }
     if (kind === 'text') return this.#textType()
-    if (kind === 'a list') return { kind: 'ARRAY', element: this.#inside(this.#items, `${path}[]`, reasons) }
-    if (this.#names.size <= mostNames) return this.rowType(path, reasons) ?? this.#map(path, reasons)
-    return this.#map(path, reasons)
+    if (kind === 'a list') return { kind: 'ARRAY', element: this.#inside(this.#items, `${path}[]`, into) }
+    if (this.#names.size <= mostNames) return this.rowType(path, into) ?? this.#map(path, into)
+    return this.#map(path, into)
   }
 
-  #map(path: string, reasons: Reason[]): ColumnType {
+  #map(path: string, into: Findings): ColumnType {
     const values = new Seen()
     for (const seen of this.#names.values()) values.#merge(seen)
-    return { kind: 'MAP', value: this.#inside(values, `${path}{}`, reasons) }
+    return { kind: 'MAP', value: this.#inside(values, `${path}{}`, into) }
   }
 
-  #inside(seen: Seen | undefined, path: string, reasons: Reason[]): Item {
+  #inside(seen: Seen | undefined, path: string, into: Findings): Item {
     if (seen === undefined || seen.#count === 0) return { type: { kind: 'STRING' }, notNull: false }
-    return { ...seen.#item(path, seen.#count, reasons), notNull: false }
+    return { ...seen.#item(path, seen.#count, into), notNull: false }
   }
 
   #numberType(): ColumnType {
@@ -143,7 +157,7 @@ class Seen {
     return this.#times === texts ? { kind: 'STRING', format: 'date-time' } : { kind: 'STRING' }
   }
 
-  #why(outOf: number): string {
+  #why(outOf: number): readonly string[] {
     const kinds = [...this.#kinds].map(([kind, times]) => `${kind} in ${times} of ${outOf}`)
     const details = [
       ...(this.#fractions > 0 ? [`${this.#fractions} with a fraction`] : []),
@@ -154,7 +168,7 @@ class Seen {
       ...(this.#nulls > 0 ? [`null in ${this.#nulls}`] : []),
       ...(this.#count < outOf ? [`missing in ${outOf - this.#count}`] : []),
     ]
-    return [...(kinds.length === 0 ? ['never anything but null'] : kinds), ...details].join(', ')
+    return [...(kinds.length === 0 ? ['never anything but null'] : kinds), ...details]
   }
 
   #kind(kind: Kind, times = 1): void {

@@ -162,10 +162,11 @@ test('Google Cloud is tested for what its sinks use', async () => {
 })
 
 /** As many as a sample takes, so that it ends at once. */
-async function publishReadings(): Promise<void> {
+async function publishReadings(another = false): Promise<void> {
   const publisher = mqtt.connect(`mqtt://127.0.0.1:${broker.port}`, { username: 'anna', password: right })
   for (let n = 0; n < sampleLimits.messages; n++) {
-    const payload = JSON.stringify({ ts: 1_751_371_200_000 + n, machine: `press ${n}`, bar: n + 0.5 })
+    const reading = { ts: 1_751_371_200_000 + n, machine: `press ${n}`, bar: n + 0.5 }
+    const payload = JSON.stringify(another && n === 0 ? { state: 'RUN' } : reading)
     await publisher.publishAsync(`plant/line1/press${n}`, payload, { qos: 1, retain: true })
   }
   await publisher.endAsync()
@@ -186,16 +187,40 @@ test('a sample of the broker is shown, and a schema inferred from it', async () 
   await show(editor, 'sample-inferred')
   const shown = await form().locator('.rowline-shown').innerText()
   assert.match(shown, /ts: BIGINT.*\n.*machine: STRING.*\n.*bar: DOUBLE/)
+  assert.equal(await form().locator('.rowline-differ').isVisible(), false)
   await editor.page.waitForTimeout(350)
   await editor.cancelConfig()
+  assert.match(await form().locator('.rowline-next').innerText(), /^After "Add": choose the new schema/)
   await editor.cancel()
+})
+
+test('where topics have different fields it is said, and the schema is made of the topic that is chosen', async () => {
+  await publishReadings(true)
+  await editor.openNode('decoder')
+  await editor.editConfig('schema')
+  await form().locator('.rowline-payloads > summary').click()
+  await form().locator('.rowline-inputs').selectOption('in')
+  await form().locator('.rowline-sample').click()
+  await form().locator('.rowline-sample:enabled').waitFor()
+  await form().locator('.rowline-infer').click()
+  const differ = form().locator('.rowline-differ')
+  assert.match(await differ.innerText(), /^The 20 topics have different fields\./)
+  await show(editor, 'sample-differs')
+  await form().locator('.rowline-topic').selectOption('plant/line1/press0')
+  assert.equal(await form().locator('.rowline-shown').innerText(), 'state: STRING')
+  assert.equal(await differ.isVisible(), false)
+  await form().locator('.rowline-payloads textarea').fill('{"bar":1.5}')
+  assert.equal(await form().locator('.rowline-topic').isVisible(), false)
+  await editor.cancelConfig()
+  await editor.cancel()
+  await publishReadings()
 })
 
 test('a row schema samples by itself what an input reads', async () => {
   await editor.openNode('decoder')
   await editor.editConfig('schema')
   await form().locator('.rowline-payloads > summary').click()
-  await form().locator('.rowline-ask select').selectOption('in')
+  await form().locator('.rowline-inputs').selectOption('in')
   await form().locator('.rowline-sample').click()
   await form().locator('.rowline-sample:enabled').waitFor()
   const payloads = (await form().locator('.rowline-payloads textarea').inputValue()).split('\n')
@@ -232,6 +257,12 @@ test('no secret is in the log or among the errors of the page', async () => {
 test('with a German browser and a dark theme the steps are German', async () => {
   const german = await openEditor(browser, nodeRed.url, 'de', { colorScheme: 'dark' })
   await german.page.evaluate("document.documentElement.classList.add('nr-theme-dark')")
+  await german.page.click('#red-ui-header-button-sidemenu')
+  await german.page.click('#menu-item-rowline-first-rows')
+  await german.page.fill('.rowline-first-rows [data-field=kafka] input', 'kafka:x')
+  await show(german, 'first-rows-german')
+  assert.deepEqual(await faintTexts(german.page, '.rowline-first-rows *'), [])
+  await german.page.locator('.ui-dialog-buttonset button').first().click()
   await german.openNode('in')
   await german.editConfig('source')
   const { steps, said } = await testConnection(german)
@@ -239,6 +270,10 @@ test('with a German browser and a dark theme the steps are German', async () => 
   assert.equal(said, 'Alles geht.')
   assert.match(steps[0] ?? '', /erreicht$/)
   assert.deepEqual(await faintTexts(german.page, '.rowline-steps li *, .rowline-said'), [])
+  await german.field('host').locator('input').fill('plant:1884')
+  await german.page.keyboard.press('Tab')
+  const [host, port] = ['host', 'port'].map((name) => german.field(name).locator('input').inputValue())
+  assert.deepEqual([await host, await port], ['plant', '1884'])
   await german.page.context().close()
 })
 

@@ -32,6 +32,12 @@ const only = (flow: readonly FlowNode[], type: string, z?: string): FlowNode => 
 
 async function openFromMenu(): Promise<void> {
   await editor.page.click('#red-ui-header-button-sidemenu')
+  const entries = editor.page.locator('#red-ui-header-button-sidemenu-submenu > li')
+  const ours = (await entries.allInnerTexts()).slice(-4).map((text) => text.trim())
+  assert.deepEqual(
+    [ours[0], ...ours.slice(1).sort()],
+    ['', 'Rowline: First rows…', 'Rowline: Import settings of another program…', 'Rowline: Import table…'],
+  )
   await editor.page.click('#menu-item-rowline-import-table')
   await dialog().waitFor()
 }
@@ -183,13 +189,30 @@ test('a schema is shown and written in every way, and inferred from payloads wit
   const view = form().locator('.rowline-view select')
   assert.equal(await shown.innerText(), 'There are no columns yet.')
   await form().locator('.rowline-payloads summary').click()
-  await form().locator('.rowline-payloads textarea').fill('{"ts":1,"v":2.5}\n{"ts":2,"v":3,"unit":"bar"}\n')
+  await form()
+    .locator('.rowline-payloads textarea')
+    .fill('{"ts":1795313525345,"n":1,"bar":3,"v":2.5}\n{"ts":1795313525346,"n":2,"bar":3,"v":3,"unit":"bar"}\n')
   await form().locator('.rowline-infer').click()
-  assert.deepEqual(await form().locator('.rowline-reasons li').allInnerTexts(), [
+  const reasons = form().locator('.rowline-reasons li > span')
+  const whole = 'only whole numbers seen: write DOUBLE if fractions may come, BIGINT cuts them off'
+  assert.deepEqual(await reasons.allInnerTexts(), [
     'ts: BIGINT (number in 2 of 2)',
+    `n: BIGINT (number in 2 of 2, ${whole})`,
+    `bar: BIGINT (number in 2 of 2, ${whole})`,
     'v: DOUBLE (number in 2 of 2, 1 with a fraction)',
     'unit: STRING (text in 1 of 2, missing in 1)',
   ])
+  await editor.screenshot('row-schema-whole')
+  await form().locator('.rowline-reasons li', { hasText: 'bar: ' }).locator('button').click()
+  assert.match(await shown.innerText(), /^n: BIGINT\nbar: DOUBLE$/m)
+  assert.equal(await form().locator('.rowline-doubles').isVisible(), false)
+  await form().locator('.rowline-infer').click()
+  await form().locator('.rowline-doubles').click()
+  assert.match(await shown.innerText(), /^n: DOUBLE\nbar: DOUBLE$/m)
+  await form()
+    .locator('.rowline-payloads textarea')
+    .fill('{"ts":1795313525345,"v":2.5}\n{"ts":1795313525346,"v":3,"unit":"bar"}\n')
+  await form().locator('.rowline-infer').click()
   assert.equal(await shown.innerText(), 'ts: BIGINT\nv: DOUBLE\nunit: STRING')
   await editor.screenshot('row-schema-inferred')
   await view.selectOption('big-query')

@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
+import { questions } from '../../nodes/shared/editor/first-rows-flow.ts'
 import { crossProblems, problemsOf } from '../../nodes/shared/editor/problems.ts'
 import { englishCatalogue, flatten, sharedTexts, type Texts } from '../../scripts/catalogue.ts'
+import { parseField } from '../../src/config/fields.ts'
 import { readSettings } from '../../src/config/settings-text.ts'
 import { Problem, translated } from '../../src/core/problem.ts'
 import { filterProblem } from '../../src/core/topic-filter.ts'
@@ -93,6 +95,7 @@ const parts: readonly Said[] = [
   ...tables.flatMap((text) => partSays('row-schema', readTableImport(text))),
   ...payloads.flatMap((lines) => partSays('row-schema', inferColumns(lines))),
   ...partSays('mqtt-v3-in', filterProblem('')),
+  ...partSays('mqtt-v3-source', parseField(questions.broker.field, 'a:0')),
   ...declarations.flatMap(({ type, importer }) => partSays(type, importer?.read('{"a"'))),
 ]
 const said = [...wrongForms.flatMap(([type, form]) => formSays(type, form)), ...parts]

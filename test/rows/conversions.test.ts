@@ -196,6 +196,25 @@ test('NOT NULL needs ten payloads that agree, and many different keys make a MAP
   ])
 })
 
+test('whole numbers that may be a measurement are BIGINT with the advice, and DOUBLE where that is asked for', () => {
+  const hint = 'only whole numbers seen: write DOUBLE if fractions may come, BIGINT cuts them off'
+  const payloads = [
+    '{"ts":1795313525345,"bar":-5,"limits":{"hi":10},"l":[1]}',
+    '{"ts":1795313525346,"bar":5,"limits":{}}',
+  ]
+  const reasons = (doubles?: ReadonlySet<string>) => {
+    const inferred = inferColumns(payloads, doubles)
+    assert.ok(!(inferred instanceof Problem))
+    const advised = inferred.reasons.filter(({ mayGetFractions, why }) => mayGetFractions && why.endsWith(hint))
+    assert.equal(advised.length, inferred.reasons.filter(({ why }) => why.includes(hint)).length)
+    return [formatColumns(inferred.columns).replaceAll(',\n', ', '), advised.map(({ path }) => path)]
+  }
+  const whole = '`ts` BIGINT, `bar` BIGINT, `limits` ROW<`hi` BIGINT>, `l` ARRAY<BIGINT>'
+  assert.deepEqual(reasons(), [whole, ['bar', 'limits.hi', 'l[]']])
+  const fractions = '`ts` BIGINT, `bar` DOUBLE, `limits` ROW<`hi` DOUBLE>, `l` ARRAY<BIGINT>'
+  assert.deepEqual(reasons(new Set(['bar', 'limits.hi'])), [fractions, ['l[]']])
+})
+
 test('what cannot be inferred is said', () => {
   const problem = (...payloads: string[]) => (inferColumns(payloads) as Problem).text
   assert.equal(problem(), 'needs at least one payload')

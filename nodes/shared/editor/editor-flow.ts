@@ -51,13 +51,16 @@ interface EditorApi {
   readonly view: {
     redraw(updateActive: boolean): void
     /** As by Import: one step, which the user can undo. */
-    importNodes(nodes: readonly object[], options: { readonly generateIds: boolean; readonly addFlow: boolean }): void
+    importNodes(
+      nodes: readonly object[],
+      options: { readonly generateIds: boolean; readonly addFlow: boolean; readonly notify: boolean },
+    ): void
   }
   readonly actions: {
     add(name: string, run: () => void, options: { readonly label: string }): void
     remove(name: string): void
   }
-  readonly menu: { addItem(menu: string, item: object): void; removeItem(id: string): void }
+  readonly menu: { addItem(menu: string, item: object | null): void; removeItem(id: string): void }
   notify(text: string, options: object): { close(): void }
   readonly utils: { getNodeLabel(node: FlowNode, otherwise: string): string }
 }

@@ -1,31 +1,25 @@
-import example from '../../../examples/02 MQTT to Kafka.json' with { type: 'json' }
 import { cancelTrays, flowEditor } from './editor-flow.ts'
+import { type Answers, firstRowsFlow, problemsIn, questions } from './first-rows-flow.ts'
+import { addMenuEntry } from './main-menu.ts'
 import { addStyle } from './style.ts'
 
 type Texts = (key: string) => string
-type ExampleNode = { readonly id: string; readonly type: string }
-
-const action = 'rowline:first-rows'
-const menuItem = 'menu-item-rowline-first-rows'
+type TextsOf = (type: string) => Texts
 
 /** *First rows…* in the main menu and the list of actions, and offered to who has just installed the package. */
-export function registerFirstRows(texts: Texts): void {
-  const { actions, menu } = flowEditor()
-  const label = texts('firstRows')
-  actions.remove(action)
-  actions.add(action, () => openFirstRows(texts), { label })
-  menu.removeItem(menuItem)
-  menu.addItem('red-ui-header-button-sidemenu', { id: menuItem, label, onselect: action })
-  if (isJustInstalled()) offerFirstRows(texts)
+export function registerFirstRows(texts: Texts, textsOf: TextsOf): void {
+  const open = () => openFirstRows(texts, textsOf)
+  addMenuEntry('first-rows', texts('firstRows'), open)
+  if (isJustInstalled()) offerFirstRows(texts, open)
 }
 
 /** A page that is loading has no flows yet when the nodes come. */
 const isJustInstalled = () => flowEditor().workspaces.count() > 0
 
-function offerFirstRows(texts: Texts): void {
-  const open = () => {
+function offerFirstRows(texts: Texts, open: () => void): void {
+  const accept = () => {
     notice.close()
-    cancelTrays(() => openFirstRows(texts))
+    cancelTrays(open)
   }
   const later = () => notice.close()
   const notice = flowEditor().notify(texts('installed'), {
@@ -33,59 +27,76 @@ function offerFirstRows(texts: Texts): void {
     fixed: true,
     buttons: [
       { text: texts('close'), click: later },
-      { text: texts('firstRows'), class: 'primary rowline-offer', click: open },
+      { text: texts('firstRows'), class: 'primary rowline-offer', click: accept },
     ],
   })
 }
 
-/** Asks for the two addresses that an example cannot know. */
-function openFirstRows(texts: Texts): void {
+/** Asks what an example cannot know, and says beside each answer why it is wrong. */
+function openFirstRows(texts: Texts, textsOf: TextsOf): void {
   addStyle()
-  const address = (key: string, value: string) =>
-    $<HTMLInputElement>('<input type="text" spellcheck="false" autocomplete="off">')
-      .attr('data-address', key)
-      .val(value)
-  const broker = address('broker', 'localhost')
-  const kafka = address('kafka', 'localhost:9092')
-  const line = (key: string, input: JQuery) =>
-    $('<div class="form-row">').append($('<label>').append($('<span>').text(texts(key)), input))
-  const root = $('<div class="rowline-first-rows">').append(
-    $('<div class="rowline-note">').text(texts('firstRowsNote')),
-    line('broker', broker),
-    line('kafka', kafka),
+  const rows = Object.entries(questions).map(
+    ([name, { field, value }]) => [name, rowOf(name, field.masked === true, value, texts)] as const,
   )
+  const root = $('<div class="rowline-form rowline-first-rows">').append(
+    $('<div class="rowline-note">').text(texts('firstRowsNote')),
+    rows.map(([, row]) => row),
+  )
+  const answers = () =>
+    Object.fromEntries(rows.map(([name, row]) => [name, String(row.find('input').val() ?? '')])) as unknown as Answers
+  const check = () => {
+    const problems = problemsIn(answers(), textsOf)
+    for (const [name, row] of rows) showProblem(row, problems[name])
+    const isWrong = Object.keys(problems).length > 0
+    root.parent().find('.rowline-make').prop('disabled', isWrong)
+    return !isWrong
+  }
+  const make = () => {
+    if (!check()) return
+    importFlow(answers())
+    root.dialog('close')
+  }
+  root.on('input change', check)
   root.dialog({
     title: texts('firstRowsTitle'),
     modal: true,
-    width: 480,
+    width: 560,
+    // Node-RED styles inputs only in its own forms and in such a dialog.
+    classes: { 'ui-dialog': 'red-ui-editor-dialog' },
     buttons: [
       { text: texts('close'), click: () => root.dialog('close') },
-      {
-        text: texts('make'),
-        class: 'primary rowline-make',
-        click: () => {
-          importExample(String(broker.val()).trim(), String(kafka.val()).trim())
-          root.dialog('close')
-        },
-      },
+      { text: texts('make'), class: 'primary rowline-make', click: make },
     ],
     close: () => root.dialog('destroy').remove(),
   })
 }
 
-/** In a tab of its own, which is shown. It may be there already: all ids are new. */
-function importExample(broker: string, brokers: string): void {
+function rowOf(name: string, isMasked: boolean, value: string, texts: Texts): JQuery {
+  const id = `rowline-first-rows-${name}`
+  const input = $('<input spellcheck="false">')
+    .attr({ id, type: isMasked ? 'password' : 'text', autocomplete: isMasked ? 'new-password' : 'off' })
+    .val(value)
+  return $('<div class="rowline-row">')
+    .attr('data-field', name)
+    .append(
+      $('<label>').attr('for', id).text(texts(name)),
+      $('<div class="rowline-control">').append(input),
+      $('<div class="rowline-problem" role="alert" hidden>'),
+    )
+}
+
+function showProblem(row: JQuery, problem: string | undefined): void {
+  row.find('input').toggleClass('input-error', problem !== undefined)
+  row
+    .find('.rowline-problem')
+    .prop('hidden', problem === undefined)
+    .text(problem ?? '')
+}
+
+/** In a tab of its own, which is shown. Node-RED's notice of an import would hide what is to be read there. */
+function importFlow(answers: Answers): void {
   const { nodes, view, workspaces } = flowEditor()
-  const [, host = '', port = ''] = /^(.*?)(?::(\d+))?$/.exec(broker) ?? []
-  const values: { readonly [type: string]: object } = { 'mqtt-v3-source': { host, port }, 'kafka-cluster': { brokers } }
-  const fresh = (example as readonly ExampleNode[]).reduce(
-    (text, { id }) => text.replaceAll(id, nodes.id()),
-    JSON.stringify(example),
-  )
-  const flow = JSON.parse(fresh) as readonly ExampleNode[]
-  view.importNodes(
-    flow.map((node) => ({ ...node, ...values[node.type] })),
-    { generateIds: false, addFlow: false },
-  )
+  const flow = firstRowsFlow(answers, () => nodes.id())
+  view.importNodes(flow, { generateIds: false, addFlow: false, notify: false })
   workspaces.show(flow.find(({ type }) => type === 'tab')!.id)
 }

@@ -1,6 +1,7 @@
 import { fillText, Problem } from '../../../src/core/problem.ts'
 import { readTableImport, type TableImport } from '../../../src/rows/import-table.ts'
 import { applyToFlow, cancelTrays, type FlowNode, flowEditor, freeLine } from './editor-flow.ts'
+import { addMenuEntry } from './main-menu.ts'
 import { addStyle } from './style.ts'
 import { type Chain, planImport } from './table-plan.ts'
 
@@ -10,17 +11,9 @@ export interface Words {
   say(problem: Problem): string
 }
 
-const action = 'rowline:import-table'
-const menuItem = 'menu-item-rowline-import-table'
-
-/** *Import table…* in the main menu and the list of actions. A package that is disabled and enabled again is loaded twice. */
+/** *Import table…* in the main menu and the list of actions. */
 export function registerImportTable(words: Words): void {
-  const { actions, menu } = flowEditor()
-  const label = words.texts('import')
-  actions.remove(action)
-  actions.add(action, () => openImportDialog(words), { label })
-  menu.removeItem(menuItem)
-  menu.addItem('red-ui-header-button-sidemenu', { id: menuItem, label, onselect: action })
+  addMenuEntry('import-table', words.texts('import'), () => openImportDialog(words))
 }
 
 /** Dialogs that are open are left first, as by Cancel. `schemaId`: the schema whose nodes are offered first. */

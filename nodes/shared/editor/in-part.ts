@@ -14,12 +14,14 @@ export const part: DialogPart = {
   open(section, form, texts) {
     const list = $('<ol class="rowline-samples">')
     const infer = $('<button type="button" class="red-ui-button rowline-infer">').text(texts('infer')).hide()
+    const next = $('<div class="rowline-note rowline-said rowline-next" role="status">').text(texts('next')).hide()
     let samples: readonly Sampled[] = []
     const { line, close } = openSample(texts, () => form.values() as unknown as SampleSource, {
       started: () => {
         samples = []
         list.empty()
         infer.hide()
+        next.hide()
       },
       arrived: (sample) => {
         samples = [...samples, sample]
@@ -29,12 +31,13 @@ export const part: DialogPart = {
     })
     infer.on('click', () => {
       handOver(samples)
+      next.show()
       // Without a prefix: no field of this form gets the new node.
       RED.editor.editConfig('', 'row-schema', '_ADD_', '')
     })
     section
       .empty()
-      .append(line.append(infer), $('<div class="rowline-note rowline-said">').text(texts('sampleNote')), list)
+      .append(line.append(infer), next, $('<div class="rowline-note rowline-said">').text(texts('sampleNote')), list)
     offerTopics(
       section,
       () => form.values().source,

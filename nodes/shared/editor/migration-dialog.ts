@@ -5,6 +5,7 @@ import { type Place, type SinkType, type System, sinkTypes } from '../../../src/
 import { type PastedTable, readPasted } from '../../../src/migration/pasted.ts'
 import { systems } from '../../../src/migration/systems.ts'
 import { applyToFlow, cancelTrays, flowEditor, freeLine } from './editor-flow.ts'
+import { addMenuEntry } from './main-menu.ts'
 import { planMigration } from './migration-plan.ts'
 import { addStyle } from './style.ts'
 
@@ -16,20 +17,13 @@ interface Words {
   textsOf(type: string): Texts
 }
 
-const action = 'rowline:import-settings'
-const menuItem = 'menu-item-rowline-import-settings'
 const pasteable = systems.filter(({ importedBy }) => importedBy === 'nodes')
 let words: Words | undefined
 
 /** *Import settings of another program…* in the main menu and the list of actions. May be called twice. */
 export function registerMigration(texts: Texts, textsOf: (type: string) => Texts): void {
   words = { texts, textsOf }
-  const { actions, menu } = flowEditor()
-  const label = texts('import')
-  actions.remove(action)
-  actions.add(action, openMigrationDialog, { label })
-  menu.removeItem(menuItem)
-  menu.addItem('red-ui-header-button-sidemenu', { id: menuItem, label, onselect: action })
+  addMenuEntry('import-settings', texts('import'), openMigrationDialog)
 }
 
 /** Dialogs that are open are left first, as by Cancel. */
