@@ -41,7 +41,7 @@ const longestDecimal = 38
 /** Whole numbers from here on are times, counters or ids. */
 const largestMeasured = 10n ** 9n
 
-const onlyWhole = 'only whole numbers seen: write DOUBLE if fractions may come, BIGINT cuts them off'
+const onlyWhole = 'only whole numbers seen: write DOUBLE if fractions may come'
 const none: ReadonlySet<string> = new Set()
 
 /** Columns that take all of these payloads, each the text of a JSON object. `doubles`: paths of numbers that are to be DOUBLE. */

@@ -197,7 +197,7 @@ test('NOT NULL needs ten payloads that agree, and many different keys make a MAP
 })
 
 test('whole numbers that may be a measurement are BIGINT with the advice, and DOUBLE where that is asked for', () => {
-  const hint = 'only whole numbers seen: write DOUBLE if fractions may come, BIGINT cuts them off'
+  const hint = 'only whole numbers seen: write DOUBLE if fractions may come'
   const payloads = [
     '{"ts":1795313525345,"bar":-5,"limits":{"hi":10},"l":[1]}',
     '{"ts":1795313525346,"bar":5,"limits":{}}',
