@@ -58,7 +58,10 @@ export class InferSection {
     if (handed.length === 0) return false
     this.#hear(handed)
     this.#enter()
-    setTimeout(() => this.#infer(new Set()))
+    setTimeout(() => {
+      this.#infer(new Set())
+      if (this.#differ.is(':visible')) this.#differ.get(0)?.scrollIntoView({ block: 'center' })
+    })
     return true
   }
 
@@ -76,9 +79,9 @@ export class InferSection {
       },
     })
     sample.line.find('button').after($('<span>').text(this.#texts('sampleOf')), this.#inputs)
-    flowEditor().nodes.eachNode(({ type, id }) => {
-      const label = () => flowEditor().utils.getNodeLabel(flowEditor().nodes.node(id)!, id)
-      if (type === 'mqtt-v3-in') addOption(this.#inputs, id, label())
+    flowEditor().nodes.eachNode((node) => {
+      const label = () => flowEditor().utils.getNodeLabel(node, node.id)
+      if (node.type === 'mqtt-v3-in') addOption(this.#inputs, node.id, label())
       return true
     })
     sample.line.toggle(this.#inputs.children().length > 0)
@@ -111,6 +114,7 @@ export class InferSection {
       doubles,
     )
     this.#reasons.empty()
+    this.#allDoubles.hide()
     this.#sayDifferent()
     if (inferred instanceof Problem) this.#reasons.append($('<li>').text(this.#taker.say(inferred)))
     else this.#show(inferred)
