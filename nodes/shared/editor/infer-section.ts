@@ -93,7 +93,7 @@ export class InferSection {
     this.#samples = samples
     this.#differ.hide()
     const byTopic = linesByTopic(samples)
-    this.#byTopic.toggle(byTopic.size > 1)
+    this.#byTopic.prop('hidden', byTopic.size < 2)
     this.#topics.empty()
     addOption(this.#topics, '', fillText(this.#texts('everyTopic'), { count: String(byTopic.size) }))
     for (const [topic, { length }] of byTopic)

@@ -20,6 +20,7 @@ const css = `
 .rowline-explain { cursor: pointer; color: var(--red-ui-tertiary-text-color); }
 .rowline-environment { flex: none; opacity: 0.55; }
 .rowline-environment:hover, .rowline-environment:focus, .rowline-environment.selected { opacity: 1; }
+.ui-dialog .rowline-make:disabled { opacity: 0.5; cursor: not-allowed; }
 .rowline-first-rows > .rowline-note { margin-bottom: 14px; line-height: 1.4; color: var(--red-ui-secondary-text-color); }
 .rowline-folded { margin-top: 14px; }
 .rowline-folded > summary { cursor: pointer; margin-bottom: 10px; font-weight: bold; }
@@ -35,6 +36,7 @@ const css = `
 .rowline-view { display: flex; gap: 6px; align-items: center; margin-top: 14px; flex-wrap: wrap; }
 .rowline-view > select { width: auto; margin: 0; }
 .rowline-notices, .rowline-reasons { margin: 6px 0 0; list-style: none; font-size: 12px; line-height: 1.5; overflow-wrap: anywhere; color: var(--red-ui-secondary-text-color); }
+.rowline-payloads > [hidden] { display: none; }
 .rowline-payloads > .rowline-differ { margin-top: 8px; font-weight: bold; color: var(--red-ui-text-color-warning); }
 .rowline-reasons > li { margin-bottom: 2px; }
 .rowline-payloads textarea { width: 100%; box-sizing: border-box; margin: 6px 0; font: 12px/1.35 var(--red-ui-monospace-font, monospace); }
