@@ -2,6 +2,9 @@ import { flowEditor } from './editor-flow.ts'
 
 const sideMenu = 'red-ui-header-button-sidemenu'
 
+/** Whether the line is there: each node type has a script of its own. */
+const page = globalThis as { rowlineMenuLine?: boolean }
+
 /**
  * An entry in the main menu, below a line that all of ours share, and in the list of actions. A package that is disabled
  * and enabled again registers twice.
@@ -12,13 +15,7 @@ export function addMenuEntry(name: string, what: string, run: () => void): void 
   actions.remove(action)
   actions.add(action, run, { label })
   menu.removeItem(id)
-  addLine()
+  if (!page.rowlineMenuLine) menu.addItem(sideMenu, null)
+  page.rowlineMenuLine = true
   menu.addItem(sideMenu, { id, label, onselect: action })
-}
-
-function addLine(): void {
-  const entries = $(`#${sideMenu}-submenu`)
-  if (entries.children('.rowline-line').length > 0) return
-  flowEditor().menu.addItem(sideMenu, null)
-  entries.children().last().addClass('rowline-line')
 }
