@@ -31,9 +31,7 @@ export class InferSection {
     this.#texts = texts
     this.#taker = taker
     this.#sample = this.#openSample()
-    this.#byTopic = $('<label class="rowline-ask">')
-      .append($('<span>').text(texts('topics')), this.#topics)
-      .hide()
+    this.#byTopic = $('<label class="rowline-ask" hidden>').append($('<span>').text(texts('topics')), this.#topics)
     this.#allDoubles = button(texts('doubles'), 'rowline-doubles').hide()
     const infer = button(texts('infer'), 'rowline-infer')
     section.append(
