@@ -31,7 +31,8 @@ export class InferSection {
     this.#texts = texts
     this.#taker = taker
     this.#sample = this.#openSample()
-    this.#byTopic = $('<label class="rowline-ask" hidden>').append($('<span>').text(texts('topics')), this.#topics)
+    this.#byTopic = $('<div class="rowline-ask" hidden>').append($('<span>').text(texts('topics')), this.#topics)
+    this.#topics.attr('aria-label', texts('topics'))
     this.#allDoubles = button(texts('doubles'), 'rowline-doubles').hide()
     const infer = button(texts('infer'), 'rowline-infer')
     section.append(
