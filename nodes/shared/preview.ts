@@ -65,7 +65,7 @@ function answer(request: PreviewRequest, types: KnownTypes): PreviewAnswer {
     })
   } catch (error) {
     if (error instanceof Invalid) return { outcome: 'invalid', problems: error.problems }
-    if (!(error instanceof PipelineError) || error.disposition === 'config')
+    if (!(error instanceof PipelineError) || error.disposition !== 'reject')
       return { outcome: 'invalid', problems: [messageOf(error)] }
     return { outcome: 'rejected', node: at, reason: error.reason, message: error.message }
   }

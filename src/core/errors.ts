@@ -24,7 +24,8 @@ export const errorTable = {
   DEPENDENCY_MISSING: {
     disposition: 'fatal',
     message:
-      'The package {name} is not installed (npm leaves it out where Node.js is too old for it). Run "npm install {name}" in the Node-RED user directory and restart Node-RED.',
+      'The package {name} is not installed: the offline package leaves it out, and npm where Node.js is too old for it. Run "npm install {name}" in the Node-RED user directory and restart Node-RED, or {instead}.',
+    status: '{name} is not installed',
   },
   UNKNOWN: { disposition: 'retry', message: '{problem}' },
 

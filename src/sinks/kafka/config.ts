@@ -111,7 +111,7 @@ export const sinkFields = {
   }),
   compression: choice({
     label: 'Compression',
-    note: 'Saves network and disk for CPU time. lz4 and snappy cost the least, gzip and zstd make it smaller.',
+    note: 'Saves network and disk for CPU time. lz4 and snappy cost the least, gzip and zstd make it smaller. kafkajs, which the offline package brings alone, has only gzip.',
     values: ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
     default: 'none',
   }),
