@@ -172,12 +172,22 @@ function sinkView(sink: SinkSnapshot, at: string): SinkView {
   }
 }
 
+const mostListed = 5
+
+/** `a, b`, and of many the first and how many they are. */
+const listed = (names: readonly string[]): string =>
+  names.length <= mostListed ? names.join(', ') : `${names.slice(0, mostListed).join(', ')}, … (${names.length})`
+
 /** What only the running nodes know. */
 export function factsOf({ lateSenders, nodes }: RowlineSnapshot): readonly Finding[] {
   const late = lateSenders.map((node): Finding => ({ code: 'sendsLate', node, values: {} }))
   const told = nodes.flatMap((node): readonly Finding[] => {
     if (node.kind === 'sink')
-      return node.delivery.weaknesses.map(({ kind, topic }) => ({ code: kind, node: node.id, values: { topic } }))
+      return node.delivery.weaknesses.map(({ kind, topics }) => ({
+        code: kind,
+        node: node.id,
+        values: { topics: listed(topics) },
+      }))
     if (node.kind !== 'source') return []
     const unkept = (node.connection?.loweredFilters ?? [])
       .filter(({ qos }) => qos === 0)

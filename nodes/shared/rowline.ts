@@ -58,6 +58,7 @@ export class Rowline {
   readonly #lateSenders: LateSenders
   readonly #tallies = new Tallies()
   readonly #nameOfFlow: (node: Node) => string
+  readonly #said = new Map<string, Set<string>>()
   readonly #deadLetters = new Map<string, DeadLetters>()
   readonly #watched = new Set<() => RowlineSnapshot['nodes'][number]>()
   #instance: string | undefined
@@ -128,6 +129,13 @@ export class Rowline {
   tallyOf(node: Node): Tally {
     const { id, type, name } = node
     return this.#tallies.of(id, { pipeline: this.#nameOfFlow(node), node: name || id, type })
+  }
+
+  /** What a sink has said since Node-RED started: it outlives redeploys of the node. */
+  saidBy({ id }: Node): Set<string> {
+    const said = this.#said.get(id) ?? new Set()
+    this.#said.set(id, said)
+    return said
   }
 
   snapshot(): RowlineSnapshot {

@@ -453,7 +453,7 @@ test('a loop of wires comes to an end', () => {
 test('what turns out while it runs is added to the pipelines that have the node', () => {
   const [pipeline] = judge([source(['kafka']), kafka()])
   const fact = { code: 'qosGranted', node: 'in', values: { filter: 'plant/#' } } as const
-  const weak = { code: 'oneReplica', node: 'kafka', values: { topic: 't' } } as const
+  const weak = { code: 'oneReplica', node: 'kafka', values: { topics: 't' } } as const
   assert.deepEqual(withFacts(pipeline!, [weak, { ...fact, node: 'elsewhere' }]).limit, undefined)
   const judged = withFacts(pipeline!, [weak, fact])
   assert.deepEqual([judged.guarantee, judged.limit, judged.findings], ['atMostOnce', fact, [fact, weak]])

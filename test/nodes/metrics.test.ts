@@ -90,7 +90,7 @@ for (const delivery of ['outbox', 'confirm'] as const)
     })
     const judged = (await (await nodeRed.request('/rowline/pipelines')).json()) as readonly PipelineView[]
     const [weak] = judged[0]!.findings
-    assert.deepEqual([weak!.code, weak!.node, weak!.values], ['oneReplica', builder.id('kafka'), { topic }])
+    assert.deepEqual([weak!.code, weak!.node, weak!.values], ['oneReplica', builder.id('kafka'), { topics: topic }])
     const text = await scrape()
     const received = (route: string) =>
       amount(text, 'rowline_records_received_total', { node: builder.id('in'), route })

@@ -161,11 +161,11 @@ export const findingTable = {
     advice: 'Look up whether it waits for a confirmation. Keep the reading in a sink before it if not.',
   },
   oneReplica: {
-    text: 'writes to {topic}, which has one replica: when its broker is lost, what it has confirmed is lost.',
-    advice: 'Create the topic with three replicas.',
+    text: 'writes to topics with one replica ({topics}): when its broker is lost, what such a topic has confirmed is lost.',
+    advice: 'Create such topics with three replicas.',
   },
   oneInSync: {
-    text: 'writes to {topic} with min.insync.replicas=1: it confirms what a single broker has, and loses it with that broker.',
+    text: 'writes to topics with min.insync.replicas=1 ({topics}): they confirm what a single broker has, and lose it with that broker.',
     advice: 'Set min.insync.replicas to 2.',
   },
   killRepeats: {
