@@ -14,7 +14,7 @@ import {
   text,
 } from '../config/fields.ts'
 import { logLevelField } from '../config/log-field.ts'
-import { templateProblem } from '../core/metadata.ts'
+import { nameTemplateProblem } from '../core/metadata.ts'
 import { Problem } from '../core/problem.ts'
 import { mostPartitions } from '../core/record.ts'
 import { filterProblem } from '../core/topic-filter.ts'
@@ -273,7 +273,7 @@ export const subscriptionColumns = {
     label: 'Target',
     note: 'Where a sink writes them: msg.to. Takes {topic}, {filter} and {route}.',
     default: '',
-    check: (to) => templateProblem(to, ['{topic}', '{filter}', '{route}']),
+    check: (to) => nameTemplateProblem(to, ['{topic}', '{filter}', '{route}']),
   }),
   partitions: optionalInteger({
     label: 'Partitions',

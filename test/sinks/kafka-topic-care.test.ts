@@ -163,19 +163,23 @@ describe('what is said of a topic', () => {
 describe('a remark about topics', () => {
   const one = 'has one replica'
 
-  it('waits for further topics, then longer for those that come late', (t) => {
+  it('waits for further topics, then longer for those that come late', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
     const warnings: string[] = []
     const remarks = new TopicRemarks('Kafka', new Set(), (text) => warnings.push(text))
     for (const topic of ['a', 'b', 'a', 'c']) remarks.note(topic, one)
-    t.mock.timers.tick(4999)
+    const passed = async (ms: number) => {
+      t.mock.timers.tick(ms)
+      await new Promise(setImmediate)
+    }
+    await passed(4999)
     assert.deepEqual(warnings, [])
-    t.mock.timers.tick(1)
+    await passed(1)
     assert.deepEqual(warnings.splice(0), ['Each of 3 Kafka topics (a, b, c) has one replica'])
     remarks.note('d', one)
-    t.mock.timers.tick(9999)
+    await passed(9999)
     assert.deepEqual(warnings, [])
-    t.mock.timers.tick(1)
+    await passed(1)
     assert.deepEqual(warnings, ['The Kafka topic d has one replica'])
   })
 

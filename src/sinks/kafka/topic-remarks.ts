@@ -1,3 +1,4 @@
+import { pause } from '../../core/retry.ts'
 import { nameOfTopic } from './errors.ts'
 
 /** How long topics are gathered for the first remark; each further one takes twice as long. */
@@ -11,7 +12,7 @@ export class TopicRemarks {
   readonly #said: Set<string>
   readonly #warn: (message: string) => void
   readonly #found = new Map<string, string[]>()
-  #timer: NodeJS.Timeout | undefined
+  #gathering: AbortController | undefined
   #waitMs = firstMs
 
   /** `said` may outlive this: what is in it is not said again. */
@@ -29,15 +30,22 @@ export class TopicRemarks {
     const topics = this.#found.get(text) ?? []
     topics.push(topic)
     this.#found.set(text, topics)
-    if (this.#timer) return
-    this.#timer = setTimeout(() => this.say(), this.#waitMs).unref()
-    this.#waitMs = Math.min(this.#waitMs * 2, longestMs)
+    if (!this.#gathering) void this.#gather()
+  }
+
+  async #gather(): Promise<void> {
+    this.#gathering = new AbortController()
+    const { signal } = this.#gathering
+    const waitMs = this.#waitMs
+    this.#waitMs = Math.min(waitMs * 2, longestMs)
+    await pause(waitMs, signal)
+    if (!signal.aborted) this.say()
   }
 
   /** What has been gathered, now. */
   say(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#gathering?.abort()
+    this.#gathering = undefined
     for (const [text, topics] of this.#found) this.#warn(sentence(topics, text))
     this.#found.clear()
   }

@@ -6,8 +6,8 @@ import { classify, internalTopic, nameOfTopic, refusesName } from './errors.ts'
 import type { TopicSettings } from './event-time.ts'
 import type { KafkaRequest } from './request.ts'
 import { TopicCare } from './topic-care.ts'
-import { fixedTopic } from './topic-name.ts'
 import type { TopicRemarks } from './topic-remarks.ts'
+import { fixedTopic } from './topic-rule.ts'
 
 type Options = Pick<
   KafkaSinkConfig,
