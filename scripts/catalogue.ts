@@ -79,7 +79,7 @@ function fieldTexts(field: Field<unknown>): Texts {
     ...(field.placeholder === undefined ? {} : { placeholder: field.placeholder }),
     ...section(
       'choice',
-      (field.values ?? []).map((value) => [choiceKey(value), value]),
+      (field.values ?? []).map((value) => [choiceKey(value), field.valueLabels?.[value] ?? value]),
     ),
     ...section(
       'column',

@@ -98,8 +98,9 @@ export const sourceFields = {
   }),
   protocolVersion: choice({
     label: 'MQTT version',
-    note: '4 is MQTT 3.1.1, which every broker speaks; 5 is MQTT 5, 3 is the old 3.1. "auto" takes the newest that the broker accepts.',
+    note: '3.1.1 is what every broker speaks, 5 can do more, 3.1 is for old brokers. "auto" takes the newest that the broker accepts. In a flow file 3.1.1 is written 4, and 3.1 is 3.',
     values: ['4', '5', '3', 'auto'],
+    valueLabels: { '4': '3.1.1', '3': '3.1' },
     default: '4',
   }),
   fallbacks: text({

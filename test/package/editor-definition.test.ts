@@ -124,6 +124,10 @@ test('a node without a name is labelled by the field that tells it apart', () =>
   assert.equal(cluster.label.call({ brokers: 'k1:9092' }), 'k1:9092')
   assert.equal(cluster.label.call({ brokers: 'k1:9092', name: 'plant' }), 'plant')
   assert.equal(cluster.label.call({ brokers: '' }), 'kafka-cluster.label')
+  const source = load('mqtt-v3-source')
+  assert.equal(source.label.call({ host: '127.0.0.1', port: 1883 }), '127.0.0.1:1883')
+  assert.equal(source.label.call({ host: '${MQTT_BROKER}', port: '${MQTT_PORT}' }), '${MQTT_BROKER}:${MQTT_PORT}')
+  assert.equal(source.label.call({ host: '', port: 1883 }), 'mqtt-v3-source.label')
   assert.equal(load('kafka-sink').outputLabels(1), 'kafka-sink.output.1')
 })
 

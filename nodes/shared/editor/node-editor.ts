@@ -93,9 +93,10 @@ function setPorts({ controlled, outputs }: NodeDeclaration, node: EditedNode, va
   node.outputs = outputs.length + (isOn ? controlled.outputs.length : 0)
 }
 
-function labelOf({ labelField }: NodeDeclaration, node: EditedNode): string {
-  const value = labelField === undefined ? '' : node[labelField]
-  return typeof value === 'string' ? value.replace(/\s+/g, ' ').slice(0, 40) : ''
+function labelOf({ labelField = [] }: NodeDeclaration, node: EditedNode): string {
+  const [first = '', ...more] = [labelField].flat().map((name) => String(node[name] ?? ''))
+  const values = first === '' ? [] : [first, ...more.filter((value) => value !== '')]
+  return values.join(':').replace(/\s+/g, ' ').slice(0, 40)
 }
 
 function property(
