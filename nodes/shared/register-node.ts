@@ -43,6 +43,7 @@ export function registerNode<F extends Fields>(
       this.config = config
       startOrShow(this, () => start(this, config, rowline))
     }
+    if (this.problems && declaration.kind !== 'config') rowline.noteRed(this, this.problems[0]!)
     if (declaration.kind === 'source' && this.stuck)
       noteRedInput(this, String((definition as unknown as Raw).source), rowline)
   }

@@ -125,6 +125,11 @@ async function problems() {
   return problems
 }
 
+/** What is no reason for 503. */
+async function remarks() {
+  return ((await (await fetch(`${nodeRed.url}/rowline/health`)).json()) as Health).remarks
+}
+
 /** Resolves with the problems once there are so many. */
 async function problemsAre(count: number, timeoutMs: number) {
   const found = async () => {
@@ -165,6 +170,8 @@ test('health is 0 while a reading is held that no sink has, at a node that is re
     node('file-sink', 'wrong', { path: 'rows', batchRecords: 'many' }, [[], []]),
   ])
   assert.deepEqual(await problems(), [])
+  const red = { pipeline: id('in').split('-')[0], node: id('wrong'), type: 'file-sink' }
+  assert.deepEqual(await remarks(), [{ ...red, problem: 'wrong configuration: Batch records' }])
   broker.publish({ topic: 'plant/a', qos: 1, payload: '{"n":1}' })
   const [held] = await problemsAre(1, 3000 + 10_000)
   assert.deepEqual([held!.node, held!.type], [id('in'), 'mqtt-v3-in'])
@@ -191,12 +198,15 @@ test('D9: health is 0 within 10 s of a record passing its limit, names the node,
 
 interface Health {
   readonly status: string
-  readonly problems: readonly {
-    readonly pipeline: string
-    readonly node: string
-    readonly type: string
-    readonly problem: string
-  }[]
+  readonly problems: readonly HealthProblem[]
+  readonly remarks: readonly HealthProblem[]
+}
+
+interface HealthProblem {
+  readonly pipeline: string
+  readonly node: string
+  readonly type: string
+  readonly problem: string
 }
 
 test('with a port and a token of their own the numbers are there, for those who send the token, and nowhere else', async () => {
