@@ -23,7 +23,7 @@ interface Entry {
 
 /** Every code of the product. The README's error list is generated from it. */
 export const errorTable = {
-  CONFIG_INVALID: { disposition: 'fatal', message: '{field}: {problem}' },
+  CONFIG_INVALID: { disposition: 'fatal', message: '{field}: {problem}', status: '{field} cannot be used: {problem}' },
   DEPENDENCY_MISSING: {
     disposition: 'fatal',
     message:
