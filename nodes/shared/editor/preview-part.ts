@@ -43,14 +43,16 @@ function requestOf(form: OpenPart, { topic, payload, encoding }: ReturnType<type
   const edited = RED.nodes.node(form.id ?? '') as unknown as Node
   const nodes: { [id: string]: Values } = {}
   const isDecoder = edited.type === 'row-decoder'
-  const decoder = isDecoder ? edited : decoderBefore(edited)
+  const decoder = isDecoder ? edited : before(edited, isDecoded)[0]
+  const inputs = before(decoder ?? edited, isInput)
   collect(edited, form.values(), nodes)
-  if (decoder && !isDecoder) collect(decoder, decoder, nodes)
+  for (const node of [...(decoder && !isDecoder ? [decoder] : []), ...inputs]) collect(node, node, nodes)
   return {
     topic: String(topic.val()),
     payload: String(payload.val()),
     encoding: encoding.val() === 'text' ? 'utf8' : (encoding.val() as 'hex' | 'base64'),
     nodes,
+    inputs: inputs.map(({ id }) => id),
     ...(decoder ? { decoder: decoder.id } : {}),
     ...(isDecoder ? {} : { sink: edited.id }),
   }
@@ -67,23 +69,37 @@ function collect(node: Node, values: Values, nodes: { [id: string]: Values }): v
   }
 }
 
-/** The nearest one against the wires. */
-function decoderBefore(node: Node): Node | undefined {
-  const seen = new Set([node.id])
-  for (let front = [node]; front.length > 0; ) {
-    const links = front.flatMap((target) => RED.nodes.filterLinks({ target }) as { source: Node; sourcePort: number }[])
-    const found = links.find(({ source, sourcePort }) => source.type === 'row-decoder' && sourcePort === 0)
-    if (found) return found.source
-    front = links.map(({ source }) => source).filter(({ id }) => !seen.has(id) && seen.add(id))
-  }
-  return undefined
+interface Link {
+  readonly source: Node
+  readonly sourcePort: number
+}
+
+const isDecoded = ({ source, sourcePort }: Link) => source.type === 'row-decoder' && sourcePort === 0
+const isInput = ({ source, sourcePort }: Link) => source.type === 'mqtt-v3-in' && sourcePort === 0
+
+/** The wanted ones against the wires, the nearest first. */
+function before(node: Node, isWanted: (link: Link) => boolean): readonly Node[] {
+  const seen = new Set([node])
+  const found = new Set<Node>()
+  for (const target of seen)
+    for (const link of RED.nodes.filterLinks({ target }) as unknown as Link[]) {
+      if (isWanted(link)) found.add(link.source)
+      seen.add(link.source)
+    }
+  return [...found]
 }
 
 function show(result: JQuery, answer: PreviewAnswer, texts: Texts): void {
+  const route = answer.outcome === 'shown' ? answer.route : undefined
   if (answer.outcome === 'shown') fill(result, answer.parts)
   else if (answer.outcome === 'skipped') fill(result, [], texts('skipped'))
   else if (answer.outcome === 'invalid') fill(result, [], [texts('invalid'), ...answer.problems].join('\n'))
   else fill(result, [], fillText(texts('rejected'), answer))
+  if (route)
+    $('<div class="rowline-preview-route">')
+      .text(fillText(texts(route.kind), { route: route.route }))
+      .toggleClass('rowline-preview-problem', route.kind !== 'listed')
+      .prependTo(result)
 }
 
 function fill(result: JQuery, parts: readonly (readonly [string, string])[], problem = ''): void {
