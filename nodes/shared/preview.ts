@@ -6,7 +6,7 @@ import { parseFields } from '../../src/config/fields.ts'
 import { withIds } from '../../src/config/table-references.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import { type Record, toJson } from '../../src/core/record.ts'
-import type { InConfig } from '../../src/mqtt/config.ts'
+import { inFields } from '../../src/mqtt/config.ts'
 import { createRouter } from '../../src/mqtt/router.ts'
 import { type RowDecoderConfig, type RowSchemaConfig, rowDecoderFields, schemaOf } from '../../src/rows/config.ts'
 import { createDecoder } from '../../src/rows/decode-record.ts'
@@ -113,17 +113,16 @@ function receivedRecord({ topic, payload, encoding }: PreviewRequest): Record {
   return { topic, payload: bytes, qos: 1, retain: false, dup: false, receivedAt: Date.now() }
 }
 
-/** What the first source with a row for the topic makes of it. One that is not right yet says nothing. */
-function placeOf({ topic, nodes, inputs = [] }: PreviewRequest, types: KnownTypes): Partial<Record> {
-  for (const id of inputs)
-    try {
-      const { subscriptions, defaultRoute, tag } = configOf<InConfig>(nodes, id, types)
-      const self = tag === '' ? {} : { tag }
-      const routing = createRouter(subscriptions, defaultRoute, self)(topic)
-      if (routing) return routing.place
-    } catch (error) {
-      if (!(error instanceof Invalid)) throw error
-    }
+/** What the first source with a row for the topic makes of it. The rest of that node need not be right yet. */
+function placeOf({ topic, nodes, inputs = [] }: PreviewRequest, { variable }: KnownTypes): Partial<Record> {
+  const { subscriptions, defaultRoute, tag } = inFields
+  for (const id of inputs) {
+    const { values } = expandEnvironment({ ...nodes[id] }, (name) => variable(name, id))
+    const { config } = parseFields({ subscriptions, defaultRoute, tag }, values)
+    const self = config?.tag ? { tag: config.tag } : {}
+    const routing = config && createRouter(config.subscriptions, config.defaultRoute, self)(topic)
+    if (routing) return routing.place
+  }
   return {}
 }
 

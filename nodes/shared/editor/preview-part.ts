@@ -1,12 +1,13 @@
-import type { EditorNodeInstance } from 'node-red'
 import { fillText } from '../../../src/core/problem.ts'
 import type { PreviewAnswer, PreviewRequest } from '../preview.ts'
 import { mayAsk } from './ask-runtime.ts'
 import type { DialogPart, OpenPart } from './dialog-part.ts'
 import type { Values } from './problems.ts'
+import { isDecoder, isInput, nodesBefore, offerRoutes, type PlacedNode } from './upstream.ts'
 
 type Texts = (key: string) => string
-type Node = EditorNodeInstance & { readonly type: string; readonly _def: { readonly defaults: object } } & Values
+
+const editedNode = ({ id = '' }: OpenPart) => RED.nodes.node(id) as unknown as PlacedNode
 
 /** The last message, for the next dialog: a flow is looked at node by node. */
 const sampleKey = 'rowline-sample'
@@ -17,6 +18,7 @@ export const part: DialogPart = {
   open(section, form, texts) {
     const parts = markup(section, texts)
     restore(parts)
+    if (form.type === 'row-decoder') offerRoutes(section, () => editedNode(form))
     parts.show.on('click', () => {
       if (!mayAsk()) return fill(parts.result, [], texts('forbidden'))
       store(parts)
@@ -40,13 +42,13 @@ function ask(request: PreviewRequest): Promise<PreviewAnswer> {
 }
 
 function requestOf(form: OpenPart, { topic, payload, encoding }: ReturnType<typeof markup>): PreviewRequest {
-  const edited = RED.nodes.node(form.id ?? '') as unknown as Node
+  const edited = editedNode(form)
   const nodes: { [id: string]: Values } = {}
-  const isDecoder = edited.type === 'row-decoder'
-  const decoder = isDecoder ? edited : before(edited, isDecoded)[0]
-  const inputs = before(decoder ?? edited, isInput)
+  const isSink = edited.type !== 'row-decoder'
+  const decoder = isSink ? nodesBefore(edited, isDecoder)[0] : edited
+  const inputs = nodesBefore(decoder ?? edited, isInput)
   collect(edited, form.values(), nodes)
-  for (const node of [...(decoder && !isDecoder ? [decoder] : []), ...inputs]) collect(node, node, nodes)
+  for (const node of [...(decoder && isSink ? [decoder] : []), ...inputs]) collect(node, node, nodes)
   return {
     topic: String(topic.val()),
     payload: String(payload.val()),
@@ -54,39 +56,19 @@ function requestOf(form: OpenPart, { topic, payload, encoding }: ReturnType<type
     nodes,
     inputs: inputs.map(({ id }) => id),
     ...(decoder ? { decoder: decoder.id } : {}),
-    ...(isDecoder ? {} : { sink: edited.id }),
+    ...(isSink ? { sink: edited.id } : {}),
   }
 }
 
 /** The node with `values` for its properties, and every config node that one of them names. Credentials stay away. */
-function collect(node: Node, values: Values, nodes: { [id: string]: Values }): void {
+function collect(node: PlacedNode, values: Values, nodes: { [id: string]: Values }): void {
   const own = Object.fromEntries(Object.keys(node._def.defaults).map((name) => [name, values[name]]))
   nodes[node.id] = { ...own, type: node.type }
   for (const id of JSON.stringify(own).match(/[0-9a-zA-Z._-]+/g) ?? []) {
-    const found = RED.nodes.node(id) as unknown as Node | null
+    const found = RED.nodes.node(id) as unknown as PlacedNode | undefined
     if (found && (found._def as unknown as { category?: string }).category === 'config' && !nodes[id])
       collect(found, found, nodes)
   }
-}
-
-interface Link {
-  readonly source: Node
-  readonly sourcePort: number
-}
-
-const isDecoded = ({ source, sourcePort }: Link) => source.type === 'row-decoder' && sourcePort === 0
-const isInput = ({ source, sourcePort }: Link) => source.type === 'mqtt-v3-in' && sourcePort === 0
-
-/** The wanted ones against the wires, the nearest first. */
-function before(node: Node, isWanted: (link: Link) => boolean): readonly Node[] {
-  const seen = new Set([node])
-  const found = new Set<Node>()
-  for (const target of seen)
-    for (const link of RED.nodes.filterLinks({ target }) as unknown as Link[]) {
-      if (isWanted(link)) found.add(link.source)
-      seen.add(link.source)
-    }
-  return [...found]
 }
 
 function show(result: JQuery, answer: PreviewAnswer, texts: Texts): void {
