@@ -306,6 +306,10 @@ const wirings: readonly Wiring[] = [
     ],
   },
   {
+    name: 'a decoder for what the source refuses',
+    nodes: routed(['a'], ['b']).map((one) => (one.id === 'in' ? { ...one, wires: [['kafka'], ['d']] } : one)),
+  },
+  {
     name: 'an Inject node that may give the decoder another route',
     nodes: [...routed(['a'], ['a', 'test']), node('i', 'inject', [['d']])],
   },

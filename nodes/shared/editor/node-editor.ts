@@ -32,14 +32,17 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
   }
   // While a dialog is open, a rule over several fields has to see what is entered there, not what is stored.
   const valuesOf = (node: EditedNode) => forms.get(node)?.values() ?? storedValues(declaration, node)
-  const countUsers = (node: FlowNode) => {
-    if (node.type === declaration.type) flowEditor().nodes.updateConfigNodeUsers(node, { action: 'add' })
+  const slots = slotsOf(declaration.fields)
+  // Node-RED has counted the users of a node by the properties that it had before.
+  const count = (node: FlowNode, action: 'add' | 'remove') => {
+    if (slots.length > 0 && node.type === declaration.type) flowEditor().nodes.updateConfigNodeUsers(node, { action })
   }
   RED.events.on('nodes:add', (node: FlowNode) => {
     bringUp(declaration, node)
-    countUsers(node)
+    count(node, 'add')
   })
-  RED.events.on('editor:save', countUsers)
+  // Also where Node-RED has just taken the same node away from another property.
+  RED.events.on('editor:save', (node: FlowNode) => count(node, 'add'))
   RED.events.on('nodes:remove', ({ users = [] }: FlowNode) => {
     for (const user of users) if (user.type === declaration.type) flowEditor().editor.validateNode(user)
   })
@@ -50,7 +53,7 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
       ...fields
         .filter((entry) => !isSecret(entry))
         .map(([name]) => [name, property(declaration, name, around, valuesOf)]),
-      ...slotsOf(declaration.fields).map(({ name, nodeType }) => [name, slot(nodeType)]),
+      ...slots.map(({ name, nodeType }) => [name, slot(nodeType)]),
     ]),
     credentials: Object.fromEntries(
       fields.filter(isSecret).map(([name, field]) => [name, { type: field.masked ? 'password' : 'text' }]),
@@ -68,10 +71,9 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
     },
     oneditsave(this: EditedNode) {
       const form = forms.get(this)
-      const { nodes } = flowEditor()
-      nodes.updateConfigNodeUsers(this as FlowNode, { action: 'remove' })
+      count(this as FlowNode, 'remove')
       form?.save()
-      nodes.updateConfigNodeUsers(this as FlowNode, { action: 'add' })
+      count(this as FlowNode, 'add')
       if (form) setPorts(declaration, this, form.values())
       close(this)
     },

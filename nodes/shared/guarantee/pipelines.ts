@@ -167,22 +167,25 @@ class Surveyor {
 
   /** Nothing where another node than a source may give a reading its route. */
   #routesAt(place: Place, source: InConfig, decoders: readonly RowDecoderConfig[]): readonly Found[] {
+    const decoder = this.#config<RowDecoderConfig>(place)
+    if (decoder.routes.length === 0) return []
     const before = this.#before(place)
     const sources = before.filter((one) => this.#kindOf(one) === 'source')
+    if (sources.length === 0) return []
     if (before.some((one) => this.#kindOf(one) === undefined && !keepsRoute(one.node.type))) return []
     const isSplit = before.some(({ node }) => node.type === 'switch')
-    return judgeRoutes(this.#config(place), source, {
+    return judgeRoutes(decoder, source, {
       sources: sources.map((one) => this.#config<InConfig>(one)),
       decoders: isSplit ? undefined : decoders,
     })
   }
 
-  /** All enabled places from which something gets there, from a source on. */
+  /** All enabled places from which an accepted reading gets there, from a source on. */
   #before(place: Place): readonly Place[] {
     const before = new Set([place])
     for (const to of before)
       for (const one of this.#graph.values())
-        if (one.isOn && this.#kindOf(to) !== 'source' && this.#next(one, false).includes(to.id)) before.add(one)
+        if (one.isOn && this.#kindOf(to) !== 'source' && this.#next(one, true).includes(to.id)) before.add(one)
     before.delete(place)
     return [...before]
   }
