@@ -372,7 +372,7 @@ interface EditorGlobal {
     readonly nodes: {
       node(id: string): (FlowNode & { valid?: boolean; users: { id: string }[] }) | undefined
       createExportableNodeSet(nodes: readonly unknown[]): FlowNode[]
-      import(nodes: readonly FlowNode[], options: { generateIds: boolean }): { nodes: FlowNode[] }
+      import(nodes: readonly FlowNode[], options: object): { nodes: FlowNode[] }
     }
     readonly editor: { editConfig(name: string, type: string, id: string): void }
   }
@@ -394,7 +394,8 @@ test('what Routes refers to is counted as used, exported with the decoder, and c
     const { nodes } = (globalThis as unknown as EditorGlobal).RED
     const users = ['schemaA', 'schemaB'].map((id) => nodes.node(id)!.users.map((user) => user.id))
     const exported = nodes.createExportableNodeSet([nodes.node('decoder')])
-    const { nodes: copies } = nodes.import(exported, { generateIds: true })
+    const importMap = { schemaA: 'copy', schemaB: 'copy' }
+    const { nodes: copies } = nodes.import(exported, { generateIds: true, importMap })
     return { users, exported, copied: nodes.createExportableNodeSet(copies) }
   })
   assert.deepEqual(users, [['decoder'], ['decoder']])
@@ -437,15 +438,14 @@ test('a decoder whose schema is deleted or was never there is red, and says in i
   await editor.openNode('decoder')
   assert.equal(await reasonAt('routes').innerText(), 'Row 2, Schema: refers to a node that does not exist')
   await editor.field('routes').locator('.red-ui-editableList-item-remove').nth(1).click()
+  await reasonAt('routes').waitFor({ state: 'hidden' })
   await editor.done()
   assert.equal(await valid(), true)
   await editor.page.evaluate(() =>
     (globalThis as unknown as EditorGlobal).RED.editor.editConfig('', 'row-schema', 'schemaA'),
   )
-  await editor.page.waitForSelector('#node-config-dialog-delete', { state: 'visible' })
-  await editor.page.waitForTimeout(350)
-  await editor.page.click('#node-config-dialog-delete')
-  await editor.page.waitForSelector('#node-config-dialog-delete', { state: 'detached' })
+  await editor.page.locator('.red-ui-tray-toolbar button', { hasText: 'Delete' }).last().click()
+  await editor.page.waitForSelector('#node-config-dialog-ok', { state: 'detached' })
   assert.equal(await valid(), false)
   await editor.openNode('decoder')
   assert.equal(await reasonAt('routes').innerText(), 'Row 1, Schema: is required')
