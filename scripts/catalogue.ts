@@ -17,6 +17,7 @@ const formTexts = {
   choose: 'Choose the value here',
   addRow: 'Add row',
   row: 'Row',
+  example: 'Example:',
 }
 
 /** What only the editor finds out. */

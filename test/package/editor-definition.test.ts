@@ -131,7 +131,16 @@ test('a node without a name is labelled by the field that tells it apart', () =>
   assert.equal(load('kafka-sink').outputLabels(1), 'kafka-sink.output.1')
 })
 
-test('a config node that is referred to from a table is not called unused', () => {
-  assert.equal(load('row-schema').hasUsers, false)
-  assert.equal(load('kafka-cluster').hasUsers, undefined)
+test('what a table refers to stands in properties that Node-RED follows, and which the table is checked by', () => {
+  const decoder = load('row-decoder', { good: { valid: true } })
+  const slots = Object.entries(decoder.defaults).filter(([name]) => /^routesSchema\d+$/.test(name))
+  assert.equal(slots.length, 64)
+  for (const [, { type, value, validate: check }] of slots)
+    assert.deepEqual([type, value, check?.call({}, 'gone', {})], ['row-schema', undefined, true])
+  const routes = [{ route: 'a', schema: 'routesSchema1' }]
+  const reasonFor = (routesSchema1: unknown) => String(validate(decoder, 'routes', routes, { routesSchema1, routes }))
+  assert.equal(reasonFor('good'), 'true')
+  assert.match(reasonFor('gone'), /form.row 1, .*schema\.label: .*problem\.editor\.missingNode/)
+  assert.match(reasonFor(''), /form.row 1, .*schema\.label: .*problem\.field\.required/)
+  assert.match(String(validate(decoder, 'routes', [{ route: 'a', schema: 'gone' }])), /missingNode/)
 })
