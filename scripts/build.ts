@@ -46,7 +46,7 @@ async function emitEditor(declaration: NodeDeclaration, packageName: string, out
   const { type, icon } = declaration
   const folder = path.join(out, 'nodes', type)
   await mkdir(folder, { recursive: true })
-  const html = await editorHtml(root, packageName, declaration, declarations)
+  const html = await editorHtml(root, packageName, declaration)
   await writeFile(path.join(folder, `${type}.html`), html)
   const copies = languages.flatMap((language) =>
     ['json', 'html'].map((extension) => [

@@ -17,6 +17,7 @@ const formTexts = {
   choose: 'Choose the value here',
   addRow: 'Add row',
   row: 'Row',
+  example: 'Example:',
 }
 
 /** What only the editor finds out. */
@@ -79,7 +80,7 @@ function fieldTexts(field: Field<unknown>): Texts {
     ...(field.placeholder === undefined ? {} : { placeholder: field.placeholder }),
     ...section(
       'choice',
-      (field.values ?? []).map((value) => [choiceKey(value), value]),
+      (field.values ?? []).map((value) => [choiceKey(value), field.valueLabels?.[value] ?? value]),
     ),
     ...section(
       'column',

@@ -2,19 +2,15 @@ import { build } from 'esbuild'
 import { sidebarName } from '../nodes/shared/sidebar-texts.ts'
 import type { NodeDeclaration } from '../src/config/declaration.ts'
 import { retiredOf } from '../src/config/migrations.ts'
+import { slotsOf } from '../src/config/table-references.ts'
 import { formTemplate } from './form-template.ts'
 
 /**
  * What Node-RED's editor loads for a node type: the bundled script and the form. The palette library reads this file
  * without running it, so type, colour, icon, ports and the names of all properties stand in it literally.
  */
-export async function editorHtml(
-  root: string,
-  packageName: string,
-  declaration: NodeDeclaration,
-  all: readonly NodeDeclaration[],
-): Promise<string> {
-  const contents = entry(packageName, declaration, isInTable(declaration.type, all))
+export async function editorHtml(root: string, packageName: string, declaration: NodeDeclaration): Promise<string> {
+  const contents = entry(packageName, declaration)
   return `${await script(root, declaration.type, contents)}${formTemplate(declaration)}`
 }
 
@@ -41,19 +37,13 @@ async function script(root: string, name: string, contents: string): Promise<str
   return `<script type="text/javascript">\n${outputFiles[0]!.text}</script>\n`
 }
 
-/** Node-RED counts no users for a config node that is referred to from a table, and would call it unused. */
-function isInTable(type: string, all: readonly NodeDeclaration[]): boolean {
-  const columns = all.flatMap(({ fields }) =>
-    Object.values(fields).flatMap((field) => Object.values(field.columns ?? {})),
-  )
-  return columns.some(({ nodeType }) => nodeType === type)
-}
-
-function entry(packageName: string, declaration: NodeDeclaration, inTable: boolean): string {
+function entry(packageName: string, declaration: NodeDeclaration): string {
   const { type, kind, color, icon, outputs, controlled, editorPart } = declaration
   const fields = Object.entries(declaration.fields)
   const stored = fields.filter(([, field]) => field.kind !== 'secret').map(([name]) => name)
-  const defaults = ['version', ...retiredOf(declaration), ...stored].map((name) => `${name}: editor.defaults.${name}`)
+  const slots = slotsOf(declaration.fields).map(({ name }) => name)
+  const properties = ['version', ...retiredOf(declaration), ...stored, ...slots]
+  const defaults = properties.map((name) => `${name}: editor.defaults.${name}`)
   const secrets = fields
     .filter(([, field]) => field.kind === 'secret')
     .map(([name]) => `${name}: editor.credentials.${name}`)
@@ -64,7 +54,6 @@ function entry(packageName: string, declaration: NodeDeclaration, inTable: boole
     ...(color === undefined ? [] : [`color: ${key(color)}`]),
     ...(icon === undefined ? [] : [`icon: ${key(icon)}`]),
     ...(kind === 'config' ? [] : [`inputs: ${kind === 'source' ? 0 : 1}`, `outputs: ${outputs.length}`]),
-    ...(inTable ? ['hasUsers: false'] : []),
     ...(kind === 'sink' ? ["align: 'right'"] : []),
     `defaults: { name: { value: '' }, ${[...defaults, ...ports].join(', ')} }`,
     ...(secrets.length === 0 ? [] : [`credentials: { ${secrets.join(', ')} }`]),

@@ -83,7 +83,7 @@ function control(form: Form, id: string, name: string, field: Field<unknown>): s
 function example(form: Form, name: string, { placeholder }: Field<unknown>): string {
   return placeholder === undefined
     ? ''
-    : `<div class="rowline-example" ${i18n(form, `field.${name}.placeholder`)}></div>`
+    : `<div class="rowline-example"><span ${i18n(form, 'form.example')}></span> <code ${i18n(form, `field.${name}.placeholder`)}></code></div>`
 }
 
 function input(form: Form, attributes: string, key: string, field: Field<unknown>): string {

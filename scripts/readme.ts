@@ -67,7 +67,11 @@ function fieldTable(heading: string, summary: string, fields: Fields): string {
 }
 
 function optionRow(property: string, field: Field<unknown>): string {
-  const choices = field.kind === 'choice' ? ` One of ${field.values?.map((value) => `\`${value}\``).join(', ')}.` : ''
+  const named = (value: string) => {
+    const label = field.valueLabels?.[value]
+    return `\`${value}\`${label === undefined ? '' : ` (${label})`}`
+  }
+  const choices = field.kind === 'choice' ? ` One of ${field.values?.map(named).join(', ')}.` : ''
   const cells = [field.label, `\`${property}\``, defaultText(field), `${field.note}${choices}`]
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
 }

@@ -1,7 +1,7 @@
 import type { NodeAPI } from 'node-red'
 import type { KafkaSinkConfig } from '../../src/sinks/kafka/config.ts'
 import { probeCluster } from '../../src/sinks/kafka/probe.ts'
-import { fixedTopic } from '../../src/sinks/kafka/topic-name.ts'
+import { fixedTopic } from '../../src/sinks/kafka/topic-rule.ts'
 import { answerEditor } from '../shared/answer-editor.ts'
 import { type RowlineNode, registerNode } from '../shared/register-node.ts'
 import { declaration } from './declaration.ts'

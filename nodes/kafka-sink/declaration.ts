@@ -8,6 +8,7 @@ import { notices } from '../../src/sinks/kafka/import-rules.ts'
 import { importSettings } from '../../src/sinks/kafka/import-settings.ts'
 import { kafkaProblems } from '../../src/sinks/kafka/problems.ts'
 import { checkRegistry } from '../../src/sinks/kafka/registry-fields.ts'
+import { checkTopic } from '../../src/sinks/kafka/topic-rule.ts'
 import { previewPart } from '../shared/preview-texts.ts'
 
 export const declaration = declareNode({
@@ -21,7 +22,7 @@ export const declaration = declareNode({
   fields: sinkFields,
   problems: [kafkaProblems, templateProblems, sinkProblems, tlsProblems, settingsProblems],
   labelField: 'topic',
-  check: (config) => checkRegistry(config),
+  check: (config) => [...checkRegistry(config), ...checkTopic(config)],
   importer: {
     note: 'Paste the configuration of a librdkafka client (a dictionary) or of a Java client (properties). It fills this form; what it does not name stays as it is, and nothing is changed in the flow before Done.',
     elsewhere: 'Belongs to the kafka cluster: paste the same text there.',

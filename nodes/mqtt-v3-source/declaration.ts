@@ -14,7 +14,7 @@ export const declaration = declareNode({
   fields: sourceFields,
   problems: [mqttProblems, migrationProblems, tlsProblems, settingsProblems],
   editorPart,
-  labelField: 'host',
+  labelField: ['host', 'port'],
   check: ({
     user,
     password,

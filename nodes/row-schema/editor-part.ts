@@ -12,6 +12,7 @@ export const editorPart: EditorPart = {
     'big-query': 'BigQuery schema',
     use: 'Write it so',
     none: 'There are no columns yet.',
+    unread: 'The columns appear here once the schema has no error.',
     inferTitle: 'Columns from payloads',
     inferNote: 'One JSON payload per line. What ten payloads or more all have becomes required.',
     infer: 'Make columns',

@@ -5,7 +5,7 @@ import type { Settings } from '../../src/config/settings.ts'
 import { messageOf } from '../../src/core/errors.ts'
 import { expose, type Metric } from '../../src/metrics/exposition.ts'
 import { rowsOf } from '../../src/metrics/gauge.ts'
-import { problemsOf } from './health.ts'
+import { type HealthProblem, problemsOf, remarksOf } from './health.ts'
 import { type Measured, metricsOf } from './metrics.ts'
 
 export const metricsPath = '/rowline/metrics'
@@ -41,15 +41,18 @@ async function exposed(metrics: readonly Metric[]): Promise<Answer> {
   return { status: 200, contentType, text }
 }
 
-function health({ snapshot, labelsOf, maxUnconfirmedAgeMs }: Measured): Answer {
-  const problems = problemsOf(snapshot, maxUnconfirmedAgeMs, Date.now()).map(({ id, type, problem }) => ({
+function health({ snapshot, labelsOf, maxUnconfirmedAgeMs, red }: Measured): Answer {
+  const named = ({ id, type, problem }: HealthProblem) => ({
     pipeline: labelsOf(id)?.pipeline ?? '',
     node: labelsOf(id)?.node ?? id,
     type,
     problem,
-  }))
+  })
+  const problems = problemsOf(snapshot, maxUnconfirmedAgeMs, Date.now()).map(named)
+  const stuck = [...red].map(({ labels, problem }) => ({ ...labels, problem: `wrong configuration: ${problem}` }))
+  const remarks = [...remarksOf(snapshot).map(named), ...stuck]
   const status = problems.length === 0 ? 'ok' : 'failing'
-  const text = JSON.stringify({ status, problems })
+  const text = JSON.stringify({ status, problems, remarks })
   return { status: problems.length === 0 ? 200 : 503, contentType: 'application/json', text }
 }
 

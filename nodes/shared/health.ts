@@ -1,3 +1,4 @@
+import type { PipelineError } from '../../src/core/errors.ts'
 import type { RowlineSnapshot } from './snapshot.ts'
 import { duration } from './status.ts'
 
@@ -27,4 +28,24 @@ export function problemsOf({ nodes }: RowlineSnapshot, maxUnconfirmedAgeMs: numb
     ]
     return problems.map((problem) => ({ id, type, name, problem }))
   })
+}
+
+/**
+ * What somebody should look at now, although it is no outage yet: sources without a connection, nodes whose last try has
+ * failed. Whoever asks for health may be anybody: the code, and nothing of an address or a topic.
+ */
+export function remarksOf({ nodes }: RowlineSnapshot): HealthProblem[] {
+  return nodes.flatMap((node) => {
+    const { id, type, name, rejections } = node
+    const remark = (problem: string) => [{ id, type, name, problem }]
+    const error = failureOf(node) ?? rejections.error
+    if (error) return remark(`failing: ${error.code}`)
+    const phase = node.kind === 'source' ? node.connection?.phase : undefined
+    return phase === 'connecting' || phase === 'waiting' ? remark('not connected') : []
+  })
+}
+
+const failureOf = (node: RowlineSnapshot['nodes'][number]): PipelineError | undefined => {
+  if (node.kind === 'source') return node.connection?.error
+  return node.kind === 'sink' ? node.delivery.error : undefined
 }

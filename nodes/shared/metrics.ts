@@ -21,6 +21,14 @@ export interface Measured {
   readonly gauges: Iterable<Gauge>
   readonly labelsOf: (id: string) => NodeLabels | undefined
   readonly maxUnconfirmedAgeMs: number
+  /** Nodes that do not run, because of their configuration. */
+  readonly red: Iterable<RedNode>
+}
+
+export interface RedNode {
+  readonly labels: NodeLabels
+  /** The label of the field, or the sentence, that is wrong. */
+  readonly problem: string
 }
 
 /** Those of `metricTable` that have a value at this moment. */

@@ -6,6 +6,13 @@ interface At {
   readonly name: string
 }
 
+/** Why a node does not get on: its code, the short words of its status, and what to do. */
+export interface FailureView {
+  readonly code: string
+  readonly words: string
+  readonly message: string
+}
+
 export interface SinkView extends At {
   readonly id: string
   readonly type: string
@@ -17,10 +24,10 @@ export interface SinkView extends At {
   /** Age of the oldest record without confirmation. */
   readonly oldestMs: number | undefined
   readonly retries: number
-  readonly error: string | undefined
+  readonly error: FailureView | undefined
 }
 
-/** One pipeline as the admin endpoint gives it: names, codes and numbers, nothing of a payload or a secret. */
+/** One pipeline as the admin endpoint gives it: names, errors and numbers, nothing of a payload or a secret. */
 export interface PipelineView extends At {
   readonly id: string
   /** The name of its tab. */
@@ -30,12 +37,14 @@ export interface PipelineView extends At {
   readonly findings: readonly (Finding & At & { readonly type: string })[]
   /** Of the connection, or the code of its error. */
   readonly phase: string
+  /** Of the connection. */
+  readonly error: FailureView | undefined
   /** Since the last deploy of the source. */
   readonly received: number
   /** In the flow and not acknowledged. */
   readonly open: number
   readonly sinks: readonly SinkView[]
-  /** Since the last deploy, by all nodes. */
+  /** Since Node-RED has started, by all nodes. */
   readonly rejected: number
   readonly reasons: readonly { readonly reason: string; readonly count: number }[]
   /** The latest codes, the newest first; `at` is wall-clock ms. */

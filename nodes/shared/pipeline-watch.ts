@@ -1,11 +1,11 @@
 import type { NodeAPI } from 'node-red'
-import { messageOf } from '../../src/core/errors.ts'
+import { messageOf, type PipelineError } from '../../src/core/errors.ts'
 import type { Tally } from '../../src/core/tally.ts'
 import { sharedFilter } from '../../src/core/topic-filter.ts'
 import { classTexts, entryOf, type Finding } from './guarantee/findings.ts'
 import type { FlowNode, Place } from './guarantee/flow-graph.ts'
 import { type OwnType, type Pipeline, pipelinesOf, withFacts } from './guarantee/pipelines.ts'
-import type { PipelineView, SinkView } from './pipeline-view.ts'
+import type { FailureView, PipelineView, SinkView } from './pipeline-view.ts'
 import type { RowlineNode } from './register-node.ts'
 import type { RowlineSnapshot, SinkSnapshot } from './snapshot.ts'
 
@@ -106,6 +106,7 @@ export class PipelineWatch {
     const here = places.flatMap(({ id }) => byId.get(id) ?? [])
     const own = here.find((node) => node.kind === 'source')
     const editorIds = new Map(places.map(({ id, node }) => [id, node.id]))
+    const reasons = this.#reasons(places)
     const nameAt = (id: string) => namesOf(places.find((place) => place.id === id))
     return {
       id: source.id,
@@ -116,11 +117,12 @@ export class PipelineWatch {
       limit: limit?.code,
       findings: findings.map((one) => ({ ...one, ...nameAt(one.node) })),
       phase: own?.connection?.error?.code ?? own?.connection?.phase ?? 'closed',
+      error: failureView(own?.connection?.error),
       received: own?.received ?? 0,
       open: own?.connection?.unacknowledged ?? 0,
       sinks: here.filter((node) => node.kind === 'sink').map((sink) => sinkView(sink, editorIds.get(sink.id)!)),
-      rejected: here.reduce((sum, { rejections }) => sum + rejections.count, 0),
-      reasons: this.#reasons(places),
+      rejected: reasons.reduce((sum, reason) => sum + reason.count, 0),
+      reasons,
       last: here
         .flatMap(({ id, name, rejections }) =>
           rejections.last.map((one) => ({ ...one, node: name || id, nodeAt: editorIds.get(id)! })),
@@ -155,6 +157,9 @@ function describe({ places }: Pipeline, { code, node, values }: Finding): string
   return `${type === '' ? `node ${node}` : `${type} "${name}"`} ${filled} ${advice} [${code}]`
 }
 
+const failureView = (error: PipelineError | undefined): FailureView | undefined =>
+  error && { code: error.code, words: error.status, message: error.message }
+
 function sinkView(sink: SinkSnapshot, at: string): SinkView {
   const { id, name, type, delivery, oldestUnconfirmedAt, rejections } = sink
   const { confirmed, pendingRecords, retries, outbox } = delivery
@@ -168,16 +173,26 @@ function sinkView(sink: SinkSnapshot, at: string): SinkView {
     outbox: outbox?.entries,
     oldestMs: oldestUnconfirmedAt === undefined ? undefined : Math.max(0, Date.now() - oldestUnconfirmedAt),
     retries,
-    error: (delivery.error ?? rejections.error)?.code,
+    error: failureView(delivery.error ?? rejections.error),
   }
 }
+
+const mostListed = 5
+
+/** `a, b`, and of many the first and how many they are. */
+const listed = (names: readonly string[]): string =>
+  names.length <= mostListed ? names.join(', ') : `${names.slice(0, mostListed).join(', ')}, … (${names.length})`
 
 /** What only the running nodes know. */
 export function factsOf({ lateSenders, nodes }: RowlineSnapshot): readonly Finding[] {
   const late = lateSenders.map((node): Finding => ({ code: 'sendsLate', node, values: {} }))
   const told = nodes.flatMap((node): readonly Finding[] => {
     if (node.kind === 'sink')
-      return node.delivery.weaknesses.map(({ kind, topic }) => ({ code: kind, node: node.id, values: { topic } }))
+      return node.delivery.weaknesses.map(({ kind, topics }) => ({
+        code: kind,
+        node: node.id,
+        values: { topics: listed(topics) },
+      }))
     if (node.kind !== 'source') return []
     const unkept = (node.connection?.loweredFilters ?? [])
       .filter(({ qos }) => qos === 0)

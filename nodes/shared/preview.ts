@@ -3,9 +3,12 @@ import type { NodeDeclaration } from '../../src/config/declaration.ts'
 import { askPermission } from '../../src/config/editor-questions.ts'
 import { expandEnvironment } from '../../src/config/environment.ts'
 import { parseFields } from '../../src/config/fields.ts'
+import { withIds } from '../../src/config/table-references.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import { type Record, toJson } from '../../src/core/record.ts'
-import { type RowDecoderConfig, type RowSchemaConfig, schemaOf } from '../../src/rows/config.ts'
+import { inFields } from '../../src/mqtt/config.ts'
+import { createRouter } from '../../src/mqtt/router.ts'
+import { type RowDecoderConfig, type RowSchemaConfig, rowDecoderFields, schemaOf } from '../../src/rows/config.ts'
 import { createDecoder } from '../../src/rows/decode-record.ts'
 import type { Preview, SinkDefinition } from '../../src/sinks/definition.ts'
 import { previewText } from '../../src/sinks/preview-text.ts'
@@ -21,17 +24,25 @@ export interface PreviewRequest {
   readonly topic: string
   readonly payload: string
   readonly encoding: BufferEncoding
-  /** By id: decoder, sink, and the config nodes they refer to; each with its `type`. */
+  /** By id: sources, decoder, sink, and the config nodes they refer to; each with its `type`. */
   readonly nodes: { readonly [id: string]: Raw }
+  /** The `mqtt-v3-in` that the message may come from. */
+  readonly inputs?: readonly string[]
   readonly decoder?: string
   readonly sink?: string
 }
 
 export type PreviewAnswer =
-  | { readonly outcome: 'shown'; readonly parts: Preview }
+  | { readonly outcome: 'shown'; readonly parts: Preview; readonly route?: RouteNotice }
   | { readonly outcome: 'skipped' }
   | { readonly outcome: 'rejected'; readonly node: string; readonly reason: string; readonly message: string }
   | { readonly outcome: 'invalid'; readonly problems: readonly string[] }
+
+/** Which schema of its routes the decoder has taken: that of `route`, or none, as it lists no such route or none is known. */
+export interface RouteNotice {
+  readonly kind: 'listed' | 'unlisted' | 'unknown'
+  readonly route: string
+}
 
 /** What the registered node types know of themselves. */
 export interface KnownTypes {
@@ -65,7 +76,7 @@ function answer(request: PreviewRequest, types: KnownTypes): PreviewAnswer {
     })
   } catch (error) {
     if (error instanceof Invalid) return { outcome: 'invalid', problems: error.problems }
-    if (!(error instanceof PipelineError) || error.disposition === 'config')
+    if (!(error instanceof PipelineError) || error.disposition !== 'reject')
       return { outcome: 'invalid', problems: [messageOf(error)] }
     return { outcome: 'rejected', node: at, reason: error.reason, message: error.message }
   }
@@ -75,14 +86,17 @@ function answer(request: PreviewRequest, types: KnownTypes): PreviewAnswer {
 function preview(request: PreviewRequest, types: KnownTypes, reached: (type: string) => void): PreviewAnswer {
   const { nodes, decoder, sink } = request
   const read = <C>(id: string) => configOf<C>(nodes, id, types)
-  let record: Record | undefined = receivedRecord(request)
+  let record: Record | undefined = { ...receivedRecord(request), ...placeOf(request, types) }
+  let notice: { readonly route?: RouteNotice } = {}
   if (decoder !== undefined) {
     reached('row-decoder')
-    const decode = createDecoder(read<RowDecoderConfig>(decoder), (id) => schemaOf(read<RowSchemaConfig>(id)))
+    const config = read<RowDecoderConfig>(decoder)
+    notice = noticeOf(config, record)
+    const decode = createDecoder(config, (id) => schemaOf(read<RowSchemaConfig>(id)))
     record = decode(record)
   }
   if (record === undefined) return { outcome: 'skipped' }
-  if (sink === undefined) return { outcome: 'shown', parts: rowParts(record) }
+  if (sink === undefined) return { outcome: 'shown', parts: rowParts(record), ...notice }
   const type = String(nodes[sink]?.type)
   reached(type)
   const config = read<Raw>(sink)
@@ -91,12 +105,33 @@ function preview(request: PreviewRequest, types: KnownTypes, reached: (type: str
     connection: (field) => read(reference(field)),
     rowSchema: (field) => (reference(field) === '' ? undefined : schemaOf(read<RowSchemaConfig>(reference(field)))),
   })
-  return { outcome: 'shown', parts: parts(record) }
+  return { outcome: 'shown', parts: parts(record), ...notice }
 }
 
 function receivedRecord({ topic, payload, encoding }: PreviewRequest): Record {
   const bytes = Buffer.from(encoding === 'hex' ? payload.replace(/\s+/g, '') : payload, encoding)
   return { topic, payload: bytes, qos: 1, retain: false, dup: false, receivedAt: Date.now() }
+}
+
+/** What the first source with a row for the topic makes of it. The rest of that node need not be right yet. */
+function placeOf({ topic, nodes, inputs = [] }: PreviewRequest, { variable }: KnownTypes): Partial<Record> {
+  const { subscriptions, defaultRoute, tag } = inFields
+  for (const id of inputs) {
+    const { values } = expandEnvironment({ ...nodes[id] }, (name) => variable(name, id))
+    const { config } = parseFields({ subscriptions, defaultRoute, tag }, values)
+    const self = config?.tag ? { tag: config.tag } : {}
+    const routing = config && createRouter(config.subscriptions, config.defaultRoute, self)(topic)
+    if (routing) return routing.place
+  }
+  return {}
+}
+
+const routingFormats = rowDecoderFields.routes.when?.values.map(String) ?? []
+
+function noticeOf({ format, routes }: RowDecoderConfig, { route }: Record): { readonly route?: RouteNotice } {
+  if (routes.length === 0 || !routingFormats.includes(format)) return {}
+  if (route === undefined) return { route: { kind: 'unknown', route: '' } }
+  return { route: { kind: routes.some((row) => row.route === route) ? 'listed' : 'unlisted', route } }
 }
 
 function rowParts({ payload }: Record): Preview {
@@ -111,7 +146,8 @@ function configOf<C>(nodes: PreviewRequest['nodes'], id: string, { declarations,
   const declaration = declarations.get(String(type))
   if (!declaration) throw new Invalid(['a config node is missing'])
   const { fields, check, kind } = declaration
-  const declared = Object.fromEntries(Object.keys(fields).map((name) => [name, raw[name]]))
+  const named = withIds(fields, raw)
+  const declared = Object.fromEntries(Object.keys(fields).map((name) => [name, named[name]]))
   const { values, problems } = expandEnvironment(declared, (name) => variable(name, id))
   const parsed = parseFields(fields, values)
   const all = [...problems, ...parsed.problems]

@@ -10,6 +10,7 @@ import {
   runtimeProblems,
 } from '../../src/config/fields.ts'
 import { migrated, storedVersion, versionOf } from '../../src/config/migrations.ts'
+import { withIds } from '../../src/config/table-references.ts'
 import { messageOf } from '../../src/core/errors.ts'
 import { type Rowline, rowlineOf, settingOf } from './rowline.ts'
 
@@ -43,6 +44,7 @@ export function registerNode<F extends Fields>(
       this.config = config
       startOrShow(this, () => start(this, config, rowline))
     }
+    if (this.problems && declaration.kind !== 'config') rowline.noteRed(this, this.problems[0]!)
     if (declaration.kind === 'source' && this.stuck)
       noteRedInput(this, String((definition as unknown as Raw).source), rowline)
   }
@@ -71,8 +73,9 @@ function readConfig<F extends Fields>(
   declaration: NodeDeclaration<F>,
 ): ReadConfig<F> {
   if (storedVersion(definition) > versionOf(declaration as object)) return { problems: [newerFlow] }
-  const raw = { ...migrated(declaration as object, definition), ...(node.credentials as Raw | undefined) }
-  const stored = () => migrated(declaration as object, storedDefinition(RED, node))
+  const named = (stored: Raw) => withIds(declaration.fields, migrated(declaration as object, stored))
+  const raw = { ...named(definition), ...(node.credentials as Raw | undefined) }
+  const stored = () => named(storedDefinition(RED, node))
   return parseRaw(RED, { node, raw, stored }, declaration)
 }
 
@@ -133,15 +136,22 @@ function describe(fields: Fields, { field, problem }: FieldProblem): string {
   return isMissing ? `${label.toLowerCase()} required` : `${label}: ${problem.text}`
 }
 
-/** A node is as right as the config nodes it uses: their problems are shown where the user looks. */
-function brokenReferences(RED: NodeAPI, fields: Fields, config: Raw): string[] {
+/** A node is as right as the config nodes it uses: their problems are shown where the user looks. `at` is the row of a table. */
+function brokenReferences(RED: NodeAPI, fields: Fields, config: Raw, at = ''): string[] {
   return Object.entries(fields).flatMap(([name, field]) => {
     const value = config[name]
-    if (field.kind === 'table') return (value as Raw[]).flatMap((row) => brokenReferences(RED, field.columns!, row))
+    if (field.kind === 'table')
+      return (value as Raw[]).flatMap((row, i) => {
+        const [key] = Object.keys(field.columns!)
+        return brokenReferences(RED, field.columns!, row, `${field.label}, row ${i + 1} (${row[key!]})`)
+      })
     if (field.kind !== 'node' || value === '') return []
     const target = RED.nodes.getNode(value as string) as RowlineNode | undefined
-    if (!target) return [`${field.label}: refers to a node that does not exist or is disabled`]
-    return target.config === undefined ? (target.problems ?? [`${field.label}: is not configured`]) : []
+    const where = at === '' ? field.label : at
+    if (!target) return [`${where}: refers to a node that does not exist or is disabled`]
+    if (target.config !== undefined) return []
+    const problems = target.problems ?? ['is not configured']
+    return at === '' && target.problems ? [...problems] : problems.map((problem) => `${where}: ${problem}`)
   })
 }
 

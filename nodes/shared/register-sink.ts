@@ -52,6 +52,7 @@ export function registerSink<F extends Fields, Request>(
         const source = RED.nodes.getNode(reference(field)) as Node
         return createPublisher(rowline, source, configOf<SourceConfig>(RED, source.id))
       },
+      said: rowline.saidBy(node),
       warn: (message: string) => node.warn(message),
     }
     const isDryRun = readGate(settings) === 'dry-run'

@@ -17,6 +17,7 @@ import { FlowTracker, type Hooks } from './flow-tracker.ts'
 import type { Holder } from './handle.ts'
 import { LateSenders } from './late-senders.ts'
 import { leftOutboxes } from './left-outboxes.ts'
+import type { NodeLabels, RedNode } from './metrics.ts'
 import { isOfSource } from './mqtt-connections.ts'
 import { PipelineWatch } from './pipeline-watch.ts'
 import { servePreview } from './preview.ts'
@@ -58,6 +59,8 @@ export class Rowline {
   readonly #lateSenders: LateSenders
   readonly #tallies = new Tallies()
   readonly #nameOfFlow: (node: Node) => string
+  readonly #red = new Map<string, RedNode>()
+  readonly #said = new Map<string, Set<string>>()
   readonly #deadLetters = new Map<string, DeadLetters>()
   readonly #watched = new Set<() => RowlineSnapshot['nodes'][number]>()
   #instance: string | undefined
@@ -75,6 +78,7 @@ export class Rowline {
       gauges: this.gauges,
       labelsOf: (id) => this.#tallies.get(id)?.labels,
       maxUnconfirmedAgeMs: settings.maxUnconfirmedAgeMs,
+      red: this.#red.values(),
     }))
     servePreview(RED, {
       declarations: this.declarations,
@@ -126,8 +130,25 @@ export class Rowline {
 
   /** It outlives redeploys of the node: a counter that goes back is a new one for whoever reads it. */
   tallyOf(node: Node): Tally {
+    return this.#tallies.of(node.id, this.#labelsOf(node))
+  }
+
+  #labelsOf(node: Node): NodeLabels {
     const { id, type, name } = node
-    return this.#tallies.of(id, { pipeline: this.#nameOfFlow(node), node: name || id, type })
+    return { pipeline: this.#nameOfFlow(node), node: name || id, type }
+  }
+
+  /** Until it is closed, health says that its configuration is wrong. */
+  noteRed(node: Node, problem: string): void {
+    this.#red.set(node.id, { labels: this.#labelsOf(node), problem: problem.split(': ', 1)[0]! })
+    node.on('close', () => this.#red.delete(node.id))
+  }
+
+  /** What a sink has said since Node-RED started: it outlives redeploys of the node. */
+  saidBy({ id }: Node): Set<string> {
+    const said = this.#said.get(id) ?? new Set()
+    this.#said.set(id, said)
+    return said
   }
 
   snapshot(): RowlineSnapshot {

@@ -15,7 +15,7 @@ export const sidebarTexts = {
   waiting: '{count} waiting',
   oldest: 'oldest {age}',
   retries: '{count} retries',
-  rejected: '{count} dead letters',
+  rejected: '{count} dead letters since the start',
   last: '{code} at {time}, {node}',
   show: 'Show the node',
   undeployed: 'after the next deploy: {guarantee}',

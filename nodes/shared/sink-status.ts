@@ -9,10 +9,10 @@ const SLOW_SYNC_MS = 5
 /** A record that waits longer than this is worth a word. */
 const OLD_MS = 5000
 
-/** `1,204/s · outbox 0`, or what is wrong, for how long and how often it was tried, and how much waits since when. */
+/** `1,204/s · outbox 0`, or what is wrong and how much waits since when; where nothing does, for how long it is wrong. */
 export function describeSink(snapshot: SinkSnapshot, ratePerSecond: number): NodeStatus {
   const { delivery, rejections } = snapshot
-  const { phase, failingSince, retries } = delivery
+  const { phase, failingSince } = delivery
   if (snapshot.dryRunIn !== undefined) return dryRun(snapshot, snapshot.dryRunIn)
   const error = delivery.error ?? rejections.error
   const rejected = rejections.count > 0 ? ` · ${count(rejections.count)} rejected` : ''
@@ -21,8 +21,9 @@ export function describeSink(snapshot: SinkSnapshot, ratePerSecond: number): Nod
   const deleted = dropped > 0 ? ` · ${count(dropped)} deleted` : ''
   const rest = [waiting(snapshot), deleted, rejected, ...counted].join('')
   if (error) {
-    const tried = failingSince === undefined ? '' : ` · for ${duration(Date.now() - failingSince)}, ${tries(retries)}`
-    return failing(error, tried + rest)
+    const isWaiting = snapshot.oldestUnconfirmedAt !== undefined
+    const since = isWaiting || failingSince === undefined ? '' : ` · for ${duration(Date.now() - failingSince)}`
+    return failing(error, since + rest)
   }
   if (phase === 'opening') return { fill: 'yellow', shape: 'ring', text: `connecting${rest}` }
   return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${rest}${slowDisk(delivery)}` }
@@ -36,8 +37,6 @@ function dryRun({ delivery, rejections }: SinkSnapshot, environment: string): No
     text: `dry-run (${environment}) · ${count(delivery.confirmed)} logged${rejected}`,
   }
 }
-
-const tries = (n: number) => (n === 1 ? '1 try' : `${count(n)} tries`)
 
 function waiting({ delivery: { outbox, pendingRecords }, oldestUnconfirmedAt }: SinkSnapshot): string {
   const ageMs = oldestUnconfirmedAt === undefined ? 0 : Date.now() - oldestUnconfirmedAt

@@ -2,7 +2,10 @@ import type { Node, NodeStatus } from 'node-red'
 import type { PipelineError } from '../../src/core/errors.ts'
 
 const EVERY_MS = 1000
-const LONGEST = 60
+/** As much as stands below a node and not in the next one. */
+const LONGEST = 42
+/** A cause is cut only beyond this: it is what the text is for. */
+const LONGEST_CAUSE = 60
 
 /** Keeps a node's status true: asked once a second and after each change, told to the editor only when it differs. */
 export class StatusLine {
@@ -48,15 +51,24 @@ export class StatusLine {
 
 /** Yellow: it is tried again. Red: somebody has to act. */
 export function failing({ disposition, status }: PipelineError, suffix = ''): NodeStatus {
-  return { fill: disposition === 'retry' ? 'yellow' : 'red', shape: 'ring', text: short(status) + suffix }
+  return {
+    fill: disposition === 'retry' ? 'yellow' : 'red',
+    shape: 'ring',
+    text: shortened(status, LONGEST - suffix.length) + suffix,
+  }
 }
 
 export function count(n: number): string {
   return n.toLocaleString('en-US')
 }
 
-function short(text: string): string {
-  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1)}…`
+/** The cause, and of what stands behind its colon the words that there is room for. The log and the sidebar have it all. */
+function shortened(text: string, room: number): string {
+  if (text.length <= room) return text
+  const cause = text.split(': ', 1)[0]!
+  const end = text.lastIndexOf(' ', room - 1)
+  if (end > cause.length + 1) return `${text.slice(0, end).replace(/[,;:.]$/, '')}…`
+  return cause.length <= LONGEST_CAUSE ? cause : `${cause.slice(0, LONGEST_CAUSE - 1)}…`
 }
 
 /** Says a failure once when it begins, and once when it is over. `identify` tells one failure from the next. */

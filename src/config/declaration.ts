@@ -31,8 +31,8 @@ export interface NodeDeclaration<F extends Fields = Fields> {
   readonly editorPart?: EditorPart
   /** What made older flows into those of today, oldest first. Never changed, only added to. */
   readonly migrations?: readonly Migration[]
-  /** The field whose value is shown as the node's label when it has no name. */
-  readonly labelField?: keyof F & string
+  /** The field whose value is shown as the node's label when it has no name; of several, with colons between them. */
+  readonly labelField?: (keyof F & string) | readonly (keyof F & string)[]
 }
 
 /** `by` is the name of the flag. */

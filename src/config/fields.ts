@@ -60,6 +60,8 @@ export interface Field<T> {
   readonly max?: number
   /** choice: what may be chosen. */
   readonly values?: readonly string[]
+  /** choice: how the form names those whose value says too little. */
+  readonly valueLabels?: { readonly [value: string]: string }
   /** table: its columns. */
   readonly columns?: Fields
   /** code: of its text; SQL where nothing is said. */
@@ -170,7 +172,11 @@ export const duration = (options: NumberOptions): Field<number> => numeric('dura
 export const bytes = (options: NumberOptions): Field<number> => numeric('bytes', options)
 
 export function choice<const V extends string>(
-  options: Common & { readonly values: readonly V[]; readonly default: V },
+  options: Common & {
+    readonly values: readonly V[]
+    readonly default: V
+    readonly valueLabels?: { readonly [value in V]?: string }
+  },
 ): Field<V> {
   return {
     ...base(options),
@@ -178,6 +184,7 @@ export function choice<const V extends string>(
     default: options.default,
     required: false,
     values: options.values,
+    ...(options.valueLabels && { valueLabels: options.valueLabels as { readonly [value: string]: string } }),
     parse: (raw) =>
       options.values.includes(String(raw) as V)
         ? (String(raw) as V)

@@ -12,7 +12,10 @@ interface Entry {
   readonly reason?: string
   /** `{name}` is replaced by the detail of that name. It tells a plant engineer what to do. */
   readonly message: string
-  /** The same in a few words, for a place where the node's name and not much else can be seen; the message if absent. */
+  /**
+   * The same in a few words, for a place where the node's name and not much else can be seen; the message if absent.
+   * What stands behind the first ": " is left out where there is no room for it.
+   */
   readonly status?: string
   /** What happens, for the README, where it is not what the disposition says. */
   readonly effect?: string
@@ -20,11 +23,12 @@ interface Entry {
 
 /** Every code of the product. The README's error list is generated from it. */
 export const errorTable = {
-  CONFIG_INVALID: { disposition: 'fatal', message: '{field}: {problem}' },
+  CONFIG_INVALID: { disposition: 'fatal', message: '{field}: {problem}', status: '{field} cannot be used: {problem}' },
   DEPENDENCY_MISSING: {
     disposition: 'fatal',
     message:
-      'The package {name} is not installed (npm leaves it out where Node.js is too old for it). Run "npm install {name}" in the Node-RED user directory and restart Node-RED.',
+      'The package {name} is not installed: the offline package leaves it out, and npm where Node.js is too old for it. Run "npm install {name}" in the Node-RED user directory and restart Node-RED, or {instead}.',
+    status: '{name} is not installed',
   },
   UNKNOWN: { disposition: 'retry', message: '{problem}' },
 
@@ -133,6 +137,7 @@ export const errorTable = {
   STOPPED: {
     disposition: 'fatal',
     message: 'Stopped by a failed write, as "When a write fails" says; deploy to go on. {problem}',
+    status: 'stopped by a failed write: {problem}',
   },
   FLOW_FAILED: { disposition: 'reject', reason: 'flow-failed', message: 'The flow failed at {node}: {problem}' },
   DELIVERY_ABANDONED: {
@@ -171,7 +176,7 @@ export const errorTable = {
   TARGET_AUTHENTICATION: {
     disposition: 'config',
     message: '{target} refuses the user name or password: {problem}. Correct the credentials.',
-    status: 'user name or password refused: {problem}',
+    status: 'sign-in refused: {problem}',
   },
   CREDENTIALS_UNUSABLE: {
     disposition: 'config',
@@ -192,17 +197,23 @@ export const errorTable = {
   TARGET_MISSING: {
     disposition: 'config',
     message: '{target} does not exist. Create it, or switch on its creation where the sink offers that.',
+    status: '{target} does not exist',
   },
   TABLE_MISMATCH: {
     disposition: 'config',
     message: '{problem}: {target} does not suit the sink. Change the table; the readings wait until it suits.',
     status: '{problem}',
   },
-  TARGET_UNSUPPORTED: { disposition: 'config', message: '{target} does not support this: {problem}' },
+  TARGET_UNSUPPORTED: {
+    disposition: 'config',
+    message: '{target} does not support this: {problem}',
+    status: 'not supported: {problem}',
+  },
   SCHEMA_REFUSED: {
     disposition: 'config',
     message:
       '{target} refuses the schema of {subject}: {problem}. Change the schema, or what the registry takes as compatible.',
+    status: 'schema refused: {problem}',
   },
   TARGET_TLS: {
     disposition: 'config',
@@ -214,7 +225,7 @@ export const errorTable = {
     disposition: 'config',
     message:
       '{target} sends its clients to {address}, which cannot be reached from here: {problem}. Correct "advertised.listeners" of that broker, or make the address known and open to this machine.',
-    status: 'advertised address {address} not reachable',
+    status: 'advertised address not reachable: {address}',
   },
 
   FILE_FAILED: { disposition: 'retry', message: 'Writing {path} failed: {problem}', status: 'not written: {problem}' },
@@ -240,7 +251,7 @@ export const errorTable = {
     disposition: 'retry',
     message:
       'The outbox folder {path} was last used by {holder}, which cannot be asked from here. It is taken over when that has left it alone for {seconds} s.',
-    status: 'waits up to {seconds} s for the outbox of {holder}',
+    status: 'waits for the outbox: {holder}, up to {seconds} s',
   },
   OUTBOX_UNUSABLE: {
     disposition: 'config',
@@ -264,7 +275,7 @@ export const errorTable = {
     disposition: 'retry',
     message:
       'The outbox {path} has reached "Outbox size" ({limit} bytes) or "Outbox age". Messages wait at the broker until the target takes some.',
-    status: 'outbox full, readings wait at the broker',
+    status: 'outbox full: readings wait at the broker',
   },
   OUTBOX_UNREADABLE: {
     disposition: 'reject',
@@ -275,7 +286,7 @@ export const errorTable = {
   BROKER_UNREACHABLE: {
     disposition: 'retry',
     message: 'The MQTT broker {broker} cannot be reached: {problem}',
-    status: 'not reachable: {problem}',
+    status: 'not reachable: {broker}',
   },
   BROKER_REFUSED: {
     disposition: 'config',
@@ -291,19 +302,25 @@ export const errorTable = {
     disposition: 'config',
     message:
       '{broker} ends each connection of the client id "{clientId}" at once. Unless it is being restarted, another client uses that id: give each one a "Client id" of its own.',
-    status: 'client id "{clientId}" is used twice',
+    status: 'client id used twice: {clientId}',
   },
   BROKER_HANGS_UP: {
     disposition: 'retry',
     message:
       'The MQTT broker ended the connection {attempts} times while a message of {bytes} bytes to {topic} was published. It may be too large for it, or this client may not publish there. Change that at the broker, or set "Publish attempts", after which such a message goes to output 2. {problem}',
+    status: 'the broker hangs up: {bytes} bytes to {topic}',
   },
   BROKER_GIVEN_UP: {
     disposition: 'fatal',
     message:
       'No further attempt to connect after {attempts}, as "Connect attempts" or "Reconnect" say; deploy to go on. {problem}',
+    status: 'given up after {attempts} attempts: {problem}',
   },
-  SUBSCRIPTION_REFUSED: { disposition: 'config', message: 'The broker refuses the subscription {filter}' },
+  SUBSCRIPTION_REFUSED: {
+    disposition: 'config',
+    message: 'The broker refuses the subscription {filter}',
+    status: 'subscription refused: {filter}',
+  },
   SUBSCRIPTION_LOWERED: {
     disposition: 'config',
     message:
@@ -322,7 +339,11 @@ export const errorTable = {
     reason: 'control',
     message: 'The control message says nothing that can be done: {problem}',
   },
-  PROTOCOL_VIOLATION: { disposition: 'retry', message: 'The broker broke the MQTT protocol: {problem}' },
+  PROTOCOL_VIOLATION: {
+    disposition: 'retry',
+    message: 'The broker broke the MQTT protocol: {problem}',
+    status: 'MQTT protocol broken: {problem}',
+  },
 } as const satisfies { readonly [code: string]: Entry }
 
 export type ErrorCode = keyof typeof errorTable

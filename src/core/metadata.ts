@@ -1,7 +1,10 @@
 import { Problem } from './problem.ts'
 import type { Record } from './record.ts'
 
-export const templateProblems = Problem.area('template', { unknown: 'knows {known} and {last}, not {unknown}' })
+export const templateProblems = Problem.area('template', {
+  unknown: 'knows {known} and {last}, not {unknown}',
+  brace: 'has a brace {brace} without its counterpart',
+})
 
 /** What MQTT said about a reading, as text: headers and attributes carry nothing else. */
 export type MqttMetadata = {
@@ -43,6 +46,24 @@ export function templateProblem(template: string, known: readonly string[] = all
   if (unknown === undefined) return undefined
   return templateProblems.of('unknown', { known: known.slice(0, -1).join(', '), last: known.at(-1)!, unknown })
 }
+
+/** The same of a name, in which a lonely brace is a slip: in other texts it may be one of JSON. */
+export function nameTemplateProblem(template: string, known?: readonly string[]): Problem | undefined {
+  return templateProblem(template, known) ?? braceProblem(template)
+}
+
+/** A brace outside of all placeholders, known or not. */
+export function braceProblem(template: string): Problem | undefined {
+  const [brace] = /[{}]/.exec(withoutPlaceholders(template)) ?? []
+  return brace === undefined ? undefined : templateProblems.of('brace', { brace })
+}
+
+/** What is the same for every record. */
+export const withoutPlaceholders = (template: string): string =>
+  template
+    .split(holes)
+    .filter((part) => !holes.test(part))
+    .join('')
 
 function readerOf(part: string): (record: Placed) => string | undefined {
   const name = captured.exec(part)?.[1]

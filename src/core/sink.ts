@@ -19,8 +19,8 @@ export interface WriteResult {
 /** What of a target that is there may cost records it has confirmed. */
 export interface Weakness {
   readonly kind: 'oneReplica' | 'oneInSync'
-  /** The topic that has it. */
-  readonly topic: string
+  /** Those that have it, at least one. */
+  readonly topics: readonly string[]
 }
 
 /** A record made ready for its target. It shares nothing mutable with the flow that the record came from. */
@@ -44,7 +44,7 @@ export interface Sink<Request = unknown> {
   readonly trouble?: PipelineError | undefined
   /** What else an operator may want to know: totals. */
   readonly counters?: { readonly [counted in Counted]?: number }
-  /** Of what it has written to so far, the first of each kind. */
+  /** Of what it has written to so far, one of each kind. */
   readonly weaknesses?: readonly Weakness[]
   open(signal: AbortSignal): Promise<void>
   /** Pure and synchronous. Throws a PipelineError with disposition `reject` when the record itself cannot be written. */

@@ -41,7 +41,14 @@ export async function createAuthorization(
 ): Promise<Authorization & { readonly account: Account }> {
   const library: Library = await import('google-auth-library').catch((error: unknown) => {
     if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new PipelineError('DEPENDENCY_MISSING', { name: 'google-auth-library' }, error)
+    throw new PipelineError(
+      'DEPENDENCY_MISSING',
+      {
+        name: 'google-auth-library',
+        instead: 'install the offline package whose name ends in -offline-google',
+      },
+      error,
+    )
   })
   const clients = { library, asking: { transporterOptions: { timeout: timeoutMs } } }
   const own = await ownClient(clients, config, directory)

@@ -14,7 +14,7 @@ import {
   text,
 } from '../config/fields.ts'
 import { logLevelField } from '../config/log-field.ts'
-import { templateProblem } from '../core/metadata.ts'
+import { nameTemplateProblem } from '../core/metadata.ts'
 import { Problem } from '../core/problem.ts'
 import { mostPartitions } from '../core/record.ts'
 import { filterProblem } from '../core/topic-filter.ts'
@@ -100,8 +100,9 @@ export const sourceFields = {
   }),
   protocolVersion: choice({
     label: 'MQTT version',
-    note: '4 is MQTT 3.1.1, which every broker speaks; 5 is MQTT 5, 3 is the old 3.1. "auto" takes the newest that the broker accepts.',
+    note: '3.1.1 is what every broker speaks, 5 can do more, 3.1 is for old brokers. "auto" takes the newest that the broker accepts. In a flow file 3.1.1 is written 4, and 3.1 is 3.',
     values: ['4', '5', '3', 'auto'],
+    valueLabels: { '4': '3.1.1', '3': '3.1' },
     default: '4',
   }),
   fallbacks: text({
@@ -275,7 +276,7 @@ export const subscriptionColumns = {
     label: 'Target',
     note: 'Where a sink writes them: msg.to. Takes {topic}, {filter} and {route}.',
     default: '',
-    check: (to) => templateProblem(to, ['{topic}', '{filter}', '{route}']),
+    check: (to) => nameTemplateProblem(to, ['{topic}', '{filter}', '{route}']),
   }),
   partitions: optionalInteger({
     label: 'Partitions',

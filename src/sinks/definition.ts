@@ -20,6 +20,8 @@ export interface SinkContext {
   readonly outbox?: string
   /** Stable, unique name of this sink in this installation: for client ids. */
   readonly name: string
+  /** What this sink keeps in mind until Node-RED stops, over deploys: what it has said already. Absent: nothing. */
+  readonly said?: Set<string>
   /** Something an operator should know although writing goes on. */
   warn(message: string): void
 }

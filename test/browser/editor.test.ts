@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { declarations } from '../../nodes/declarations.ts'
-import { type NodeRed, startNodeRed } from '../services/node-red.ts'
+import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
 import { type EditorPage, launchBrowser, openEditor } from './editor-page.ts'
 
 let nodeRed: NodeRed
@@ -189,6 +189,8 @@ async function fillDecoder(): Promise<void> {
   const reason = await reasonAt('schema').innerText()
   assert.match(reason, /^line 2: /)
   assert.deepEqual(await marks(), [{ line: 2, text: reason }])
+  const shown = editor.page.locator('.rowline-shown').last()
+  assert.equal(await shown.innerText(), 'The columns appear here once the schema has no error.')
   await editor.page.locator('.squiggly-error').first().waitFor()
   await editor.screenshot('code-mark')
   await editor.page.keyboard.type(' DOUBLE')
@@ -360,7 +362,95 @@ test('a table can refer to nodes by their names', async () => {
   await editor.done()
   await editor.deploy()
   const flow = (await (await nodeRed.request('/flows')).json()) as { readonly [property: string]: unknown }[]
-  assert.deepEqual(flow.find(({ id }) => id === 'decoder')?.routes, [{ route: 'tank', schema: 'schemaB' }])
+  const { routes: stored, routesSchema1 } = flow.find(({ id }) => id === 'decoder') ?? {}
+  assert.deepEqual([stored, routesSchema1], [[{ route: 'tank', schema: 'routesSchema1' }], 'schemaB'])
+})
+
+/** Node-RED's editor, of which a test asks what a user would press for. */
+interface EditorGlobal {
+  readonly RED: {
+    readonly nodes: {
+      node(id: string): (FlowNode & { valid?: boolean; users: { id: string }[] }) | undefined
+      createExportableNodeSet(nodes: readonly unknown[]): FlowNode[]
+      import(nodes: readonly FlowNode[], options: object): { nodes: FlowNode[] }
+    }
+    readonly editor: { editConfig(name: string, type: string, id: string): void }
+  }
+}
+
+test('what Routes refers to is counted as used, exported with the decoder, and copied with it', async () => {
+  const routes = [
+    { route: 'tank', schema: 'schemaB' },
+    { route: 'pipe', schema: 'schemaA' },
+  ]
+  await nodeRed.deploy([
+    { id: 'tab', type: 'tab', label: 'Routes' },
+    { id: 'schemaA', type: 'row-schema', name: 'pressures', schema: 'bar DOUBLE' },
+    { id: 'schemaB', type: 'row-schema', name: 'levels', schema: 'metres DOUBLE' },
+    { id: 'decoder', type: 'row-decoder', z: 'tab', x: 200, y: 80, routes, wires: [[], []] },
+  ])
+  await editor.reload()
+  const { users, exported, copied } = await editor.page.evaluate(() => {
+    const { nodes } = (globalThis as unknown as EditorGlobal).RED
+    const users = ['schemaA', 'schemaB'].map((id) => nodes.node(id)!.users.map((user) => user.id))
+    const exported = nodes.createExportableNodeSet([nodes.node('decoder')])
+    const importMap = { schemaA: 'copy', schemaB: 'copy' }
+    const { nodes: copies } = nodes.import(exported, { generateIds: true, importMap })
+    return { users, exported, copied: nodes.createExportableNodeSet(copies) }
+  })
+  assert.deepEqual(users, [['decoder'], ['decoder']])
+  const schemas = (nodes: readonly FlowNode[]) => nodes.filter(({ type }) => type === 'row-schema')
+  assert.deepEqual(
+    schemas(exported)
+      .map(({ id }) => id)
+      .sort(),
+    ['schemaA', 'schemaB'],
+  )
+  const copy = copied.find(({ type }) => type === 'row-decoder')!
+  const nameOf = (id: unknown) => schemas(copied).find((schema) => schema.id === id)?.name
+  assert.deepEqual([nameOf(copy.routesSchema1), nameOf(copy.routesSchema2)], ['levels', 'pressures'])
+  assert.notEqual(copy.routesSchema1, 'schemaB')
+  assert.deepEqual(copy.routes, [
+    { route: 'tank', schema: 'routesSchema1' },
+    { route: 'pipe', schema: 'routesSchema2' },
+  ])
+})
+
+test('a decoder whose schema is deleted or was never there is red, and says in its form which row it is', async () => {
+  const valid = () =>
+    editor.page.evaluate(() => (globalThis as unknown as EditorGlobal).RED.nodes.node('decoder')!.valid !== false)
+  const routes = [
+    { route: 'tank', schema: 'routesSchema1' },
+    { route: 'state', schema: 'routesSchema2' },
+  ]
+  await nodeRed.deploy([
+    { id: 'tab', type: 'tab', label: 'Routes' },
+    { id: 'schemaA', type: 'row-schema', name: 'levels', schema: 'metres DOUBLE' },
+    {
+      ...{ id: 'decoder', type: 'row-decoder', z: 'tab', x: 200, y: 80, routes, wires: [[], []] },
+      ...{ routesSchema1: 'schemaA', routesSchema2: 'gone' },
+    },
+  ])
+  const { text } = await nodeRed.statusIs('decoder', ({ fill }) => fill === 'red')
+  assert.equal(text, 'Routes, row 2 (state): refers to a node that does not exist ')
+  await editor.reload()
+  assert.equal(await valid(), false)
+  await editor.openNode('decoder')
+  assert.equal(await reasonAt('routes').innerText(), 'Row 2, Schema: refers to a node that does not exist')
+  await editor.field('routes').locator('.red-ui-editableList-item-remove').nth(1).click()
+  await reasonAt('routes').waitFor({ state: 'hidden' })
+  await editor.done()
+  assert.equal(await valid(), true)
+  await editor.page.evaluate(() =>
+    (globalThis as unknown as EditorGlobal).RED.editor.editConfig('', 'row-schema', 'schemaA'),
+  )
+  await editor.page.locator('.red-ui-tray-toolbar button', { hasText: 'Delete' }).last().click()
+  await editor.page.waitForSelector('#node-config-dialog-ok', { state: 'detached' })
+  assert.equal(await valid(), false)
+  await editor.openNode('decoder')
+  assert.equal(await reasonAt('routes').innerText(), 'Row 1, Schema: is required')
+  await editor.cancel()
+  assert.deepEqual(editor.errors, [])
 })
 
 test('a removed row is gone after Done', async () => {

@@ -166,3 +166,56 @@ test('a variable that is not set is named, and bytes may be given in hex', () =>
     assert.equal((await shown()).line, row)
     assert.deepEqual(editor.errors, [])
   }))
+
+test('with Routes the topic decides which schema a payload is shown by, and none is not taken for one', async () => {
+  const subscriptions = [
+    { filter: 'plant/+/pressure', qos: '1', route: 'pressure', to: '' },
+    { filter: '${MQTT_TOPIC}', qos: '1', route: 'kpi', to: '' },
+  ]
+  const at = (y: number) => ({ z: 'routes', x: 300, y })
+  await nodeRed.deploy([
+    { id: 'routes', type: 'tab', label: 'Routes' },
+    { id: 'bars', type: 'row-schema', schema: 'bar DOUBLE' },
+    { id: 'in', type: 'mqtt-v3-in', source: '', subscriptions, ...at(60), wires: [['junction'], []] },
+    { id: 'junction', type: 'junction', ...at(100), wires: [['decoder']] },
+    {
+      ...{ id: 'decoder', type: 'row-decoder', ...at(140), wires: [['file'], []] },
+      ...{ routes: [{ route: 'pressure', schema: 'routesSchema1' }], routesSchema1: 'bars' },
+    },
+    { id: 'file', type: 'file-sink', path: 'rows.ndjson', environment: 'LOCAL', ...at(200), wires: [[], []] },
+  ])
+  await editor.reload()
+  const show = async (topic: string) => {
+    await part().locator('.rowline-preview-topic').fill(topic)
+    const answered = editor.page.waitForResponse('**/rowline/preview')
+    await part().locator('.rowline-preview-show').click()
+    await answered
+    const notice = part().locator('.rowline-preview-route')
+    await notice.waitFor()
+    return [await notice.innerText(), await part().locator('.rowline-preview td').last().innerText()]
+  }
+  for (const [id, row, other] of [
+    ['decoder', '1', '{"bar": 1}'],
+    ['file', '{"bar":1}', '{"bar": 1}'],
+  ] as const) {
+    await editor.openNode(id)
+    await part().locator('summary').click()
+    await part().locator('textarea').fill('{"bar": 1}')
+    assert.deepEqual(await show('plant/1/pressure'), ['Route pressure, by the topics of mqtt v3 in.', row])
+    assert.deepEqual(await show('FCTS/x'), ['No schema was applied: the route kpi is not in Routes.', other])
+    const [unknown] = await show('elsewhere')
+    assert.match(unknown!, /^No schema was applied: no topic of an mqtt v3 in before this node/)
+    assert.equal(await part().locator('.rowline-preview-route.rowline-preview-problem').count(), 1)
+    if (id === 'decoder') {
+      const cell = editor.field('routes').locator('[data-column="route"]:visible')
+      await cell.focus()
+      const offered = editor.page.locator('#rowline-routes option')
+      assert.deepEqual(
+        await offered.evaluateAll((options) => options.map((option) => (option as unknown as { value: string }).value)),
+        ['kpi', 'pressure'],
+      )
+    }
+    await editor.cancel()
+  }
+  assert.deepEqual(editor.errors, [])
+})

@@ -188,6 +188,7 @@ test('a schema is shown and written in every way, and inferred from payloads wit
   const shown = form().locator('.rowline-shown')
   const view = form().locator('.rowline-view select')
   assert.equal(await shown.innerText(), 'There are no columns yet.')
+  assert.match(await editor.field('schema').locator('.rowline-example').innerText(), /^Example: ts BIGINT/)
   await form().locator('.rowline-payloads summary').click()
   await form()
     .locator('.rowline-payloads textarea')

@@ -92,7 +92,7 @@ test('the tab shows rates of real readings, dead letters with their reasons, and
   const publishing = publishWhile(load.signal)
   await shows(
     page,
-    /[1-9][\d,]*\/s in · [1-9][\d,]*\/s confirmed.* File [1-9][\d,]*\/s · [\d,]+ waiting.*2 dead letters: json 1, type 1/,
+    /[1-9][\d,]*\/s in · [1-9][\d,]*\/s confirmed.* File [1-9][\d,]*\/s · [\d,]+ waiting.*2 dead letters since the start: json 1, type 1/,
   )
   await shows(page, /JSON_INVALID at .*, Rows/)
   await editor.screenshot('sidebar-running')
@@ -143,7 +143,12 @@ test('a sink whose target is away shows what waits in its outbox, for how long, 
     ['plant/a', '{"n":2}'],
     ['plant/a', '{"n":3}'],
   ])
-  await shows(page, /Kafka 0\/s · outbox 3 · oldest [1-9]\d* (s|min) · [1-9][\d,]* retries [A-Z]+_[A-Z_]+/)
+  await shows(
+    page,
+    /Kafka 0\/s · outbox 3 · oldest [1-9]\d* (s|min) · [1-9][\d,]* retries not reachable: .+ \[TARGET_UNREACHABLE\]/,
+  )
+  const said = page.locator('.rowline-sink .rowline-error')
+  assert.match((await said.getAttribute('title')) ?? '', /^Kafka at 127\.0\.0\.1:\d+ cannot be reached: /)
   await editor.screenshot('sidebar-outage')
   assert.deepEqual(editor.errors, [])
   await page.context().close()

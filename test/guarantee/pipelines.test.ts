@@ -26,6 +26,17 @@ const sparkplug = node('d', 'row-decoder', [['kafka'], []], { format: 'sparkplug
 const otherwise = { rules: [{ t: 'eq', v: '1' }, { t: 'else' }] }
 const subflow = { id: 'sf', type: 'subflow', in: [{ wires: [{ id: 'f' }] }], out: [{ wires: [{ id: 'f', port: 0 }] }] }
 
+const routesOf = (routes: readonly string[]) => ({
+  subscriptions: routes.map((route, i) => ({ ...row(`plant/${i}`), route })),
+})
+const routeDecoder = (id: string, routes: readonly string[], wires: Wires, rest: object = {}) =>
+  node(id, 'row-decoder', wires, { routes: routes.map((route) => ({ route, schema: 'x' })), ...rest })
+const routed = (given: readonly string[], listed: readonly string[], rest: object = {}, decoder: object = {}) => [
+  source(['d'], { ...routesOf(given), ...rest }),
+  routeDecoder('d', listed, [['kafka'], []], decoder),
+  kafka(),
+]
+
 const wirings: readonly Wiring[] = [
   { name: 'a source and a sink', nodes: [source(['kafka']), kafka()] },
   {
@@ -257,6 +268,52 @@ const wirings: readonly Wiring[] = [
     others: ['skipsErrors dec'],
   },
   {
+    name: 'routes that are written in another way in the decoder',
+    nodes: routed(['pressure', 'state'], ['presure', 'state']),
+    others: ['routeUnchecked d', 'routeUnknown d'],
+  },
+  { name: 'routes that agree', nodes: routed(['pressure'], ['pressure']) },
+  {
+    name: 'a decoder with routes behind a source without any',
+    nodes: routed([''], ['pressure']),
+    others: ['routeUnknown d'],
+  },
+  { name: 'a default route', nodes: routed(['a', ''], ['a', 'other'], { defaultRoute: 'other' }) },
+  {
+    name: 'a default route that has no schema',
+    nodes: routed(['a', ''], ['a'], { defaultRoute: 'other' }),
+    others: ['routeUnchecked d'],
+  },
+  {
+    name: 'routes that come with topics by message',
+    nodes: routed([], ['b'], { dynamic: true }),
+    others: ['dynamic in'],
+  },
+  { name: 'a route that a variable names', nodes: routed(['${ROUTE}'], ['b']) },
+  { name: 'a schema for a route that a variable names', nodes: routed(['b'], ['${ROUTE}']) },
+  { name: 'routes where the format asks for no schema', nodes: routed(['b'], ['a'], {}, { format: 'text' }) },
+  {
+    name: 'a decoder for each route, one behind the other',
+    nodes: [...routed(['a', 'b'], ['a']), routeDecoder('d2', ['b'], [['kafka'], []])].map((one) =>
+      one.id === 'd' ? { ...one, wires: [['d2'], []] } : one,
+    ),
+  },
+  {
+    name: 'a switch that sends one of two routes to the decoder',
+    nodes: [
+      ...routed(['a', 'b'], ['a']).map((one) => (one.id === 'in' ? { ...one, wires: [['s'], []] } : one)),
+      node('s', 'switch', [['d'], ['kafka']], otherwise),
+    ],
+  },
+  {
+    name: 'a decoder for what the source refuses',
+    nodes: routed(['a'], ['b']).map((one) => (one.id === 'in' ? { ...one, wires: [['kafka'], ['d']] } : one)),
+  },
+  {
+    name: 'an Inject node that may give the decoder another route',
+    nodes: [...routed(['a'], ['a', 'test']), node('i', 'inject', [['d']])],
+  },
+  {
     name: 'a Catch node that reaches only a debug node',
     nodes: [...code('return msg'), node('c', 'catch', [['d']], { scope: null }), node('d', 'debug', [])],
     others: ['caughtLost c'],
@@ -453,7 +510,7 @@ test('a loop of wires comes to an end', () => {
 test('what turns out while it runs is added to the pipelines that have the node', () => {
   const [pipeline] = judge([source(['kafka']), kafka()])
   const fact = { code: 'qosGranted', node: 'in', values: { filter: 'plant/#' } } as const
-  const weak = { code: 'oneReplica', node: 'kafka', values: { topic: 't' } } as const
+  const weak = { code: 'oneReplica', node: 'kafka', values: { topics: 't' } } as const
   assert.deepEqual(withFacts(pipeline!, [weak, { ...fact, node: 'elsewhere' }]).limit, undefined)
   const judged = withFacts(pipeline!, [weak, fact])
   assert.deepEqual([judged.guarantee, judged.limit, judged.findings], ['atMostOnce', fact, [fact, weak]])
@@ -489,4 +546,13 @@ test('every flow shape that Node-RED was seen to acknowledge too early is found,
     } else if (limit === undefined) assert.equal(guarantee, 'atLeastOnce', name)
     else assert.match(`${name}: ${limit}`, /: noSink in$|^trigger: send, then nothing: delayDrops t$/)
   }
+})
+
+test('a route is known where another source before the same decoder gives it', () => {
+  const other = source(['d'], { ...routesOf(['b']), source: 'second' }, 'in2')
+  const codes = (nodes: readonly FlowNode[]) => judge(nodes).map(({ findings }) => findings.map(({ values }) => values))
+  assert.deepEqual(codes([...routed(['a'], ['a', 'b', 'c']), other, broker('second', { host: '10.0.0.2' })]), [
+    [{ route: 'c' }],
+    [{ route: 'c' }],
+  ])
 })

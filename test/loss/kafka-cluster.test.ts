@@ -126,7 +126,7 @@ test('a topic of others that has no leader keeps nobody from writing where there
 })
 
 const isDegraded = ({ fill, text = '' }: { readonly fill?: string; readonly text?: string }) =>
-  fill === 'yellow' && text.startsWith('brokers missing: ')
+  fill === 'yellow' && text.startsWith('brokers missing')
 
 /** With a topic of three replicas, made by the sink. */
 const start = (delivery: 'outbox' | 'confirm', client: (typeof clients)[number]) =>

@@ -189,7 +189,10 @@ test(`F6: BigQuery answers 503 for ${outageMs / 1000} s, Pub/Sub works: nothing 
     broker.port,
     Array.from({ length: 15 }, (_, n) => [`${table}/${topic}`, payload(n)] as const),
   )
-  await nodeRed.statusIs('sink', ({ fill, text = '' }) => fill === 'yellow' && /currently unavai/.test(text))
+  await nodeRed.statusIs(
+    'sink',
+    ({ fill, text = '' }) => fill === 'yellow' && /^not reachable.* · \d+ waiting/.test(text),
+  )
   await wait(outageMs)
   assert.equal(acknowledgementsIn(broker), before)
   assert.equal(pubsub.stored('kpis-f6').length, 15, JSON.stringify(nodeRed.status('events')))

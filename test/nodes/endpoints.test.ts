@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { NodeAPI } from 'node-red'
 import { healthPath, serveNumbers } from '../../nodes/shared/endpoints.ts'
+import { remarksOf } from '../../nodes/shared/health.ts'
 import type { Measured } from '../../nodes/shared/metrics.ts'
 import { parseFields } from '../../src/config/fields.ts'
 import { settingsFields } from '../../src/config/settings.ts'
+import { PipelineError } from '../../src/core/errors.ts'
 import { freePort, until } from '../services/processes.ts'
 
 const nothing: Measured = {
@@ -13,6 +15,7 @@ const nothing: Measured = {
   gauges: [],
   labelsOf: () => undefined,
   maxUnconfirmedAgeMs: 1000,
+  red: [],
 }
 
 /** Which of two addresses of this machine answer. */
@@ -42,4 +45,29 @@ test('the port of the metrics is open where Node-RED is, or where its own settin
   assert.deepEqual(await listening('127.0.0.2', ''), ['127.0.0.2'])
   assert.deepEqual(await listening('127.0.0.2', '127.0.0.1'), ['127.0.0.1'])
   assert.deepEqual(await listening('127.0.0.1', '0.0.0.0'), ['127.0.0.1', '127.0.0.2'])
+})
+
+test('health remarks at once what is no outage yet, by codes alone', () => {
+  const error = new PipelineError('TARGET_MISSING', { target: 'The Kafka topic secret-topic' })
+  const named = (id: string) => ({ id, type: 't', name: '', rejections: { count: 0, error: undefined, last: [] } })
+  const source = (id: string, connection: object) => ({ ...named(id), kind: 'source', connection })
+  const nodes = [
+    source('away', { phase: 'waiting', error: new PipelineError('BROKER_UNREACHABLE', { broker: 'b', problem: 'p' }) }),
+    source('new', { phase: 'connecting', error: undefined }),
+    source('there', { phase: 'connected', error: undefined }),
+    source('off', { phase: 'stopped', error: undefined }),
+    { ...named('sink'), kind: 'sink', delivery: { error } },
+    { ...named('well'), kind: 'sink', delivery: { error: undefined } },
+    { ...named('decoder'), kind: 'decoder', rejections: { count: 1, error, last: [] } },
+  ]
+  const snapshot = { ...nothing.snapshot, nodes } as unknown as Measured['snapshot']
+  assert.deepEqual(
+    remarksOf(snapshot).map(({ id, problem }) => `${id} ${problem}`),
+    [
+      'away failing: BROKER_UNREACHABLE',
+      'new not connected',
+      'sink failing: TARGET_MISSING',
+      'decoder failing: TARGET_MISSING',
+    ],
+  )
 })

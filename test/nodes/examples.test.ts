@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
 import { expandEnvironment } from '../../src/config/environment.ts'
 import { parseFields } from '../../src/config/fields.ts'
+import { slotsOf, withIds } from '../../src/config/table-references.ts'
 import { readings } from '../rows/readings.ts'
 import { sensorReading } from '../rows/sensor-schema.ts'
 import { readTopic } from '../services/kafka-topics.ts'
@@ -92,12 +93,18 @@ test('an example sets every option of its nodes and no other, without a problem,
       const declaration = declarations.find((candidate) => candidate.type === type)
       if (!declaration) continue
       const visible = Object.entries(declaration.fields).filter(([, { kind }]) => kind !== 'secret')
+      const slots = slotsOf(declaration.fields).filter(({ name }) => name in values)
       assert.deepEqual(
         Object.keys(values),
-        visible.map(([field]) => field),
+        [...visible.map(([field]) => field), ...slots.map(({ name }) => name)],
         type,
       )
-      const expanded = expandEnvironment(values, (variable) => environment[variable])
+      for (const slot of slots)
+        assert.ok(
+          flow.some((node) => node.id === values[slot.name] && node.type === slot.nodeType),
+          slot.name,
+        )
+      const expanded = expandEnvironment(withIds(declaration.fields, values), (variable) => environment[variable])
       const { config, problems } = parseFields(declaration.fields, expanded.values)
       assert.deepEqual(problems, [], type)
       assert.deepEqual(declaration.check?.(config!) ?? [], [], type)

@@ -90,7 +90,7 @@ for (const delivery of ['outbox', 'confirm'] as const)
     })
     const judged = (await (await nodeRed.request('/rowline/pipelines')).json()) as readonly PipelineView[]
     const [weak] = judged[0]!.findings
-    assert.deepEqual([weak!.code, weak!.node, weak!.values], ['oneReplica', builder.id('kafka'), { topic }])
+    assert.deepEqual([weak!.code, weak!.node, weak!.values], ['oneReplica', builder.id('kafka'), { topics: topic }])
     const text = await scrape()
     const received = (route: string) =>
       amount(text, 'rowline_records_received_total', { node: builder.id('in'), route })
@@ -123,6 +123,11 @@ async function problems() {
   const { status, problems } = (await response.json()) as Health
   assert.deepEqual([response.status, status], problems.length > 0 ? [503, 'failing'] : [200, 'ok'])
   return problems
+}
+
+/** What is no reason for 503. */
+async function remarks() {
+  return ((await (await fetch(`${nodeRed.url}/rowline/health`)).json()) as Health).remarks
 }
 
 /** Resolves with the problems once there are so many. */
@@ -165,6 +170,8 @@ test('health is 0 while a reading is held that no sink has, at a node that is re
     node('file-sink', 'wrong', { path: 'rows', batchRecords: 'many' }, [[], []]),
   ])
   assert.deepEqual(await problems(), [])
+  const red = { pipeline: id('in').split('-')[0], node: id('wrong'), type: 'file-sink' }
+  assert.deepEqual(await remarks(), [{ ...red, problem: 'wrong configuration: Batch records' }])
   broker.publish({ topic: 'plant/a', qos: 1, payload: '{"n":1}' })
   const [held] = await problemsAre(1, 3000 + 10_000)
   assert.deepEqual([held!.node, held!.type], [id('in'), 'mqtt-v3-in'])
@@ -191,12 +198,15 @@ test('D9: health is 0 within 10 s of a record passing its limit, names the node,
 
 interface Health {
   readonly status: string
-  readonly problems: readonly {
-    readonly pipeline: string
-    readonly node: string
-    readonly type: string
-    readonly problem: string
-  }[]
+  readonly problems: readonly HealthProblem[]
+  readonly remarks: readonly HealthProblem[]
+}
+
+interface HealthProblem {
+  readonly pipeline: string
+  readonly node: string
+  readonly type: string
+  readonly problem: string
 }
 
 test('with a port and a token of their own the numbers are there, for those who send the token, and nowhere else', async () => {

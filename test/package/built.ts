@@ -28,7 +28,6 @@ export interface Definition {
   readonly inputs?: number
   readonly outputs?: number
   readonly align?: string
-  readonly hasUsers?: boolean
   readonly defaults: { readonly [name: string]: Property }
   readonly credentials?: { readonly [name: string]: { readonly type: string } }
   label(this: object): string
@@ -49,7 +48,7 @@ export function loadDefinition(dist: string, type: string, nodes: { readonly [id
     _: (key: string) => key.replace(/^.*:/, ''),
     nodes: {
       registerType: (name: string, definition: Definition) => registered.set(name, definition),
-      node: (id: string) => nodes[id] ?? null,
+      node: (id: string) => nodes[id],
     },
     events: { on: () => {} },
     actions: { add: () => {}, remove: () => {} },

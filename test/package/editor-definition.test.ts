@@ -124,10 +124,23 @@ test('a node without a name is labelled by the field that tells it apart', () =>
   assert.equal(cluster.label.call({ brokers: 'k1:9092' }), 'k1:9092')
   assert.equal(cluster.label.call({ brokers: 'k1:9092', name: 'plant' }), 'plant')
   assert.equal(cluster.label.call({ brokers: '' }), 'kafka-cluster.label')
+  const source = load('mqtt-v3-source')
+  assert.equal(source.label.call({ host: '127.0.0.1', port: 1883 }), '127.0.0.1:1883')
+  assert.equal(source.label.call({ host: '${MQTT_BROKER}', port: '${MQTT_PORT}' }), '${MQTT_BROKER}:${MQTT_PORT}')
+  assert.equal(source.label.call({ host: '', port: 1883 }), 'mqtt-v3-source.label')
   assert.equal(load('kafka-sink').outputLabels(1), 'kafka-sink.output.1')
 })
 
-test('a config node that is referred to from a table is not called unused', () => {
-  assert.equal(load('row-schema').hasUsers, false)
-  assert.equal(load('kafka-cluster').hasUsers, undefined)
+test('what a table refers to stands in properties that Node-RED follows, and which the table is checked by', () => {
+  const decoder = load('row-decoder', { good: { valid: true } })
+  const slots = Object.entries(decoder.defaults).filter(([name]) => /^routesSchema\d+$/.test(name))
+  assert.equal(slots.length, 64)
+  for (const [, { type, value, validate: check }] of slots)
+    assert.deepEqual([type, value, check?.call({}, 'gone', {})], ['row-schema', undefined, true])
+  const routes = [{ route: 'a', schema: 'routesSchema1' }]
+  const reasonFor = (routesSchema1: unknown) => String(validate(decoder, 'routes', routes, { routesSchema1, routes }))
+  assert.equal(reasonFor('good'), 'true')
+  assert.match(reasonFor('gone'), /form.row 1, .*schema\.label: .*problem\.editor\.missingNode/)
+  assert.match(reasonFor(''), /form.row 1, .*schema\.label: .*problem\.field\.required/)
+  assert.match(String(validate(decoder, 'routes', [{ route: 'a', schema: 'gone' }])), /missingNode/)
 })

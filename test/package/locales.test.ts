@@ -19,7 +19,7 @@ const catalogue = (type: string, language: string): Texts =>
 
 /** Asked for by name in the editor script and the help (and, where a form has nothing to fold, `advanced`). */
 const usedByCode =
-  /^(label|summary|output\.\d+|part\.[\w-]+|form\.(advanced|addRow|row|environment|choose)|problem\.\w+\.\w+|import\.(nothing|(line|notice)\.\w+))$/
+  /^(label|summary|output\.\d+|part\.[\w-]+|form\.(advanced|addRow|row|example|environment|choose)|problem\.\w+\.\w+|import\.(nothing|(line|notice)\.\w+))$/
 
 test('generated files are as the declarations say; "npm run generate" makes them so', async () => {
   const stale = (await generatedFiles()).filter(

@@ -45,6 +45,8 @@ const kafka = [
     { schemaRegistryUrl: 'x', schemaRegistryCa: secretKey, schemaVersion: 'x', enabledIn: 'a b', dryRunIn: 'a b' },
     { schemaRegistryUrl: 'https://user:secret@registry' },
     { valueFormat: 'json-schema' },
+    { topic: '..' },
+    { topic: 'plant line{' },
   ]),
 ]
 

@@ -6,7 +6,8 @@ import type { Payload, Record } from '../../src/core/record.ts'
 import { clusterFields, parseBrokers, sinkFields } from '../../src/sinks/kafka/config.ts'
 import { checkRegistry, registryFields } from '../../src/sinks/kafka/registry-fields.ts'
 import { createRequestBuilder } from '../../src/sinks/kafka/request.ts'
-import { Collisions, kafkaTopic } from '../../src/sinks/kafka/topic-name.ts'
+import { Collisions } from '../../src/sinks/kafka/topic-name.ts'
+import { checkTopic, kafkaTopic } from '../../src/sinks/kafka/topic-rule.ts'
 import { reading } from '../contract/sink-harness.ts'
 import { parsed } from './kafka-harness.ts'
 
@@ -304,5 +305,37 @@ describe('the schema registry of a kafka-sink', () => {
     assert.deepEqual(problems({ schemaRegistryUrl, autoRegister: false }), [])
     assert.deepEqual(problems({ schemaRegistryUrl, schema: 's', subjectStrategy: 'record' }), ['subject'])
     assert.deepEqual(problems({ schemaRegistryUrl, schema: 's', subjectStrategy: 'topic-record', subject: 'r' }), [])
+  })
+})
+
+describe('the Topic of the form', () => {
+  const said = (topic: string, onInvalidTopic: 'reject' | 'hash' = 'reject', topicSeparator: '_' | '.' = '_') =>
+    checkTopic({ topic, onInvalidTopic, topicSeparator }).map(({ field, problem }) => `${field} ${problem.text}`)
+
+  it('is refused where no reading can be written to it', () => {
+    for (const topic of ['.', '..', '/..', '/', 'a'.repeat(250), `{topic}${'a'.repeat(249)}`])
+      assert.deepEqual(
+        said(topic),
+        ['topic cannot be a Kafka topic: a name has 1 to 249 characters and is not "." or ".."'],
+        topic,
+      )
+    for (const topic of ['', 'plant line', '...', 'a'.repeat(249), '{topic}', `{topic}${'a'.repeat(248)}`, 'a//b'])
+      assert.deepEqual(said(topic), [], topic)
+    assert.deepEqual(said('//'), [])
+    assert.equal(said('//', 'reject', '.').length, 1, 'it would be "."')
+    assert.deepEqual(said('..', 'hash'), [], 'a hash makes a name of it')
+  })
+
+  it('has no brace alone; a key and a header may be JSON', () => {
+    const { topic, keyTemplate, headers } = sinkFields
+    const brace = (template: string) => {
+      const said = topic.parse(template)
+      return said instanceof Problem ? said.text : undefined
+    }
+    assert.equal(brace('plant line{'), 'has a brace { without its counterpart')
+    assert.equal(brace('{topic}}'), 'has a brace } without its counterpart')
+    assert.equal(brace('plant/{topic}'), undefined)
+    for (const field of [keyTemplate, headers.columns!.value!])
+      assert.equal(field.parse('{"t":"{topic}"}'), '{"t":"{topic}"}')
   })
 })

@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import type { Record } from '../../src/core/record.ts'
 import type { TopicFacts } from '../../src/sinks/kafka/client.ts'
 import { TopicCare } from '../../src/sinks/kafka/topic-care.ts'
+import { TopicRemarks } from '../../src/sinks/kafka/topic-remarks.ts'
 import { reading } from '../contract/sink-harness.ts'
 import { type Kafka, startKafka } from '../services/kafka.ts'
 import { createTopic, deleteTopic, describeTopic, readTopic, reserveTopic } from '../services/kafka-topics.ts'
@@ -49,14 +50,14 @@ describe('a topic is looked at before it is written', () => {
       ])
     })
 
-    it('each weakness is said once, for the first topic that has it, whether found or created', async () => {
+    it('each weakness is said once, with all topics that have it, whether found or created', async () => {
       const [first, second, third] = [topicName(), topicName(), topicName()]
       await createTopic(kafka.brokers, first)
       await createTopic(kafka.brokers, third, 1, { 'max.message.bytes': '100000' })
       const to = (...names: readonly string[]) => names.map((name, n) => reading(n, { to: name }))
       const warnings = await warningsOf({}, to(first, second, third, second))
       assert.deepEqual(warnings, [
-        `The Kafka topic ${first} has one replica: when its broker is lost, what it has confirmed is lost`,
+        `Each of 3 Kafka topics (${first}, ${second}, ${third}) has one replica: when its broker is lost, what it has confirmed is lost`,
         `The Kafka topic ${third} refuses records over 100000 bytes (max.message.bytes), and "Largest record" lets 1048576 through`,
         `The Kafka topic ${third} refuses batches over 100000 bytes (max.message.bytes), and "Batch bytes" is 524288: they are written in parts, which is slow`,
       ])
@@ -87,7 +88,7 @@ describe('a topic is looked at before it is written', () => {
       assert.deepEqual(
         warnings.map((text) => [text.includes(secret), text.includes(open)]),
         [
-          [true, false],
+          [true, true],
           [false, true],
           [false, true],
         ],
@@ -147,12 +148,61 @@ describe('what is said of a topic', () => {
       const warnings: string[] = []
       const told = { replicas: 3, mayWrite: undefined, settings: undefined, ...facts }
       const describeAll = async (topics: readonly string[]) => new Map(topics.map((topic) => [topic, told]))
-      const care = new TopicCare({ maxMessageBytes: 1000, batchBytes: 650 }, describeAll, (text) => warnings.push(text))
+      const remarks = new TopicRemarks('Kafka', new Set(), (text) => warnings.push(text))
+      const care = new TopicCare({ maxMessageBytes: 1000, batchBytes: 650 }, describeAll, remarks)
       await care.check(['a', 'b'])
       await care.check(['b', 'c'])
+      remarks.say()
       assert.equal(warnings.length, expected.length, warnings.join('\n'))
       for (const [i, pattern] of expected.entries()) assert.match(warnings[i]!, pattern)
-      assert.deepEqual(care.weaknesses, kind === undefined ? [] : [{ kind, topic: 'a' }])
+      assert.deepEqual(care.weaknesses, kind === undefined ? [] : [{ kind, topics: ['a', 'b', 'c'] }])
     })
   }
+})
+
+describe('a remark about topics', () => {
+  const one = 'has one replica'
+
+  it('waits for further topics, then longer for those that come late', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const warnings: string[] = []
+    const remarks = new TopicRemarks('Kafka', new Set(), (text) => warnings.push(text))
+    for (const topic of ['a', 'b', 'a', 'c']) remarks.note(topic, one)
+    const passed = async (ms: number) => {
+      t.mock.timers.tick(ms)
+      await new Promise(setImmediate)
+    }
+    await passed(4999)
+    assert.deepEqual(warnings, [])
+    await passed(1)
+    assert.deepEqual(warnings.splice(0), ['Each of 3 Kafka topics (a, b, c) has one replica'])
+    remarks.note('d', one)
+    await passed(9999)
+    assert.deepEqual(warnings, [])
+    await passed(1)
+    assert.deepEqual(warnings, ['The Kafka topic d has one replica'])
+  })
+
+  it('is not made again by the sink that a deploy puts in its place, but about another cluster', () => {
+    const said = new Set<string>()
+    const warnings: string[] = []
+    for (const [cluster, topic] of [
+      ['here', 'a'],
+      ['here', 'a'],
+      ['there', 'a'],
+    ] as const) {
+      const remarks = new TopicRemarks(cluster, said, (text) => warnings.push(`${cluster}: ${text}`))
+      remarks.note(topic, one)
+      remarks.say()
+    }
+    assert.deepEqual(warnings, ['here: The Kafka topic a has one replica', 'there: The Kafka topic a has one replica'])
+  })
+
+  it('names some of very many topics', () => {
+    const warnings: string[] = []
+    const remarks = new TopicRemarks('Kafka', new Set(), (text) => warnings.push(text))
+    for (let n = 0; n < 500; n++) remarks.note(`t${n}`, one)
+    remarks.say()
+    assert.match(warnings[0]!, /^Each of 500 Kafka topics \(t0, t1, .*, t19, …\) has one replica$/)
+  })
 })

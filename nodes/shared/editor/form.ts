@@ -1,6 +1,7 @@
 import { isControlled, type NodeDeclaration } from '../../../src/config/declaration.ts'
 import { hasReference } from '../../../src/config/environment.ts'
 import type { Field, Fields } from '../../../src/config/fields.ts'
+import { withIds, withSlots } from '../../../src/config/table-references.ts'
 import { translated } from '../../../src/core/problem.ts'
 import { openCode } from './code-control.ts'
 import type { DialogPart } from './dialog-part.ts'
@@ -24,8 +25,6 @@ export interface Control {
   read(): unknown
   /** Enters a value, as a user would. */
   write?(value: unknown): void
-  /** Where Node-RED does not read the value itself. */
-  save?(): void
   /** Called when the control may have become visible. */
   shown?(): void
   /** Shows the line that is wrong; none where nothing is. */
@@ -36,6 +35,7 @@ export interface Control {
 /** An open edit dialog: it shows what is wrong beside each field, and only the fields that matter. */
 export class Form {
   readonly #declaration: NodeDeclaration
+  readonly #node: EditedNode
   readonly #around: Surroundings
   readonly #root: JQuery
   readonly #controls: { readonly [field: string]: Control }
@@ -44,11 +44,13 @@ export class Form {
   constructor(declaration: NodeDeclaration, node: EditedNode, around: Surroundings, part?: DialogPart) {
     addStyle()
     this.#declaration = declaration
+    this.#node = node
     this.#around = around
     this.#root = $('.rowline-form').last()
     const update = () => this.#update()
+    const stored = withIds(declaration.fields, node)
     this.#controls = Object.fromEntries(
-      Object.entries(declaration.fields).map(([name, field]) => [name, this.#open(name, field, node, update)]),
+      Object.entries(declaration.fields).map(([name, field]) => [name, this.#open(name, field, stored, update)]),
     )
     this.#root.on('input change', update)
     this.#root.on('click keydown', '.rowline-explain', explain)
@@ -77,8 +79,12 @@ export class Form {
     return Object.fromEntries(Object.entries(this.#controls).map(([name, control]) => [name, control.read()]))
   }
 
+  /** What Node-RED does not read itself. */
   save(): void {
-    this.#each((control) => control.save?.())
+    const { fields } = this.#declaration
+    const tables = Object.keys(fields).filter((name) => fields[name]!.kind === 'table')
+    const values = Object.fromEntries(tables.map((name) => [name, this.#controls[name]!.read()]))
+    Object.assign(this.#node, withSlots(fields, values))
   }
 
   close(): void {
@@ -87,11 +93,11 @@ export class Form {
   }
 
   /** A property that is absent from the flow is shown as the default it means. */
-  #open(name: string, field: Field<unknown>, node: EditedNode, changed: () => void): Control {
+  #open(name: string, field: Field<unknown>, node: Values, changed: () => void): Control {
     const row = this.#row(name)
     if (field.kind === 'table') {
       const begun = { ...field, required: field.required && !isControlled(this.#declaration.controlled, node) }
-      return openTable(name, begun, row, node, this.#around.texts('form.addRow'), changed)
+      return openTable(begun, row, node[name], this.#around.texts('form.addRow'), changed)
     }
     const value = node[name] ?? editorDefault(field)
     if (field.kind === 'code') return openCode(row, field.language, changed)

@@ -1,8 +1,10 @@
 import { isControlled, type NodeDeclaration } from '../../../src/config/declaration.ts'
 import type { Field } from '../../../src/config/fields.ts'
 import { migrated, retiredOf, storedVersion, versionOf } from '../../../src/config/migrations.ts'
+import { slotsOf, withIds, withSlots } from '../../../src/config/table-references.ts'
 import type { DialogPart } from './dialog-part.ts'
 import { editorDefault } from './editor-default.ts'
+import { type FlowNode, flowEditor } from './editor-flow.ts'
 import { type EditedNode, Form } from './form.ts'
 import { crossProblems, describe, problemsOf, type Surroundings, type Values } from './problems.ts'
 import { createSurroundings } from './surroundings.ts'
@@ -30,7 +32,20 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
   }
   // While a dialog is open, a rule over several fields has to see what is entered there, not what is stored.
   const valuesOf = (node: EditedNode) => forms.get(node)?.values() ?? storedValues(declaration, node)
-  RED.events.on('nodes:add', (node: EditedNode) => bringUp(declaration, node))
+  const slots = slotsOf(declaration.fields)
+  // Node-RED has counted the users of a node by the properties that it had before.
+  const count = (node: FlowNode, action: 'add' | 'remove') => {
+    if (slots.length > 0 && node.type === declaration.type) flowEditor().nodes.updateConfigNodeUsers(node, { action })
+  }
+  RED.events.on('nodes:add', (node: FlowNode) => {
+    bringUp(declaration, node)
+    count(node, 'add')
+  })
+  // Also where Node-RED has just taken the same node away from another property.
+  RED.events.on('editor:save', (node: FlowNode) => count(node, 'add'))
+  RED.events.on('nodes:remove', ({ users = [] }: FlowNode) => {
+    for (const user of users) if (user.type === declaration.type) flowEditor().editor.validateNode(user)
+  })
   return {
     defaults: Object.fromEntries([
       ['version', { value: versionOf(declaration) }],
@@ -38,6 +53,7 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
       ...fields
         .filter((entry) => !isSecret(entry))
         .map(([name]) => [name, property(declaration, name, around, valuesOf)]),
+      ...slots.map(({ name, nodeType }) => [name, slot(nodeType)]),
     ]),
     credentials: Object.fromEntries(
       fields.filter(isSecret).map(([name, field]) => [name, { type: field.masked ? 'password' : 'text' }]),
@@ -55,7 +71,9 @@ export function nodeEditor(declaration: NodeDeclaration, namespace: string, part
     },
     oneditsave(this: EditedNode) {
       const form = forms.get(this)
+      count(this as FlowNode, 'remove')
       form?.save()
+      count(this as FlowNode, 'add')
       if (form) setPorts(declaration, this, form.values())
       close(this)
     },
@@ -76,11 +94,13 @@ function bringUp(declaration: NodeDeclaration, node: EditedNode): void {
   if (storedVersion(stored) > versionOf(declaration)) return
   const now = migrated(declaration, ownProperties(declaration, stored))
   for (const name of retiredOf(declaration)) delete stored[name]
-  Object.assign(stored, now, { version: versionOf(declaration) })
+  Object.assign(stored, withSlots(declaration.fields, now), { version: versionOf(declaration) })
 }
 
 function ownProperties(declaration: NodeDeclaration, node: EditedNode): Values {
-  const names = ['version', ...retiredOf(declaration), ...Object.keys(declaration.fields)]
+  const { fields } = declaration
+  const slots = slotsOf(fields).map(({ name }) => name)
+  const names = ['version', ...retiredOf(declaration), ...Object.keys(fields), ...slots]
   return Object.fromEntries(names.filter((name) => node[name] !== undefined).map((name) => [name, node[name]]))
 }
 
@@ -93,9 +113,10 @@ function setPorts({ controlled, outputs }: NodeDeclaration, node: EditedNode, va
   node.outputs = outputs.length + (isOn ? controlled.outputs.length : 0)
 }
 
-function labelOf({ labelField }: NodeDeclaration, node: EditedNode): string {
-  const value = labelField === undefined ? '' : node[labelField]
-  return typeof value === 'string' ? value.replace(/\s+/g, ' ').slice(0, 40) : ''
+function labelOf({ labelField = [] }: NodeDeclaration, node: EditedNode): string {
+  const [first = '', ...more] = [labelField].flat().map((name) => String(node[name] ?? ''))
+  const values = first === '' ? [] : [first, ...more.filter((value) => value !== '')]
+  return values.join(':').replace(/\s+/g, ' ').slice(0, 40)
 }
 
 function property(
@@ -111,7 +132,8 @@ function property(
     label,
     ...(field.nodeType === undefined ? {} : { type: field.nodeType }),
     validate(entered, _options) {
-      const value = entered === '_ADD_' ? '' : entered
+      const chosen = entered === '_ADD_' ? '' : entered
+      const value = withIds({ [name]: field }, { ...this, [name]: chosen })[name]
       const reason = describe(problemsOf(field, value, around), name, around.texts)
       const wrong = reason || crossProblems(declaration, { ...valuesOf(this), [name]: value }, around.texts)[name]?.text
       return wrong ? `${label}: ${wrong}` : true
@@ -119,10 +141,14 @@ function property(
   }
 }
 
+/** What is wrong with it is said at the table. */
+const slot = (type: string): object => ({ type, required: false, validate: (_id: unknown, _options: unknown) => true })
+
 /** Secrets stay in the runtime; the editor knows at most that there is one, and only after the dialog was open. */
 function storedValues({ fields }: NodeDeclaration, node: EditedNode): Values {
   const secret = (name: string) => node.credentials?.[name] ?? (node.credentials?.[`has_${name}`] ? '__PWRD__' : '')
+  const stored = withIds(fields, node)
   return Object.fromEntries(
-    Object.entries(fields).map(([name, field]) => [name, field.kind === 'secret' ? secret(name) : node[name]]),
+    Object.entries(fields).map(([name, field]) => [name, field.kind === 'secret' ? secret(name) : stored[name]]),
   )
 }

@@ -1,12 +1,13 @@
-import type { EditorNodeInstance } from 'node-red'
 import { fillText } from '../../../src/core/problem.ts'
 import type { PreviewAnswer, PreviewRequest } from '../preview.ts'
 import { mayAsk } from './ask-runtime.ts'
 import type { DialogPart, OpenPart } from './dialog-part.ts'
 import type { Values } from './problems.ts'
+import { isDecoder, isInput, nodesBefore, offerRoutes, type PlacedNode } from './upstream.ts'
 
 type Texts = (key: string) => string
-type Node = EditorNodeInstance & { readonly type: string; readonly _def: { readonly defaults: object } } & Values
+
+const editedNode = ({ id = '' }: OpenPart) => RED.nodes.node(id) as unknown as PlacedNode
 
 /** The last message, for the next dialog: a flow is looked at node by node. */
 const sampleKey = 'rowline-sample'
@@ -17,6 +18,7 @@ export const part: DialogPart = {
   open(section, form, texts) {
     const parts = markup(section, texts)
     restore(parts)
+    if (form.type === 'row-decoder') offerRoutes(section, () => editedNode(form))
     parts.show.on('click', () => {
       if (!mayAsk()) return fill(parts.result, [], texts('forbidden'))
       store(parts)
@@ -40,50 +42,46 @@ function ask(request: PreviewRequest): Promise<PreviewAnswer> {
 }
 
 function requestOf(form: OpenPart, { topic, payload, encoding }: ReturnType<typeof markup>): PreviewRequest {
-  const edited = RED.nodes.node(form.id ?? '') as unknown as Node
+  const edited = editedNode(form)
   const nodes: { [id: string]: Values } = {}
-  const isDecoder = edited.type === 'row-decoder'
-  const decoder = isDecoder ? edited : decoderBefore(edited)
+  const isSink = edited.type !== 'row-decoder'
+  const decoder = isSink ? nodesBefore(edited, isDecoder)[0] : edited
+  const inputs = nodesBefore(decoder ?? edited, isInput)
   collect(edited, form.values(), nodes)
-  if (decoder && !isDecoder) collect(decoder, decoder, nodes)
+  for (const node of [...(decoder && isSink ? [decoder] : []), ...inputs]) collect(node, node, nodes)
   return {
     topic: String(topic.val()),
     payload: String(payload.val()),
     encoding: encoding.val() === 'text' ? 'utf8' : (encoding.val() as 'hex' | 'base64'),
     nodes,
+    inputs: inputs.map(({ id }) => id),
     ...(decoder ? { decoder: decoder.id } : {}),
-    ...(isDecoder ? {} : { sink: edited.id }),
+    ...(isSink ? { sink: edited.id } : {}),
   }
 }
 
 /** The node with `values` for its properties, and every config node that one of them names. Credentials stay away. */
-function collect(node: Node, values: Values, nodes: { [id: string]: Values }): void {
+function collect(node: PlacedNode, values: Values, nodes: { [id: string]: Values }): void {
   const own = Object.fromEntries(Object.keys(node._def.defaults).map((name) => [name, values[name]]))
   nodes[node.id] = { ...own, type: node.type }
   for (const id of JSON.stringify(own).match(/[0-9a-zA-Z._-]+/g) ?? []) {
-    const found = RED.nodes.node(id) as unknown as Node | null
+    const found = RED.nodes.node(id) as unknown as PlacedNode | undefined
     if (found && (found._def as unknown as { category?: string }).category === 'config' && !nodes[id])
       collect(found, found, nodes)
   }
 }
 
-/** The nearest one against the wires. */
-function decoderBefore(node: Node): Node | undefined {
-  const seen = new Set([node.id])
-  for (let front = [node]; front.length > 0; ) {
-    const links = front.flatMap((target) => RED.nodes.filterLinks({ target }) as { source: Node; sourcePort: number }[])
-    const found = links.find(({ source, sourcePort }) => source.type === 'row-decoder' && sourcePort === 0)
-    if (found) return found.source
-    front = links.map(({ source }) => source).filter(({ id }) => !seen.has(id) && seen.add(id))
-  }
-  return undefined
-}
-
 function show(result: JQuery, answer: PreviewAnswer, texts: Texts): void {
+  const route = answer.outcome === 'shown' ? answer.route : undefined
   if (answer.outcome === 'shown') fill(result, answer.parts)
   else if (answer.outcome === 'skipped') fill(result, [], texts('skipped'))
   else if (answer.outcome === 'invalid') fill(result, [], [texts('invalid'), ...answer.problems].join('\n'))
   else fill(result, [], fillText(texts('rejected'), answer))
+  if (route)
+    $('<div class="rowline-preview-route">')
+      .text(fillText(texts(route.kind), { route: route.route }))
+      .toggleClass('rowline-preview-problem', route.kind !== 'listed')
+      .prependTo(result)
 }
 
 function fill(result: JQuery, parts: readonly (readonly [string, string])[], problem = ''): void {

@@ -21,7 +21,8 @@ export const part: DialogPart = {
     const show = () => {
       schema = schemaIn(form.values())
       const view = parts.view.val() as SchemaView
-      const { text, notices } = schema?.columns.length ? showSchema(schema, view) : { text: texts('none'), notices: [] }
+      const without = () => ({ text: texts(schema || isEmpty(form.values()) ? 'none' : 'unread'), notices: [] })
+      const { text, notices } = schema?.columns.length ? showSchema(schema, view) : without()
       parts.text.text(text)
       fill(parts.notices, [...(schema?.ignored ?? []), ...notices])
       parts.use.prop('disabled', schema === undefined || writeSchema(schema, view) === undefined)
@@ -44,6 +45,11 @@ export const part: DialogPart = {
     show()
     return { changed: show, close: () => inference.close() }
   },
+}
+
+const isEmpty = ({ writtenAs, schema, columns, jsonSchema }: Values): boolean => {
+  const written = { sql: schema, columns, 'json-schema': jsonSchema }[String(writtenAs)]
+  return Array.isArray(written) ? written.length === 0 : String(written ?? '').trim() === ''
 }
 
 /** Undefined while something is wrong with it. */

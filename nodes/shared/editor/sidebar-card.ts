@@ -1,5 +1,5 @@
 import type { DeliveryClass } from '../guarantee/findings.ts'
-import type { PipelineView, SinkView } from '../pipeline-view.ts'
+import type { FailureView, PipelineView, SinkView } from '../pipeline-view.ts'
 import { chartLine, type Rates } from './rates.ts'
 import { type SidebarText, sidebarApi } from './sidebar-api.ts'
 
@@ -24,7 +24,7 @@ function age(ms: number): string {
 /** One pipeline. All names come from the user: they are set as text, never as markup. */
 export function cardOf(view: PipelineView, context: CardContext): JQuery {
   const card = $('<section class="rowline-card">').attr('data-pipeline', view.id)
-  card.append(headOf(view, context), chartOf(view, context), numbersOf(view, context))
+  card.append(headOf(view, context), ...errorOf(view.error), chartOf(view, context), numbersOf(view, context))
   for (const sink of view.sinks) card.append(sinkOf(sink, context))
   if (view.rejected > 0) card.append(rejectedOf(view, context))
   return card.append(findingsOf(view, context))
@@ -91,7 +91,14 @@ function sinkOf(sink: SinkView, { texts, rates }: CardContext): JQuery {
   ]
   const line = $('<div class="rowline-sink">').append($('<b>').text(sink.name), showButton(sink.at, texts))
   line.append($('<div>').text(parts.join(' · ')))
-  return sink.error ? line.append($('<div class="rowline-error">').text(sink.error)) : line
+  return line.append(...errorOf(sink.error))
+}
+
+/** What to do about it stands in the tooltip. */
+function errorOf(error: FailureView | undefined): readonly JQuery[] {
+  if (!error) return []
+  const { code, words, message } = error
+  return [$('<div class="rowline-error">').attr('title', message).text(`${words} [${code}]`)]
 }
 
 function rejectedOf({ rejected, reasons, last }: PipelineView, { texts }: CardContext): JQuery {

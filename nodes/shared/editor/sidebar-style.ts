@@ -9,6 +9,7 @@ export const sidebarStyle = `
 .rowline-quiet { color: var(--red-ui-secondary-text-color); font-size: 12px; }
 .rowline-class { display: inline-block; margin: 3px 0; padding: 0 6px; border-radius: 3px; border: 1px solid currentColor; font-size: 12px; }
 .rowline-class.atMostOnce { color: var(--red-ui-text-color-error); }
+.rowline-chart { margin: 5px 0 3px; }
 .rowline-chart svg { display: block; width: 100%; height: 32px; }
 .rowline-chart polyline { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .rowline-line0 { stroke: var(--red-ui-tertiary-text-color); }

@@ -30,7 +30,8 @@ const css = `
 .rowline-migration > ul { max-height: 240px; overflow: auto; }
 .rowline-import code { padding: 0; border: 0; background: none; color: inherit; font-size: inherit; white-space: normal; }
 .rowline-import .rowline-wrong { color: var(--red-ui-text-color-error); }
-.rowline-example { margin-top: 4px; font: 12px/1.35 var(--red-ui-monospace-font, monospace); color: var(--red-ui-secondary-text-color); overflow-wrap: anywhere; }
+.rowline-example { margin-top: 4px; font-size: 12px; line-height: 1.35; color: var(--red-ui-secondary-text-color); overflow-wrap: anywhere; }
+.rowline-example code { padding: 0; border: 0; background: none; color: inherit; font-size: inherit; white-space: normal; }
 .rowline-row .node-text-editor { height: 220px; }
 .rowline-shown { max-height: 220px; overflow: auto; margin: 8px 0 0; padding: 6px 8px; font: 12px/1.4 var(--red-ui-monospace-font, monospace); white-space: pre; }
 .rowline-view { display: flex; gap: 6px; align-items: center; margin-top: 14px; flex-wrap: wrap; }
@@ -45,6 +46,7 @@ const css = `
 .rowline-preview th { padding: 3px 10px 3px 0; text-align: left; vertical-align: top; white-space: nowrap; font-weight: normal; color: var(--red-ui-secondary-text-color); }
 .rowline-preview td { padding: 3px 0; width: 100%; }
 .rowline-preview code { padding: 0; border: 0; background: none; color: inherit; font-size: inherit; white-space: pre-wrap; overflow-wrap: anywhere; }
+.rowline-preview-route { margin-top: 8px; font-size: 12px; line-height: 1.4; }
 .rowline-preview-problem { margin-top: 8px; font-size: 12px; line-height: 1.4; white-space: pre-line; overflow-wrap: anywhere; color: var(--red-ui-text-color-error); }
 .rowline-columns, .rowline-rows [data-cells] { display: grid; grid-template-columns: repeat(12, minmax(0, 1fr)); gap: 4px; align-items: center; }
 .rowline-form .rowline-columns { padding: 2px 40px 2px 24px; row-gap: 0; font-size: 12px; color: var(--red-ui-secondary-text-color); }

@@ -9,8 +9,8 @@ export function createSurroundings(root: string): Surroundings {
   return {
     texts,
     referenceProblem: (id) => {
-      const node = RED.nodes.node(id) as ConfigNode | null
-      if (node === null) return texts('problem.editor.missingNode')
+      const node = RED.nodes.node(id) as ConfigNode | null | undefined
+      if (!node) return texts('problem.editor.missingNode')
       return node.valid === false ? texts('problem.editor.invalidNode') : undefined
     },
   }

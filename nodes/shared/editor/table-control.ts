@@ -1,7 +1,7 @@
 import type { EditorNodeInstance } from 'node-red'
 import type { Field } from '../../../src/config/fields.ts'
 import { editorDefault } from './editor-default.ts'
-import type { Control, EditedNode } from './form.ts'
+import type { Control } from './form.ts'
 import { addOption, readInput, writeInput } from './input.ts'
 
 interface Row {
@@ -10,10 +10,9 @@ interface Row {
 
 /** A table as an editable list: rows can be added, removed and moved. `stored` is the node's value. */
 export function openTable(
-  name: string,
   field: Field<unknown>,
   row: JQuery,
-  node: EditedNode,
+  stored: unknown,
   addLabel: string,
   changed: () => void,
 ): Control {
@@ -42,7 +41,6 @@ export function openTable(
     sortItems: changed,
     removeItem: changed,
   })
-  const stored = node[name]
   const rows = Array.isArray(stored) ? (stored as Row[]) : []
   list.editableList('addItems', rows.length === 0 && field.required ? [{}] : [...rows])
   const read = () =>
@@ -55,9 +53,6 @@ export function openTable(
     write: (value) => {
       list.editableList('empty')
       list.editableList('addItems', value as Row[])
-    },
-    save: () => {
-      node[name] = read()
     },
   }
 }

@@ -1,6 +1,7 @@
 import { formatAmount } from '../../../src/config/amounts.ts'
 import type { NodeDeclaration } from '../../../src/config/declaration.ts'
 import { versionOf } from '../../../src/config/migrations.ts'
+import { withSlots } from '../../../src/config/table-references.ts'
 import type { TableImport } from '../../../src/rows/import-table.ts'
 import { declaration as mqttV3In } from '../../mqtt-v3-in/declaration.ts'
 import { declaration as mqttV3Source } from '../../mqtt-v3-source/declaration.ts'
@@ -132,7 +133,8 @@ export function newNode(declaration: NodeDeclaration, id: string, given: Values,
   return { id, type, name: '', version, ...Object.fromEntries(defaults), ...values, ...more, ...credentials }
 }
 
-const changeOf = (type: Type, node: FlowNode, values: Values): Change => ({
-  node,
-  ...split(declarations[type], values),
-})
+function changeOf(type: Type, node: FlowNode, values: Values): Change {
+  const stored = Object.entries(withSlots(declarations[type].fields, values))
+  const changed = stored.filter(([name, value]) => value !== undefined || node[name] !== undefined)
+  return { node, ...split(declarations[type], Object.fromEntries(changed)) }
+}

@@ -116,6 +116,14 @@ export const findingTable = {
     text: 'skips payloads that it cannot read: they are counted, acknowledged and gone.',
     advice: 'Switch Ignore parse errors off: then they go to output 2 or the dead-letter file.',
   },
+  routeUnchecked: {
+    text: 'has no schema for the route {route}: its readings pass unchecked.',
+    advice: 'Add the route to Routes, or correct how it is written there.',
+  },
+  routeUnknown: {
+    text: 'has a schema for the route {route}, which no topic of the mqtt v3 in before it gives.',
+    advice: 'Write the route as it is in the topics of mqtt v3 in, or remove the row.',
+  },
   sharedBirths: {
     text: 'reads Sparkplug B that is shared out to several connections: a BIRTH that goes to another one leaves the metrics here without names.',
     advice: 'Subscribe without $share/…, and set Connections to 1.',
@@ -161,11 +169,11 @@ export const findingTable = {
     advice: 'Look up whether it waits for a confirmation. Keep the reading in a sink before it if not.',
   },
   oneReplica: {
-    text: 'writes to {topic}, which has one replica: when its broker is lost, what it has confirmed is lost.',
-    advice: 'Create the topic with three replicas.',
+    text: 'writes to topics with one replica ({topics}): when its broker is lost, what such a topic has confirmed is lost.',
+    advice: 'Create such topics with three replicas.',
   },
   oneInSync: {
-    text: 'writes to {topic} with min.insync.replicas=1: it confirms what a single broker has, and loses it with that broker.',
+    text: 'writes to topics with min.insync.replicas=1 ({topics}): they confirm what a single broker has, and lose it with that broker.',
     advice: 'Set min.insync.replicas to 2.',
   },
   killRepeats: {

@@ -1,6 +1,7 @@
 import { environmentGate } from '../../../src/config/environment-gate.ts'
 import { type ConfigOf, type Field, type Fields, parseField } from '../../../src/config/fields.ts'
 import type { runnerFields } from '../../../src/config/sink-fields.ts'
+import { withIds } from '../../../src/config/table-references.ts'
 import { Problem } from '../../../src/core/problem.ts'
 import { addressesOf, type InConfig, type SourceConfig } from '../../../src/mqtt/config.ts'
 import { type RowDecoderConfig, rowDecoderFields } from '../../../src/rows/config.ts'
@@ -16,7 +17,8 @@ export function lenient(fields: Fields, raw: { readonly [name: string]: unknown 
     const parsed = parseField(field, value)
     return parsed instanceof Problem ? field.default : parsed
   }
-  return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, read(field, raw[name])]))
+  const named = withIds(fields, raw)
+  return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, read(field, named[name])]))
 }
 
 export type RunnerConfig = ConfigOf<ReturnType<typeof runnerFields>>

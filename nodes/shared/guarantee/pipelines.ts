@@ -1,6 +1,7 @@
 import type { Fields } from '../../../src/config/fields.ts'
 import { filtersOverlap } from '../../../src/core/topic-filter.ts'
 import type { InConfig, SourceConfig } from '../../../src/mqtt/config.ts'
+import type { RowDecoderConfig } from '../../../src/rows/config.ts'
 import { type CoreContext, type Found, judgeCoreNode, mayFail } from './core-nodes.ts'
 import { type DeliveryClass, entryOf, type Finding, findingCodes } from './findings.ts'
 import { type FlowGraph, type FlowNode, graphOf, type Place } from './flow-graph.ts'
@@ -15,6 +16,7 @@ import {
   type Reader,
   type RunnerConfig,
 } from './own-nodes.ts'
+import { judgeRoutes, keepsRoute } from './routes.ts'
 
 /** A node type of ours. */
 export interface OwnType {
@@ -75,7 +77,10 @@ class Surveyor {
   pipeline(source: Place): Pipeline {
     const reader = this.#reader(source)
     const { places, off } = this.#survey([source.id])
-    const found = places.flatMap((place) => this.#findingsAt(place, reader))
+    const decoders = places
+      .filter(({ node }) => node.type === 'row-decoder')
+      .map((one) => this.#config<RowDecoderConfig>(one))
+    const found = places.flatMap((place) => this.#findingsAt(place, reader, decoders))
     const sinks = places.filter((place) => this.#kindOf(place) === 'sink')
     const accepted = this.#survey([source.id], true).places.filter((place) => this.#kindOf(place) === 'sink')
     const isExact = accepted.length > 0 && accepted.every((sink) => isExactlyOnce(sink.node.type, this.#config(sink)))
@@ -146,7 +151,7 @@ class Surveyor {
     return [...(passes ? (wires[0] ?? []) : []), ...(accepted ? [] : (wires[1] ?? [])), ...completes]
   }
 
-  #findingsAt(place: Place, reader: Reader): readonly Finding[] {
+  #findingsAt(place: Place, reader: Reader, decoders: readonly RowDecoderConfig[]): readonly Finding[] {
     const at = (found: readonly Found[]) => found.map((one): Finding => ({ values: {}, ...one, node: place.id }))
     const kind = this.#kindOf(place)
     if (kind === undefined) return at(judgeCoreNode(place, this.#coreContext(reader.config)))
@@ -154,9 +159,35 @@ class Surveyor {
     return at([
       ...(kind === 'source' ? judgeSource(this.#reader(place)) : []),
       ...(place.node.type === 'row-decoder' ? judgeDecoder(this.#config(place), reader) : []),
+      ...(place.node.type === 'row-decoder' ? this.#routesAt(place, reader.config, decoders) : []),
       ...(kind === 'sink' ? judgeSink(place.node.type, this.#config(place)) : []),
       ...(rejected.length > 0 && !this.#reachesSink(rejected) ? [{ code: 'rejectedLost' } as const] : []),
     ])
+  }
+
+  /** Nothing where another node than a source may give a reading its route. */
+  #routesAt(place: Place, source: InConfig, decoders: readonly RowDecoderConfig[]): readonly Found[] {
+    const decoder = this.#config<RowDecoderConfig>(place)
+    if (decoder.routes.length === 0) return []
+    const before = this.#before(place)
+    const sources = before.filter((one) => this.#kindOf(one) === 'source')
+    if (sources.length === 0) return []
+    if (before.some((one) => this.#kindOf(one) === undefined && !keepsRoute(one.node.type))) return []
+    const isSplit = before.some(({ node }) => node.type === 'switch')
+    return judgeRoutes(decoder, source, {
+      sources: sources.map((one) => this.#config<InConfig>(one)),
+      decoders: isSplit ? undefined : decoders,
+    })
+  }
+
+  /** All enabled places from which an accepted reading gets there, from a source on. */
+  #before(place: Place): readonly Place[] {
+    const before = new Set([place])
+    for (const to of before)
+      for (const one of this.#graph.values())
+        if (one.isOn && this.#kindOf(to) !== 'source' && this.#next(one, true).includes(to.id)) before.add(one)
+    before.delete(place)
+    return [...before]
   }
 
   #reachesSink(from: readonly string[]): boolean {

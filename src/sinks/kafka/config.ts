@@ -1,7 +1,7 @@
 import { bytes, type ConfigOf, choice, duration, flag, integer, node, table, text } from '../../config/fields.ts'
 import { runnerFields } from '../../config/sink-fields.ts'
 import { tlsFields } from '../../config/tls-fields.ts'
-import { templateProblem } from '../../core/metadata.ts'
+import { nameTemplateProblem, templateProblem } from '../../core/metadata.ts'
 import type { Problem } from '../../core/problem.ts'
 import { mostPartitions } from '../../core/record.ts'
 import { kafkaProblems } from './problems.ts'
@@ -54,7 +54,7 @@ export const sinkFields = {
     note: 'The Kafka topic. Takes {topic}, {filter}, {route}, {to}, {node}, {tag}, and {topic.name} for a part that the topic pattern of a row decoder has named. Left empty: msg.to, else the MQTT topic. A slash becomes the separator, any other character that Kafka does not allow becomes "_".',
     default: '',
     placeholder: 'the MQTT topic',
-    check: templateProblem,
+    check: nameTemplateProblem,
   }),
   topicSeparator: choice({
     label: 'Separator',
@@ -111,7 +111,7 @@ export const sinkFields = {
   }),
   compression: choice({
     label: 'Compression',
-    note: 'Saves network and disk for CPU time. lz4 and snappy cost the least, gzip and zstd make it smaller.',
+    note: 'Saves network and disk for CPU time. lz4 and snappy cost the least, gzip and zstd make it smaller. kafkajs, which the offline package brings alone, has only gzip.',
     values: ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
     default: 'none',
   }),

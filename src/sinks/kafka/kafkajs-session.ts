@@ -3,12 +3,11 @@ import type { Admin, KafkaConfig, Message, PartitionMetadata, Producer, RecordMe
 import type { KafkaClientOptions } from './client.ts'
 import type { Broker } from './config.ts'
 import { isIllegalSaslState, isWithoutLeader, missingPartition } from './errors.ts'
+import type { Library } from './kafkajs-library.ts'
 import { saslConfig } from './kafkajs-sasl.ts'
 import { Sockets } from './kafkajs-sockets.ts'
 import type { PartitionBatch } from './partitions.ts'
 import type { KafkaRequest } from './request.ts'
-
-export type Library = typeof import('kafkajs')
 
 /**
  * One producer id, with its sequences and connections.

@@ -2,8 +2,9 @@ import { pause } from '../../core/retry.ts'
 import { type KafkaClient, type KafkaClientOptions, type NewTopic, SendError, type TopicFacts } from './client.ts'
 import { isUnknownTopic } from './errors.ts'
 import { describeTopics } from './kafkajs-describe.ts'
+import { type Library, loadKafkajs } from './kafkajs-library.ts'
 import { Send } from './kafkajs-send.ts'
-import { KafkajsSession, type Library } from './kafkajs-session.ts'
+import { KafkajsSession } from './kafkajs-session.ts'
 import { batchesOf, Partitions } from './partitions.ts'
 import type { KafkaRequest } from './request.ts'
 
@@ -11,8 +12,7 @@ export { codecs } from './kafkajs-session.ts'
 
 /** Loads the library. `codecs` are what it can do without more packages. */
 export async function createKafkajsClient(options: KafkaClientOptions): Promise<KafkaClient> {
-  const { default: library } = await import('kafkajs')
-  return new KafkajsClient(library, options)
+  return new KafkajsClient(await loadKafkajs(), options)
 }
 
 class KafkajsClient implements KafkaClient {

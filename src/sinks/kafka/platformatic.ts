@@ -1,6 +1,5 @@
 import { isIP } from 'node:net'
 import type { Admin, BaseOptions, Connection, MessageToProduce, Producer, ProducerOptions } from '@platformatic/kafka'
-import { PipelineError } from '../../core/errors.ts'
 import { type KafkaClient, type KafkaClientOptions, type NewTopic, SendError, type TopicFacts } from './client.ts'
 import { describeTopics } from './describe.ts'
 import { internalTopic, isTopicThere, isUnknownTopic, missingTopic, nestedErrors } from './errors.ts'
@@ -12,15 +11,19 @@ import type { KafkaRequest } from './request.ts'
 
 type Library = typeof import('@platformatic/kafka')
 
-const packageName = '@platformatic/kafka'
+export const packageName = '@platformatic/kafka'
 
-/** Loads the library. Rejects with DEPENDENCY_MISSING. */
+export function isPlatformaticInstalled(): boolean {
+  try {
+    return import.meta.resolve(packageName) !== ''
+  } catch {
+    return false
+  }
+}
+
+/** Loads the library. */
 export async function createPlatformaticClient(options: KafkaClientOptions): Promise<KafkaClient> {
-  const library: Library = await import('@platformatic/kafka').catch((error: unknown) => {
-    if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new PipelineError('DEPENDENCY_MISSING', { name: packageName }, error)
-  })
-  return new PlatformaticClient(library, options)
+  return new PlatformaticClient(await import('@platformatic/kafka'), options)
 }
 
 class PlatformaticClient implements KafkaClient {

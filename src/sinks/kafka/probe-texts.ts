@@ -2,6 +2,10 @@ import { secureTexts } from '../../core/secure-texts.ts'
 import type { StepTexts } from '../../core/steps.ts'
 
 export const clusterSteps: StepTexts = {
+  client: 'Client library',
+  'client-package':
+    'kafkajs, which compresses only with gzip: @platformatic/kafka is not installed. The offline package leaves it out.',
+  'client-node': 'kafkajs, which compresses only with gzip: this Node.js is too old for platformatic.',
   access: 'Certificates and keys',
   'access-passed': 'read',
   reach: 'Broker {broker}',

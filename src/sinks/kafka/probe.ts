@@ -2,8 +2,10 @@ import { messageOf, PipelineError } from '../../core/errors.ts'
 import { describeSecure, hinted, reachTcp, reachTls, resolveName } from '../../core/reach.ts'
 import { attempt, bounded, type Step } from '../../core/steps.ts'
 import { type Access, createAccess } from './access.ts'
+import { lackFor, requirePlatformatic } from './choice.ts'
 import { type Broker, type ClusterConfig, parseBrokers } from './config.ts'
 import { classify, isUnknownTopic, nameOfCluster } from './errors.ts'
+import { loadKafkajs } from './kafkajs-library.ts'
 import { KafkajsSession } from './kafkajs-session.ts'
 import { keyHashes } from './partitioner.ts'
 
@@ -17,12 +19,28 @@ export interface ClusterTest {
 const stepMs = 8000
 const noTls = 'The broker may not speak TLS at this port'
 
+/** Says which library it is where it is not the one that can do everything. False where it cannot be used at all. */
+function* probeClient({ client }: ClusterConfig): Generator<Step, boolean> {
+  const lack = lackFor(client)
+  if (lack === undefined || lack === 'chosen') return true
+  const step = { step: 'client', values: {} }
+  try {
+    if (client === 'platformatic') requirePlatformatic()
+    yield { ...step, state: 'noted', text: lack }
+    return true
+  } catch (error) {
+    yield { ...step, state: 'failed', problem: messageOf(error) }
+    return false
+  }
+}
+
 /** From the addresses to the topics, up to what fails. */
 export async function* probeCluster(
   config: ClusterConfig,
   { directory, topics }: ClusterTest,
   signal: AbortSignal,
 ): AsyncGenerator<Step, void> {
+  if (!(yield* probeClient(config))) return
   const target = nameOfCluster(config)
   const explain = (error: unknown) => classify(error, target)
   const reading = {
@@ -91,11 +109,10 @@ async function* probeTls(broker: Broker, { access, inTime }: Around): AsyncGener
  */
 async function* probeSession(broker: Broker, topics: readonly string[], around: Around): AsyncGenerator<Step> {
   const { config, access, explain, inTime } = around
-  const { default: library } = await import('kafkajs')
   const timeoutMs = Math.min(stepMs, config.connectTimeoutMs)
   const { tls, sasl } = access
   const session = new KafkajsSession(
-    library,
+    await loadKafkajs(),
     {
       brokers: [broker],
       clientId: config.clientId || 'rowline-test',

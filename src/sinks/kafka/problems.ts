@@ -3,6 +3,7 @@ import { Problem } from '../../core/problem.ts'
 export const kafkaProblems = Problem.area('kafka', {
   brokers: 'must be addresses like host:9092, separated by commas',
   spaces: 'must not contain spaces',
+  topic: 'cannot be a Kafka topic: a name has 1 to {longest} characters and is not "." or ".."',
   header: 'must not be {name}, which Rowline gives itself',
   tokenUrl: 'must be an address that begins with https:// or http://, without user name and password',
   extensions: 'must be like logicalCluster=lkc-1, identityPoolId=pool-2: names of letters, values without spaces',

@@ -6,7 +6,8 @@ import type { Prepared } from '../../core/sink.ts'
 import { type KafkaSinkConfig, sinkFields } from './config.ts'
 import { type ClaimedTime, createTimeReader, timestampHeader } from './event-time.ts'
 import { createHeaders, headerLength } from './headers.ts'
-import { createTopicNamer, type NameOptions } from './topic-name.ts'
+import { createTopicNamer } from './topic-name.ts'
+import type { NameOptions } from './topic-rule.ts'
 import { withPrefix } from './wire-format.ts'
 
 /**

@@ -14,6 +14,7 @@ import { createRequestBuilder, type KafkaRequest } from './request.ts'
 import { SchemaRegistry } from './schema-registry.ts'
 import { limitSessions } from './session-limit.ts'
 import { Collisions } from './topic-name.ts'
+import { TopicRemarks } from './topic-remarks.ts'
 import { Topics } from './topics.ts'
 import { SchemaIds } from './wire-format.ts'
 
@@ -32,6 +33,7 @@ class KafkaSink implements Sink<KafkaRequest> {
   readonly prepare: (record: Record) => Prepared<KafkaRequest>
   #client: KafkaClient | undefined
   #forgetAccess = () => {}
+  readonly #remarks: TopicRemarks
   readonly #topics: Topics
   readonly #times: EventTimes
   readonly #collisions: Collisions
@@ -46,7 +48,8 @@ class KafkaSink implements Sink<KafkaRequest> {
     this.#context = context
     this.#cluster = context.connection<ClusterConfig>('cluster')
     this.#target = nameOfCluster(this.#cluster)
-    this.#topics = new Topics(config, () => this.#client!, context.warn)
+    this.#remarks = new TopicRemarks(this.#target, context.said ?? new Set(), context.warn)
+    this.#topics = new Topics(config, () => this.#client!, this.#remarks)
     this.#times = new EventTimes((topic) => this.#topics.settings(topic))
     this.#collisions = new Collisions((first, second, topic) =>
       context.warn(`"${first}" and "${second}" are both written to the Kafka topic ${topic}`),
@@ -84,6 +87,7 @@ class KafkaSink implements Sink<KafkaRequest> {
   }
 
   async close(): Promise<void> {
+    this.#remarks.say()
     await this.#client?.close()
   }
 

@@ -3,6 +3,7 @@ import type { Weakness as Doubt } from '../../core/sink.ts'
 import type { TopicFacts } from './client.ts'
 import { type KafkaSinkConfig, sinkFields } from './config.ts'
 import { nameOfTopic } from './errors.ts'
+import type { TopicRemarks } from './topic-remarks.ts'
 
 type Describe = (topics: readonly string[]) => Promise<ReadonlyMap<string, TopicFacts>>
 type Limits = Pick<KafkaSinkConfig, 'maxMessageBytes' | 'batchBytes'>
@@ -11,17 +12,19 @@ type Limits = Pick<KafkaSinkConfig, 'maxMessageBytes' | 'batchBytes'>
 export class TopicCare {
   readonly #limits: Limits
   readonly #describe: Describe
-  readonly #warn: (message: string) => void
+  readonly #remarks: TopicRemarks
   readonly #fit = new Set<string>()
-  readonly #warned = new Set<string>()
-  /** What may cost records that Kafka has confirmed. */
-  readonly weaknesses: Doubt[] = []
+  readonly #doubts = new Map<Doubt['kind'], string[]>()
 
-  /** `warn` hears of each kind of weakness once, for the first topic that has it. */
-  constructor(limits: Limits, describe: Describe, warn: (message: string) => void) {
+  constructor(limits: Limits, describe: Describe, remarks: TopicRemarks) {
     this.#limits = limits
     this.#describe = describe
-    this.#warn = warn
+    this.#remarks = remarks
+  }
+
+  /** What may cost records that Kafka has confirmed. */
+  get weaknesses(): readonly Doubt[] {
+    return [...this.#doubts].map(([kind, topics]) => ({ kind, topics }))
   }
 
   /** Throws a PipelineError where one of these topics, which all exist, cannot be written as it is. */
@@ -40,10 +43,12 @@ export class TopicCare {
   }
 
   #say(topic: string, { kind, text }: Weakness): void {
-    if (this.#warned.has(kind)) return
-    this.#warned.add(kind)
-    if (kind === 'oneReplica' || kind === 'oneInSync') this.weaknesses.push({ kind, topic })
-    this.#warn(`${nameOfTopic(topic)} ${text}`)
+    if (kind === 'oneReplica' || kind === 'oneInSync') {
+      const topics = this.#doubts.get(kind) ?? []
+      topics.push(topic)
+      this.#doubts.set(kind, topics)
+    }
+    this.#remarks.note(topic, text)
   }
 }
 

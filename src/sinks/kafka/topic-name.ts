@@ -3,13 +3,10 @@ import { PipelineError } from '../../core/errors.ts'
 import { compileTemplate } from '../../core/metadata.ts'
 import type { Record } from '../../core/record.ts'
 import { remember } from '../../core/remember.ts'
-import type { KafkaSinkConfig } from './config.ts'
+import { cleanName, kafkaTopic, longestName, type NameOptions } from './topic-rule.ts'
 
-export type NameOptions = Pick<KafkaSinkConfig, 'topic' | 'topicSeparator' | 'onInvalidTopic'>
-
-const longest = 249
 const hashLength = 16
-const rule = 'a name has 1 to 249 characters of A-Z a-z 0-9 . _ - and is not "." or ".."'
+const rule = `a name has 1 to ${longestName} characters of A-Z a-z 0-9 . _ - and is not "." or ".."`
 
 /**
  * The template, else `to`, else the MQTT topic. A target given with a leading slash is meant without it. `named` hears
@@ -40,29 +37,12 @@ export function createTopicNamer(
   }
 }
 
-/** The topic of all records, where the template has no placeholder and is a name. */
-export function fixedTopic({ topic, topicSeparator }: NameOptions): string | undefined {
-  if (topic === '' || topic.includes('{')) return undefined
-  return kafkaTopic(topic.replace(/^\//, ''), topicSeparator)
-}
-
-/**
- * Every slash becomes the separator, every other code point that Kafka does not allow becomes one "_". Undefined where
- * that is no name of a topic.
- */
-export function kafkaTopic(name: string, separator: '_' | '.'): string | undefined {
-  const topic = clean(name, separator)
-  return topic === '' || topic === '.' || topic === '..' || topic.length > longest ? undefined : topic
-}
-
-const clean = (name: string, separator: string) => name.replaceAll('/', separator).replace(/[^A-Za-z0-9._-]/gu, '_')
-
 /** The beginning of the name, and 16 hex digits of its SHA-256. */
 function substitute(name: string, { topicSeparator, onInvalidTopic }: NameOptions): string {
-  const topic = clean(name, topicSeparator)
+  const topic = cleanName(name, topicSeparator)
   if (onInvalidTopic === 'reject') throw new PipelineError('INVALID_KAFKA_TOPIC', { topic, problem: rule })
   const hash = createHash('sha256').update(name).digest('hex').slice(0, hashLength)
-  return `${topic.slice(0, longest - 1 - hashLength)}-${hash}`
+  return `${topic.slice(0, longestName - 1 - hashLength)}-${hash}`
 }
 
 const mostKnown = 10_000

@@ -6,7 +6,8 @@ import { classify, internalTopic, nameOfTopic, refusesName } from './errors.ts'
 import type { TopicSettings } from './event-time.ts'
 import type { KafkaRequest } from './request.ts'
 import { TopicCare } from './topic-care.ts'
-import { fixedTopic } from './topic-name.ts'
+import type { TopicRemarks } from './topic-remarks.ts'
+import { fixedTopic } from './topic-rule.ts'
 
 type Options = Pick<
   KafkaSinkConfig,
@@ -34,10 +35,10 @@ export class Topics {
   readonly #known = new Set<string>()
   readonly #refused = new Map<string, PipelineError>()
 
-  constructor(options: Options, client: () => KafkaClient, warn: (message: string) => void) {
+  constructor(options: Options, client: () => KafkaClient, remarks: TopicRemarks) {
     this.#options = options
     this.#client = client
-    this.#care = new TopicCare(options, (topics) => client().describe(topics), warn)
+    this.#care = new TopicCare(options, (topics) => client().describe(topics), remarks)
     this.fixed = fixedTopic(options)
   }
 

@@ -1,6 +1,6 @@
 import { bytes, type ConfigOf, choice, duration, flag, integer, node, text } from '../../config/fields.ts'
 import { runnerFields } from '../../config/sink-fields.ts'
-import { templateProblem } from '../../core/metadata.ts'
+import { nameTemplateProblem, templateProblem } from '../../core/metadata.ts'
 import type { Problem } from '../../core/problem.ts'
 import { topicProblem } from './topic.ts'
 
@@ -21,7 +21,7 @@ export const sinkFields = {
     note: 'Where to publish what has no header mqtt.topic (msg.headers["mqtt.topic"], as messages have that come out of Kafka). Takes {topic}, {filter}, {route}, {to}, {node} and {tag}; {topic} is the topic that it came with. Left empty: a message without that header goes to output 2.',
     default: '',
     placeholder: 'bridge/{topic}',
-    check: (template) => templateProblem(template) ?? fixedTopicProblem(template),
+    check: (template) => nameTemplateProblem(template) ?? fixedTopicProblem(template),
   }),
   payload: text({
     label: 'Payload',

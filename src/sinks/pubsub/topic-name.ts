@@ -1,4 +1,5 @@
 import { PipelineError } from '../../core/errors.ts'
+import { braceProblem } from '../../core/metadata.ts'
 import type { Problem } from '../../core/problem.ts'
 import type { Record } from '../../core/record.ts'
 import { pubsubProblems } from './problems.ts'
@@ -10,7 +11,7 @@ const hole = /\{[^{}]*\}/
 
 /** Why a text is neither the name of a topic nor a template of one. */
 export function topicProblem(template: string): Problem | undefined {
-  if (hole.test(template)) return recordTemplateProblem(template)
+  if (hole.test(template)) return recordTemplateProblem(template) ?? braceProblem(template)
   const name = template.startsWith('projects/') ? full.exec(template)?.[2] : template
   return name === undefined ? pubsubProblems.of('fullName') : nameProblem(name)
 }

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { failing } from '../../nodes/shared/status.ts'
+import { PipelineError } from '../../src/core/errors.ts'
+
+const away = new PipelineError('TARGET_UNREACHABLE', {
+  target: 'Kafka at 127.0.0.1:13882',
+  problem: 'Connection error: connect ECONNREFUSED 127.0.0.1:13882',
+})
+
+test('what stands below a node is the cause and what waits, and no more than there is room for', () => {
+  assert.equal(failing(away, ' · outbox 48, oldest 7 s').text, 'not reachable · outbox 48, oldest 7 s')
+  assert.equal(failing(away).text, 'not reachable: Connection error: connect…')
+  const held = new PipelineError('OUTBOX_FULL', { path: '/outbox', limit: 1 })
+  assert.equal(failing(held, ' · outbox 90,000, oldest 3 h').text, 'outbox full · outbox 90,000, oldest 3 h')
+  assert.equal(failing(held).text, 'outbox full: readings wait at the broker')
+  const problem = 'user name or password is wrong, or this client is not allowed to connect'
+  const refused = new PipelineError('BROKER_REFUSED', { broker: '127.0.0.1:1883', problem })
+  assert.deepEqual(failing(refused), {
+    fill: 'red',
+    shape: 'ring',
+    text: 'refused: user name or password is wrong…',
+  })
+})
+
+test('a cause without a colon is kept, up to what nobody would read', () => {
+  const missing = new PipelineError('TARGET_MISSING', { target: 'The Kafka topic plant_line1_temperature' })
+  assert.equal(
+    failing(missing, ' · outbox 1').text,
+    'The Kafka topic plant_line1_temperature does not exist · outbox 1',
+  )
+  const long = new PipelineError('TARGET_MISSING', { target: `The Kafka topic ${'x'.repeat(200)}` })
+  assert.equal(failing(long).text?.length, 60)
+})
