@@ -22,6 +22,7 @@ export const part: DialogPart = {
     parts.show.on('click', () => {
       if (!mayAsk()) return fill(parts.result, [], texts('forbidden'))
       store(parts)
+      parts.result.empty()
       void ask(requestOf(form, parts)).then(
         (answer) => show(parts.result, answer, texts),
         (status: number) => fill(parts.result, [], texts(status === 401 || status === 403 ? 'forbidden' : 'failed')),
