@@ -63,7 +63,7 @@ export interface Subscriber {
 
 const CLOSE_GRACE_MS = 500
 /** How long a message waits for a subscriber while flows are redeployed, before it counts as nobody's. */
-const UNCLAIMED_MS = 10_000
+export const UNCLAIMED_MS = 10_000
 /** What a connection for publishing takes of messages that it has not asked for: it must go on reading its answers. */
 const STRAY = { records: 1000, bytes: 1 << 20 }
 

@@ -1,10 +1,7 @@
 import { createTopicMatcher } from '../core/topic-filter.ts'
-import type { MqttConnection, Subscriber } from './connection.ts'
+import { type MqttConnection, type Subscriber, UNCLAIMED_MS } from './connection.ts'
 import type { Unclaimed } from './held-messages.ts'
-import type { FilterOptions, SubscribedFilter } from './subscription-plan.ts'
-
-/** As long as a message waits for its subscriber while flows are redeployed. */
-const GRACE_MS = 10_000
+import { optionsOf, type SubscribedFilter } from './subscription-plan.ts'
 
 /**
  * In the place of subscribers that are missing by mistake: the session stays subscribed to what it was, and what comes
@@ -19,7 +16,7 @@ export class StandIn {
 
   constructor(connection: MqttConnection, known: readonly SubscribedFilter[], unclaimed: Unclaimed) {
     this.#connection = connection
-    const filters = known.map(([filter, key]) => ({ filter, ...optionsIn(key) }))
+    const filters = known.map(([filter, key]) => ({ filter, ...optionsOf(key) }))
     const matchers = filters.map(({ filter }) => createTopicMatcher(filter))
     this.#waiting = {
       filters,
@@ -39,7 +36,7 @@ export class StandIn {
     this.#timer = setTimeout(() => {
       this.#connection.subscribe(this.#taking)
       this.#connection.unsubscribe(this.#waiting)
-    }, GRACE_MS).unref()
+    }, UNCLAIMED_MS).unref()
   }
 
   end(): void {
@@ -47,10 +44,4 @@ export class StandIn {
     this.#connection.unsubscribe(this.#waiting)
     this.#connection.unsubscribe(this.#taking)
   }
-}
-
-/** As the session has it, so that nothing is asked for once more. */
-function optionsIn(key: string): FilterOptions {
-  const qos = key === '' ? 1 : (Number(key[0]) as FilterOptions['qos'])
-  return { qos, retainAsPublished: key.includes(' rap'), retainHandling: 2 }
 }

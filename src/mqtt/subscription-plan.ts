@@ -24,6 +24,12 @@ export type SubscribedFilter = readonly [filter: string, key: string, lowered?: 
 export const keyOf = ({ qos, retainAsPublished, id }: Wish): string =>
   `${qos}${retainAsPublished ? ' rap' : ''}${id === undefined ? '' : ` #${id}`}`
 
+/** What such a key was made of, without asking for retained messages again. A key may be unknown ('') in older files. */
+export function optionsOf(key: string): FilterOptions {
+  const qos = key === '' ? 1 : (Number(key[0]) as Qos)
+  return { qos, retainAsPublished: key.includes(' rap'), retainHandling: 2 }
+}
+
 const INDEX_BITS = 12
 const HASH_BITS = 15
 
