@@ -137,3 +137,15 @@ test('each field of text with a rule of its own is among the wrong values', () =
   )
   assert.deepEqual(missing, [])
 })
+
+test('what is wrong in a schema names its line, of SQL and of JSON, and nothing else names one', () => {
+  const lineAt = (values: Values, field: string) => {
+    const declaration = declarationOf('row-schema')
+    return crossProblems(declaration, values, known.get('row-schema')!.german)[field]?.line
+  }
+  assert.equal(lineAt({ writtenAs: 'sql', schema: 'a INT,\nb\n' }, 'schema'), 3)
+  assert.equal(lineAt({ writtenAs: 'sql', schema: '' }, 'schema'), undefined)
+  const json = (jsonSchema: string) => lineAt({ writtenAs: 'json-schema', jsonSchema }, 'jsonSchema')
+  assert.equal(json('{\n  "type": strin\n}'), 2)
+  assert.equal(json('[1]'), undefined)
+})

@@ -1,5 +1,6 @@
 import { cancelTrays, flowEditor } from './editor-flow.ts'
 import { type Answers, firstRowsFlow, problemsIn, questions } from './first-rows-flow.ts'
+import { sayProblem } from './input.ts'
 import { addMenuEntry } from './main-menu.ts'
 import { addStyle } from './style.ts'
 
@@ -46,7 +47,7 @@ function openFirstRows(texts: Texts, textsOf: TextsOf): void {
     Object.fromEntries(rows.map(([name, row]) => [name, String(row.find('input').val() ?? '')])) as unknown as Answers
   const check = () => {
     const problems = problemsIn(answers(), textsOf)
-    for (const [name, row] of rows) showProblem(row, problems[name])
+    for (const [name, row] of rows) sayProblem(row, row.find('input'), problems[name] ?? '')
     const isWrong = Object.keys(problems).length > 0
     root.parent().find('.rowline-make').prop('disabled', isWrong)
     return !isWrong
@@ -83,14 +84,6 @@ function rowOf(name: string, isMasked: boolean, value: string, texts: Texts): JQ
       $('<div class="rowline-control">').append(input),
       $('<div class="rowline-problem" role="alert" hidden>'),
     )
-}
-
-function showProblem(row: JQuery, problem: string | undefined): void {
-  row.find('input').toggleClass('input-error', problem !== undefined)
-  row
-    .find('.rowline-problem')
-    .prop('hidden', problem === undefined)
-    .text(problem ?? '')
 }
 
 /** In a tab of its own, which is shown. Node-RED's notice of an import would hide what is to be read there. */

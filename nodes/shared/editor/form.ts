@@ -8,7 +8,7 @@ import type { DialogPart } from './dialog-part.ts'
 import { editorDefault } from './editor-default.ts'
 import { switchToEnvironment } from './environment-switch.ts'
 import { openImport } from './import-section.ts'
-import { writeInput } from './input.ts'
+import { sayProblem, writeInput } from './input.ts'
 import { crossProblems, describe, problemsOf, type Surroundings, type ValueProblem, type Values } from './problems.ts'
 import { addStyle } from './style.ts'
 import { openTable } from './table-control.ts'
@@ -143,11 +143,7 @@ export class Form {
     const text = describe(problems, name, this.#around.texts)
     this.#controls[name]?.mark?.(problems.find(({ line }) => line !== undefined))
     row.toggleClass('rowline-wrong', text !== '')
-    row.find(`[id$="-input-${name}"]`).toggleClass('input-error', text !== '')
-    row
-      .find('.rowline-problem')
-      .prop('hidden', text === '')
-      .text(text)
+    sayProblem(row, row.find(`[id$="-input-${name}"]`), text)
     row.find('[data-column]').removeClass('input-error')
     for (const { row: index, column } of problems) {
       row

@@ -16,3 +16,12 @@ export function writeInput(input: JQuery, value: unknown): void {
 export function addOption(select: JQuery, value: string, label: string): void {
   $('<option>').val(value).text(label).appendTo(select)
 }
+
+/** Says in a row of a form what is wrong with its input; nothing where the text is empty. */
+export function sayProblem(row: JQuery, input: JQuery, text: string): void {
+  input.toggleClass('input-error', text !== '')
+  row
+    .find('.rowline-problem')
+    .prop('hidden', text === '')
+    .text(text)
+}

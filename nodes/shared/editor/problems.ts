@@ -57,15 +57,14 @@ export function crossProblems(
 }
 
 function shown(problem: Problem, raw: unknown, texts: Surroundings['texts']): ValueProblem {
-  const [text, line] = [translated(problem, texts), lineOf(problem.text, String(raw))]
+  const [text, line] = [translated(problem, texts), lineOf(problem, String(raw))]
   return line === undefined ? { text } : { text, line }
 }
 
-/** The line that an error of a schema names (`line 3: …`, `… at character 40`). */
-function lineOf(problem: string, source: string): number | undefined {
-  const line = /\bline (\d+)/.exec(problem)?.[1]
-  if (line !== undefined) return Math.min(Number(line), source.split('\n').length)
-  const character = / at character (\d+)/.exec(problem)?.[1]
+/** The line that an error of a schema names: SQL its line, JSON a character. */
+function lineOf({ values, text }: Problem, source: string): number | undefined {
+  if (values.line !== undefined) return Math.min(Number(values.line), source.split('\n').length)
+  const character = / at character (\d+)/.exec(text)?.[1]
   return character === undefined ? undefined : source.slice(0, Number(character) - 1).split('\n').length
 }
 
