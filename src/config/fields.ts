@@ -246,6 +246,16 @@ export function table<F extends Fields>(
   }
 }
 
+/** The first of the names that has stood there before. */
+export const repeatedIn = (names: readonly string[]): string | undefined =>
+  names.find((name, i) => names.indexOf(name) < i)
+
+/** Whether the rows of the table `field` name a column twice. */
+export function columnTwice(field: string, names: readonly string[]): readonly FieldProblem[] {
+  const column = repeatedIn(names)
+  return column === undefined ? [] : [{ field, problem: fieldProblems.of('columnTwice', { column }) }]
+}
+
 export interface FieldProblem {
   readonly field: string
   readonly problem: Problem

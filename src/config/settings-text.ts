@@ -1,4 +1,4 @@
-import { Problem } from '../core/problem.ts'
+import { Problem, ProblemError } from '../core/problem.ts'
 
 export const settingsProblems = Problem.area('settings', {
   unreadable: 'cannot be read at "{found}"',
@@ -65,13 +65,7 @@ interface Token {
   readonly kind: 'sign' | 'word' | 'quoted'
 }
 
-class Unreadable extends Error {
-  readonly problem: Problem
-  constructor(problem: Problem) {
-    super(problem.text)
-    this.problem = problem
-  }
-}
+class Unreadable extends ProblemError {}
 
 function readDictionary(text: string, start: number): readonly Entry[] | Problem {
   try {

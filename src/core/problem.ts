@@ -43,6 +43,15 @@ export class Problem {
   }
 }
 
+/** A problem on its way out of a parser. */
+export class ProblemError extends Error {
+  readonly problem: Problem
+  constructor(problem: Problem) {
+    super(problem.text)
+    this.problem = problem
+  }
+}
+
 const withoutNumbers = (values: { readonly [hole: string]: string | number | Problem }): ProblemValues =>
   mapped(values, (value) => (value instanceof Problem ? value : String(value)))
 

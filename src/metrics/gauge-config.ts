@@ -1,4 +1,4 @@
-import { type ConfigOf, duration, type FieldProblem, integer, table, text } from '../config/fields.ts'
+import { type ConfigOf, duration, type FieldProblem, integer, repeatedIn, table, text } from '../config/fields.ts'
 import { Problem } from '../core/problem.ts'
 
 const mostLabels = 5
@@ -76,7 +76,7 @@ export const labelNames = ({ labels }: GaugeConfig): readonly string[] =>
 
 export function checkGauge(config: GaugeConfig): readonly FieldProblem[] {
   const names = labelNames(config)
-  const twice = names.find((name, i) => names.indexOf(name) < i)
+  const twice = repeatedIn(names)
   const problems = [
     ['metric', metricProblem(metricOf(config))],
     ['labels', names.map(labelProblem).find((problem) => problem !== undefined)],

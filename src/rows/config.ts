@@ -2,11 +2,13 @@ import {
   type ConfigOf,
   choice,
   code,
+  columnTwice,
   type Field,
   type FieldProblem,
   fieldProblems,
   flag,
   node,
+  repeatedIn,
   table,
   text,
 } from '../config/fields.ts'
@@ -78,11 +80,12 @@ export function checkRowSchema({ writtenAs, schema, columns, jsonSchema }: RowSc
     const read = schema === '' ? fieldProblems.of('required') : readRowSchema(schema)
     return read instanceof Problem ? [{ field: 'schema', problem: read }] : []
   }
-  const names = columns.map(({ name }) => name)
-  const twice = names.find((name, i) => names.indexOf(name) < i)
   return [
-    ...(names.length === 0 ? [{ field: 'columns', problem: fieldProblems.of('rows') }] : []),
-    ...(twice === undefined ? [] : [{ field: 'columns', problem: fieldProblems.of('columnTwice', { column: twice }) }]),
+    ...(columns.length === 0 ? [{ field: 'columns', problem: fieldProblems.of('rows') }] : []),
+    ...columnTwice(
+      'columns',
+      columns.map(({ name }) => name),
+    ),
   ]
 }
 
@@ -177,8 +180,7 @@ export type RowDecoderConfig = ConfigOf<typeof rowDecoderFields>
 export function checkRowDecoder(config: RowDecoderConfig): readonly FieldProblem[] {
   const { format, schema, routes, failOnMissingField, ignoreParseErrors } = config
   if (!schemas.values.some((value) => value === format)) return []
-  const names = routes.map(({ route }) => route)
-  const twice = names.find((route, i) => names.indexOf(route) < i)
+  const twice = repeatedIn(routes.map(({ route }) => route))
   return [
     ...((format === 'json-row' || format === 'json-schema') && schema === '' && routes.length === 0
       ? [{ field: 'schema', problem: fieldProblems.of('required') }]

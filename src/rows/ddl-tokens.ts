@@ -1,13 +1,10 @@
-import type { Problem } from '../core/problem.ts'
+import { type Problem, ProblemError } from '../core/problem.ts'
 import { sqlProblems } from './sql-problems.ts'
 
 /** Why a schema text cannot be read; the message names the line and what was expected. */
-export class SchemaProblem extends Error {
-  readonly problem: Problem
+export class SchemaProblem extends ProblemError {
   constructor(line: number, problem: Problem) {
-    const located = sqlProblems.of('line', { line, problem })
-    super(located.text)
-    this.problem = located
+    super(sqlProblems.of('line', { line, problem }))
   }
 }
 

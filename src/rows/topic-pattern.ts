@@ -1,3 +1,4 @@
+import { repeatedIn } from '../config/fields.ts'
 import { PipelineError } from '../core/errors.ts'
 import type { Problem } from '../core/problem.ts'
 import type { Captures } from '../core/record.ts'
@@ -20,7 +21,7 @@ export function patternProblem(pattern: string): Problem | undefined {
   if (wildcard !== undefined) return rowProblems.of('wildcard', { part: wildcard, name: one, rest })
   if (texts.slice(0, -1).some((text) => text.endsWith('...}'))) return rowProblems.of('rest', { rest })
   const names = namesIn(pattern)
-  const twice = names.find((name, i) => names.indexOf(name) < i)
+  const twice = repeatedIn(names)
   return twice === undefined ? undefined : rowProblems.of('nameTwice', { name: `{${twice}}` })
 }
 

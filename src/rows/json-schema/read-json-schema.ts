@@ -1,5 +1,5 @@
 import { PipelineError } from '../../core/errors.ts'
-import { Problem } from '../../core/problem.ts'
+import { Problem, ProblemError } from '../../core/problem.ts'
 import { jsonReason } from '../json-depth.ts'
 import { parseJson, setOwn } from '../json-text.ts'
 import { PatternProblem } from '../pattern/code-points.ts'
@@ -52,13 +52,7 @@ export const jsonSchemaProblems = Problem.area('jsonSchema', {
   number: 'holds a number that is too large: {number}',
 })
 
-class Unusable extends Error {
-  readonly problem: Problem
-  constructor(problem: Problem) {
-    super(problem.text)
-    this.problem = problem
-  }
-}
+class Unusable extends ProblemError {}
 
 /** Reads the text of a JSON Schema and everything in it that can be judged without compiling it. */
 export function readJsonSchema(text: string): JsonSchemaText | Problem {

@@ -1,4 +1,4 @@
-import { Problem } from '../../core/problem.ts'
+import { Problem, ProblemError } from '../../core/problem.ts'
 
 /** What is wrong with a regular expression, without its text. `at` is where, in its own words. */
 export const patternProblems = Problem.area('pattern', {
@@ -15,13 +15,7 @@ export const patternProblems = Problem.area('pattern', {
 })
 
 /** Why a regular expression cannot be used. */
-export class PatternProblem extends Error {
-  readonly problem: Problem
-  constructor(problem: Problem) {
-    super(problem.text)
-    this.problem = problem
-  }
-}
+export class PatternProblem extends ProblemError {}
 
 /** Which code points a class or an escape takes. */
 export interface CodePoints {

@@ -1,6 +1,7 @@
 import {
   type ConfigOf,
   choice,
+  columnTwice,
   duration,
   type FieldProblem,
   fieldProblems,
@@ -98,12 +99,13 @@ export type BigQuerySinkConfig = ConfigOf<typeof sinkFields>
 /** What no field can see alone. */
 export function checkSink(config: BigQuerySinkConfig): readonly FieldProblem[] {
   const { schema, columns, writeMethod, delivery, createTable, partitioning, partitionColumn, clustering } = config
-  const names = columns.map(({ name }) => name.toLowerCase())
-  const twice = names.find((name, i) => names.indexOf(name) < i)
   const isByColumn = createTable && partitioning.startsWith('column')
   return [
     ...(schema === '' && columns.length === 0 ? [{ field: 'schema', problem: bigqueryProblems.of('columns') }] : []),
-    ...(twice === undefined ? [] : [{ field: 'columns', problem: fieldProblems.of('columnTwice', { column: twice }) }]),
+    ...columnTwice(
+      'columns',
+      columns.map(({ name }) => name.toLowerCase()),
+    ),
     ...(writeMethod === 'exactlyOnce' && delivery === 'confirm'
       ? [{ field: 'writeMethod', problem: bigqueryProblems.of('outbox') }]
       : []),

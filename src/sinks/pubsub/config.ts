@@ -1,6 +1,7 @@
 import {
   type ConfigOf,
   choice,
+  columnTwice,
   duration,
   type FieldProblem,
   fieldProblems,
@@ -97,12 +98,13 @@ export type PubsubSinkConfig = ConfigOf<typeof sinkFields>
 
 /** What no field can see alone. */
 export function checkSink({ data, mapping, attributes }: PubsubSinkConfig): readonly FieldProblem[] {
-  const names = mapping.map(({ name }) => name)
-  const twice = names.find((name, i) => names.indexOf(name) < i)
   const most = mostAttributes - ownAttributes
   return [
     ...(data === 'mapped' && mapping.length === 0 ? [{ field: 'mapping', problem: fieldProblems.of('rows') }] : []),
-    ...(twice === undefined ? [] : [{ field: 'mapping', problem: fieldProblems.of('columnTwice', { column: twice }) }]),
+    ...columnTwice(
+      'mapping',
+      mapping.map(({ name }) => name),
+    ),
     ...(attributes.length > most ? [{ field: 'attributes', problem: pubsubProblems.of('most', { most }) }] : []),
   ]
 }
