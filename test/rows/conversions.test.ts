@@ -223,6 +223,14 @@ test('what cannot be inferred is said', () => {
   assert.equal(problem('{}'), 'has no fields to make columns of')
 })
 
+test('a column that is called as what stands between two texts changes no text', () => {
+  for (const name of [',', ' : ']) {
+    const decode = compileDecoder(parseRowSchema(`n STRING, m STRING, \`${name}\` STRING, \`:0}\` STRING`), options)
+    const row = decode(Buffer.from('{"n":1,"m":"",":0}" : ":0}"}'))
+    assert.deepEqual({ ...row }, { n: '1', m: '', [name]: null, ':0}': ':0}' }, name)
+  }
+})
+
 test('inferred columns take every payload they come from', () => {
   const payload = fc
     .dictionary(fc.string({ minLength: 1 }), fc.jsonValue({ maxDepth: 4 }), { minKeys: 1 })
