@@ -2,6 +2,7 @@ import path from 'node:path'
 import { setImmediate as immediate } from 'node:timers/promises'
 import { PipelineError } from '../../src/core/errors.ts'
 import type { FileLayer, OpenFile, OpenMode } from '../../src/outbox/files.ts'
+import type { DirectoryLock } from '../../src/outbox/lock.ts'
 import { apply, type Change } from './changes.ts'
 import { randomFrom } from './random.ts'
 
@@ -22,6 +23,9 @@ export type Call =
   | 'lock'
 
 type NameChange = (names: Map<string, Inode>) => void
+
+/** A call of one process: `act` is its effect, and what it gives. */
+type Step = <T>(call: Call, file: string, act: () => T) => Promise<T>
 
 class Inode {
   /** What a reader sees, and what a power cut leaves at least. */
@@ -62,43 +66,27 @@ export class SimulatedDisk {
   /** The file layer of a process that lives until the next `kill` or `cutPower`. */
   layer(): FileLayer {
     const owner = this.#process
-    const step = (call: Call, file: string) => this.#step(call, file, owner)
+    const step: Step = (call, file, act) => this.#step(call, file, owner, act)
     return {
-      makeDirectory: (directory) => step('makeDirectory', directory),
-      list: async (directory) => {
-        await step('list', directory)
-        const inside = [...this.#names.keys()].filter((name) => path.dirname(name) === directory)
-        return inside.map((name) => path.basename(name))
-      },
-      open: async (file, mode) => {
-        await step(mode === 'read' ? 'openToRead' : 'open', file)
-        return this.#openFile(file, mode, step)
-      },
-      rename: async (from, to) => {
-        await step('rename', from)
-        const inode = this.#existing(from)
-        this.#change((names) => {
-          names.set(to, inode)
-          names.delete(from)
-        })
-      },
-      unlink: async (file) => {
-        await step('unlink', file)
-        this.#existing(file)
-        this.#change((names) => names.delete(file))
-      },
-      syncDirectory: async (directory) => {
-        await this.#sync('syncDirectory', directory, step)
-        this.#durableNames = new Map(this.#names)
-        this.#nameChanges = []
-      },
-      lock: async (directory) => {
-        await step('lock', directory)
-        if (this.#locked.has(directory)) throw new PipelineError('OUTBOX_LOCKED', { path: directory, holder: 'a test' })
-        this.#locked.add(directory)
-        const release = async () => void this.#locked.delete(directory)
-        return { lost: new AbortController().signal, release }
-      },
+      makeDirectory: (directory) => step('makeDirectory', directory, () => {}),
+      list: (directory) =>
+        step('list', directory, () => {
+          const inside = [...this.#names.keys()].filter((name) => path.dirname(name) === directory)
+          return inside.map((name) => path.basename(name))
+        }),
+      open: (file, mode) => step(mode === 'read' ? 'openToRead' : 'open', file, () => this.#openFile(file, mode, step)),
+      rename: (from, to) => step('rename', from, () => this.#rename(from, to)),
+      unlink: (file) =>
+        step('unlink', file, () => {
+          this.#existing(file)
+          this.#change((names) => names.delete(file))
+        }),
+      syncDirectory: (directory) =>
+        this.#sync('syncDirectory', directory, step, () => {
+          this.#durableNames = new Map(this.#names)
+          this.#nameChanges = []
+        }),
+      lock: (directory) => step('lock', directory, () => this.#lock(directory)),
     }
   }
 
@@ -168,7 +156,8 @@ export class SimulatedDisk {
     return { at: change.at, bytes }
   }
 
-  async #step(call: Call, file: string, owner: number): Promise<void> {
+  /** The look whether the process still lives and the effect are one moment: nothing comes after the end of a process. */
+  async #step<T>(call: Call, file: string, owner: number, act: () => T): Promise<T> {
     await null
     const number = ++this.calls
     if (this.at?.call === number) this.at.run()
@@ -176,16 +165,32 @@ export class SimulatedDisk {
     const error = this.fault(call, number, file)
     if (error) throw error
     if (owner !== this.#process) throw new ProcessGone()
+    return act()
   }
 
-  async #sync(call: 'sync' | 'syncDirectory', file: string, step: (call: Call, file: string) => Promise<void>) {
+  async #sync(call: 'sync' | 'syncDirectory', file: string, step: Step, act: () => void): Promise<void> {
     this.mostSyncs = Math.max(this.mostSyncs, ++this.#syncs)
     try {
       await (this.syncMs?.() ?? immediate())
-      await step(call, file)
+      await step(call, file, act)
     } finally {
       this.#syncs--
     }
+  }
+
+  #lock(directory: string): DirectoryLock {
+    if (this.#locked.has(directory)) throw new PipelineError('OUTBOX_LOCKED', { path: directory, holder: 'a test' })
+    this.#locked.add(directory)
+    const release = async () => void this.#locked.delete(directory)
+    return { lost: new AbortController().signal, release }
+  }
+
+  #rename(from: string, to: string): void {
+    const inode = this.#existing(from)
+    this.#change((names) => {
+      names.set(to, inode)
+      names.delete(from)
+    })
   }
 
   #change(change: NameChange): void {
@@ -199,7 +204,7 @@ export class SimulatedDisk {
     return inode
   }
 
-  #openFile(file: string, mode: OpenMode, step: (call: Call, file: string) => Promise<void>): OpenFile {
+  #openFile(file: string, mode: OpenMode, step: Step): OpenFile {
     if (mode === 'create' && this.#names.has(file)) throw failure('EEXIST')
     if (!this.#names.has(file)) {
       if (mode === 'read' || mode === 'change') throw failure('ENOENT')
@@ -214,37 +219,31 @@ export class SimulatedDisk {
     }
     if (mode === 'replace') changed({ length: 0 })
     return {
-      read: async (into, position) => {
-        await step('read', file)
-        return inode.seen.copy(into, 0, position)
-      },
-      write: async (bytes, position) => {
+      read: (into, position) => step('read', file, () => inode.seen.copy(into, 0, position)),
+      write: (bytes, position) => {
         const length = this.shortWrites ? Math.ceil(this.#random() * bytes.length) : bytes.length
-        await step('write', file)
-        changed({ at: position, bytes: Buffer.from(bytes.subarray(0, length)) })
-        return length
+        return step('write', file, () => {
+          changed({ at: position, bytes: Buffer.from(bytes.subarray(0, length)) })
+          return length
+        })
       },
-      truncate: async (length) => {
-        await step('truncate', file)
-        changed({ length })
-      },
-      size: async () => {
-        await step('size', file)
-        return inode.seen.length
-      },
+      truncate: (length) => step('truncate', file, () => changed({ length })),
+      size: () => step('size', file, () => inode.seen.length),
       isNamed: async () => isNamed(),
       sync: async () => {
         const covered = inode.pending.length
+        const keep = () => {
+          for (const change of inode.pending.splice(0, covered)) inode.durable = apply(inode.durable, change)
+        }
         try {
-          await this.#sync('sync', file, step)
+          await this.#sync('sync', file, step, keep)
         } catch (error) {
           if (!(error instanceof ProcessGone)) inode.pending.splice(0, covered)
           throw error
         }
-        for (const change of inode.pending.splice(0, covered)) inode.durable = apply(inode.durable, change)
         if (!isNamed()) throw failure('ENOENT')
       },
-      close: () => step('close', file),
+      close: () => step('close', file, () => {}),
     }
   }
 }
