@@ -296,10 +296,8 @@ export class FlowTracker {
 
   #sweep(): void {
     const now = performance.now()
-    for (const handle of this.#live) {
-      if (this.#isHeldByRowline(handle)) handle.waitingSinceMs = now
-      else if (now - handle.waitingSinceMs > this.#timeoutMs(handle)) this.#expire(handle)
-    }
+    for (const handle of this.#live) if (this.#isHeldByRowline(handle)) refresh(handle, now)
+    for (const handle of this.#live) if (now - handle.waitingSinceMs > this.#timeoutMs(handle)) this.#expire(handle)
   }
 
   /** A node that hangs on every message would hold the pipeline: after three in a row it gets two seconds. */
@@ -317,6 +315,13 @@ export class FlowTracker {
 
 function isIdle({ holders, follows, finished }: Handle): boolean {
   return holders.length === 0 && follows === 0 && !finished
+}
+
+/** One of our nodes has it, and with it the readings that were put into it. */
+function refresh(handle: Handle, now: number): void {
+  if (handle.waitingSinceMs === now) return
+  handle.waitingSinceMs = now
+  for (const follower of handle.followers ?? []) refresh(follower, now)
 }
 
 /** The order of the rest does not matter. */

@@ -204,7 +204,7 @@ export class MqttConnection {
   resume(): void {
     this.#suspended = false
     const isRestarted = this.#epoch !== this.#suspendedEpoch || !this.#epoch?.connected
-    if (isRestarted && this.#phase === 'connected') this.#giveBack()
+    if (isRestarted) this.#giveBack()
     this.#handOut()
     this.#pruneLater()
   }
@@ -284,6 +284,10 @@ export class MqttConnection {
           void this.#closeIdle(epoch)
         },
         message: (publish, delivery) => this.#dispatch(publish, delivery),
+        again: (messages) => {
+          this.#held.putFirst(messages)
+          this.#handOut()
+        },
         answered: (answer) => this.outbound.answered(answer),
       })
       this.#epoch = epoch
@@ -355,7 +359,7 @@ export class MqttConnection {
     else if (takers.length > 1) {
       const parts = delivery.fork(takers.length)
       for (const [i, taker] of takers.entries()) taker.receive(publish, parts[i]!)
-    } else this.#held.add(publish, delivery)
+    } else this.#held.add({ publish, delivery })
   }
 
   #handOut(): void {

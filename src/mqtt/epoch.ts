@@ -41,10 +41,20 @@ export interface SessionOptions {
   }
 }
 
+export interface Message {
+  readonly publish: InboundPublish
+  readonly delivery: Delivery
+}
+
 export interface EpochEvents {
   connected(sessionPresent: boolean, features: ServerFeatures): void
   /** Never called twice for one message of a session, unless its delivery was released. */
   message(publish: InboundPublish, delivery: Delivery): void
+  /**
+   * The server has forgotten what was given back to it: older than whatever waits for a receiver. Before `connected`.
+   * Absent: the session has one connection only.
+   */
+  again?(messages: readonly Message[]): void
   /** Says whether it was to something that was published with `send`. */
   answered?(answer: Answer): boolean
 }
@@ -119,7 +129,7 @@ export class Epoch {
   }
 
   get connected(): boolean {
-    return this.#connected && !this.#ended
+    return this.#connected && !this.#ended && !this.#closing
   }
 
   /** Records handed over and not yet acknowledged on this connection. */
@@ -260,8 +270,19 @@ export class Epoch {
     const { protocolVersion, clean } = this.#options
     this.#sessionPresent = sessionPresent
     this.#connected = true
-    if (!(sessionPresent || (protocolVersion === 3 && !clean))) this.#session.reset()
+    const left = sessionPresent || (protocolVersion === 3 && !clean) ? [] : this.#session.reset()
     this.#serverSession = this.#session.number
+    if (left.length > 0) this.#events.again?.(left.map((publish) => ({ publish, delivery: this.#offer(publish) })))
+  }
+
+  /** Nobody else has it: there is nothing to acknowledge, and whoever releases it gets it again. */
+  #offer(publish: InboundPublish): Delivery {
+    const { delivery, whenSettled } = handOver(publish)
+    whenSettled(({ status }) => {
+      if (status === 'released')
+        setTimeout(() => this.#events.message(publish, this.#offer(publish)), RETRY_RELEASED_MS)
+    })
+    return delivery
   }
 
   /** A repeat of what is in the flow is held as its first coming, so that its bytes are held once. */
@@ -289,10 +310,14 @@ export class Epoch {
    * twice: those are handed over again from here, even after the connection has ended.
    */
   #redeliver(publish: InboundPublish, settled: () => void): void {
-    this.#session.forget(publish)
     const isKept = !this.#options.clean && this.#serverSession === this.#session.number
-    if (publish.qos > 0 && isKept) void this.close(FINISH_MS)
-    else setTimeout(() => this.#handOver(publish, settled), RETRY_RELEASED_MS)
+    if (publish.qos > 0 && isKept) {
+      this.#session.giveBack(publish)
+      void this.close(FINISH_MS)
+      return
+    }
+    this.#session.forget(publish)
+    setTimeout(() => this.#handOver(publish, settled), RETRY_RELEASED_MS)
   }
 
   /** In their order [MQTT-4.6.0-2, MQTT-4.6.0-3], also where some have to be stored before. */

@@ -1,18 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Delivery, released } from '../core/delivery.ts'
+import type { Message } from './epoch.ts'
 import type { InboundPublish } from './publish-decoder.ts'
-
-interface Held {
-  readonly publish: InboundPublish
-  readonly delivery: Delivery
-}
 
 /** What becomes of a message that nobody has taken. */
 export type Unclaimed = (publish: InboundPublish, delivery: Delivery) => void
 
 /** Messages that nobody takes at present, in the order in which they came. They wait a while for somebody who does. */
 export class HeldMessages {
-  readonly #held: Held[] = []
+  #held: Message[] = []
   readonly #waitMs: number
   readonly #isSuspended: () => boolean
   readonly #unclaimed: Unclaimed
@@ -24,26 +20,35 @@ export class HeldMessages {
     this.#unclaimed = unclaimed
   }
 
-  add(publish: InboundPublish, delivery: Delivery): void {
-    const held = { publish, delivery }
-    this.#held.push(held)
+  add(message: Message): void {
+    this.#held.push(message)
+    this.#await(message)
+  }
+
+  /** Older than all that is here. */
+  putFirst(messages: readonly Message[]): void {
+    this.#held = [...messages, ...this.#held]
+    for (const message of messages) this.#await(message)
+  }
+
+  #await(message: Message): void {
     void delay(this.#waitMs, undefined, { ref: false }).then(() => {
-      const at = this.#held.indexOf(held)
+      const at = this.#held.indexOf(message)
       if (at < 0 || this.#isSuspended()) return
       this.#held.splice(at, 1)
-      this.#unclaimed(publish, delivery)
+      this.#unclaimed(message.publish, message.delivery)
     })
   }
 
   /** Everything, which is not held any longer. */
-  take(): readonly Held[] {
+  take(): readonly Message[] {
     return this.#held.splice(0)
   }
 
   /** Releases what a server keeps, which is nothing of QoS 0. */
   giveBack(): void {
     const kept = this.#held.filter(({ publish }) => publish.qos > 0)
-    for (const each of kept) this.#held.splice(this.#held.indexOf(each), 1)
+    this.#held = this.#held.filter(({ publish }) => publish.qos === 0)
     for (const { delivery } of kept) delivery.settle(released)
   }
 

@@ -21,6 +21,8 @@ export interface HandedOver {
  */
 export class InboundSession {
   readonly #unacknowledged = new Map<number, HandedOver>()
+  /** Of them, those whose delivery was released: the server sends them again, unless it forgets them. */
+  readonly #givenBack = new Set<HandedOver>()
   /** Digests, because a server without a limit may have sent any number of messages before its first PUBREL. */
   readonly #received: Map<number, string>
   readonly #stored: ReceivedIds | undefined
@@ -37,12 +39,18 @@ export class InboundSession {
     return this.#number
   }
 
-  /** The server has forgotten the session: every id may mean something else from now on. */
-  reset(): void {
+  /**
+   * The server has forgotten the session: every id may mean something else from now on. Gives, in order, what was given
+   * back to the server and nobody has any longer.
+   */
+  reset(): readonly InboundPublish[] {
+    const left = [...this.#unacknowledged.values()].filter((handedOver) => this.#givenBack.has(handedOver))
     this.#number++
     this.#unacknowledged.clear()
+    this.#givenBack.clear()
     this.#received.clear()
     this.#stored?.clear()
+    return left.map(({ publish }) => publish)
   }
 
   /**
@@ -61,11 +69,13 @@ export class InboundSession {
    */
   earlier(publish: InboundPublish): HandedOver | undefined {
     const known = this.#unacknowledged.get(publish.packetId)
-    return publish.dup && known && isEqual(known.publish, publish) ? known : undefined
+    if (!publish.dup || !known || this.#givenBack.has(known)) return undefined
+    return isEqual(known.publish, publish) ? known : undefined
   }
 
   add(publish: InboundPublish): HandedOver {
     const handedOver = handOver(publish)
+    this.#remove(publish.packetId)
     if (publish.qos > 0) this.#unacknowledged.set(publish.packetId, handedOver)
     void this.release(publish.packetId)
     return handedOver
@@ -90,13 +100,19 @@ export class InboundSession {
   acknowledge(publish: InboundPublish): void {
     const { qos, packetId } = publish
     if (qos === 0) return
-    this.#unacknowledged.delete(packetId)
+    this.#remove(packetId)
     if (qos === 2) this.#received.set(packetId, digestOf(publish))
   }
 
   /** Nobody has it any longer: when the server sends it again it is handed over again. */
+  giveBack(publish: InboundPublish): void {
+    const known = this.#unacknowledged.get(publish.packetId)
+    if (known?.publish === publish) this.#givenBack.add(known)
+  }
+
+  /** The server will not send it again. */
   forget(publish: InboundPublish): void {
-    if (this.#unacknowledged.get(publish.packetId)?.publish === publish) this.#unacknowledged.delete(publish.packetId)
+    if (this.#unacknowledged.get(publish.packetId)?.publish === publish) this.#remove(publish.packetId)
   }
 
   /** Resolves when the server may give the id to another message. Undefined: it may now. */
@@ -104,6 +120,13 @@ export class InboundSession {
     const isStored = this.#stored?.known.has(packetId)
     this.#received.delete(packetId)
     return isStored ? this.#stored!.remove(packetId) : undefined
+  }
+
+  #remove(packetId: number): void {
+    const known = this.#unacknowledged.get(packetId)
+    if (!known) return
+    this.#unacknowledged.delete(packetId)
+    this.#givenBack.delete(known)
   }
 }
 

@@ -105,6 +105,15 @@ const trigger = (id: string, wires: readonly (readonly string[])[], rest: object
     outputs: 1,
     ...rest,
   })
+const batch = (id: string, wires: readonly (readonly string[])[]) =>
+  make(id, 'batch', wires, {
+    mode: 'count',
+    count: '3',
+    overlap: '0',
+    interval: '1',
+    allowEmptySequence: false,
+    topics: [],
+  })
 const change = (id: string, rule: object, wires: readonly (readonly string[])[]) =>
   make(id, 'change', wires, { rules: [rule], reg: false })
 const toText = { t: 'set', p: 'payload', pt: 'msg', to: '$string($)', tot: 'jsonata' }
@@ -245,6 +254,22 @@ export const shapes: readonly FlowShape[] = [
     lines: { k: 1 },
   },
   {
+    name: 'manual join of several readings, and a sink that takes longer than the settle timeout',
+    to: ['j'],
+    messages: 3,
+    nodes: [join('j', [['k']], { mode: 'custom', count: '3' }), slowSink('k', 3000)],
+    ending: 'after',
+    lines: { k: 1 },
+  },
+  {
+    name: 'batch of several readings',
+    to: ['b'],
+    messages: 3,
+    nodes: [batch('b', [['k']]), slowSink('k')],
+    ending: 'after',
+    lines: { k: 3 },
+  },
+  {
     name: 'link out to another tab',
     to: ['lo'],
     nodes: [
@@ -322,6 +347,28 @@ export const shapes: readonly FlowShape[] = [
     nodes: [trigger('t', [['k']], { op2type: 'nul' }), slowSink('k')],
     ending: 'after',
     lines: { k: 1 },
+  },
+  {
+    name: 'trigger: send, then nothing, and every message begins the wait anew',
+    to: ['t'],
+    nodes: [trigger('t', [['k']], { op2type: 'nul', extend: true }), slowSink('k')],
+    ending: 'after',
+    lines: { k: 1 },
+  },
+  {
+    name: 'trigger: send, then wait to be reset',
+    to: ['t'],
+    nodes: [trigger('t', [['k']], { op2type: 'nul', duration: '0' }), slowSink('k')],
+    ending: 'after',
+    lines: { k: 1 },
+  },
+  {
+    name: 'trigger: send, then send the same again and again',
+    to: ['t'],
+    nodes: [trigger('t', [['k']], { duration: '-400' }), slowSink('k', 50)],
+    ending: 'early',
+    lines: { k: 2 },
+    culprit: 't',
   },
   {
     name: 'trigger: send, then send again',
