@@ -20,7 +20,9 @@ export async function describeMachine(): Promise<Machine> {
     JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version
   const libraries = ['node-red', 'mqtt', '@platformatic/kafka', 'kafkajs']
   const help = await runCommand('sh', ['-c', `${findProgram('mosquitto', 'mosquitto')} -h || true`])
-  const commit = await runCommand('git', ['-C', root, 'describe', '--always', '--dirty', '--abbrev=12'])
+  const commit = await runCommand('git', ['-C', root, 'rev-parse', '--short=12', 'HEAD'])
+  // Results of a bench that ran before in the same folder are no change of what is measured.
+  const changes = await runCommand('git', ['-C', root, 'status', '--porcelain', '--', '.', ':!bench/results'])
   return {
     cpu: cpus()[0]!.model,
     cores: cpus().length,
@@ -33,6 +35,6 @@ export async function describeMachine(): Promise<Machine> {
       kafka: kafkaVersion,
       ...Object.fromEntries(libraries.map((name) => [name, version(name)])),
     },
-    commit: commit.trim(),
+    commit: commit.trim() + (changes === '' ? '' : '-dirty'),
   }
 }

@@ -5,6 +5,7 @@ import { fromText } from '../../src/core/bytes.ts'
 import { messageOf, PipelineError } from '../../src/core/errors.ts'
 import { toJson } from '../../src/core/record.ts'
 import { pause, retryDelayMs, within } from '../../src/core/retry.ts'
+import { syncGate } from '../../src/core/sync-gate.ts'
 import { type FileLayer, nodeFiles, writeFully } from '../../src/outbox/files.ts'
 import { decodeJson } from '../../src/rows/decode-json.ts'
 import { type BirthStore, birthsFromValue, birthsToValue, type EdgeBirths } from '../../src/rows/sparkplug/birth.ts'
@@ -135,7 +136,7 @@ export class BirthFiles implements BirthStore {
       const failed = results.find((result) => result.status === 'rejected')
       if (failed) throw failed.reason
     }
-    await this.#files.syncDirectory(this.#directory)
+    await syncGate.run(() => this.#files.syncDirectory(this.#directory))
   }
 
   async #replace(edgeNode: string, births: EdgeBirths | undefined): Promise<void> {
@@ -148,7 +149,7 @@ export class BirthFiles implements BirthStore {
     const draft = await this.#files.open(`${file}.new`, 'replace')
     try {
       await writeFully(draft, fromText(toJson(birthsToValue(births))), 0)
-      await draft.sync()
+      await syncGate.run(() => draft.sync())
     } finally {
       await draft.close()
     }

@@ -19,7 +19,7 @@ import { ReadingLog } from './reading-log.ts'
 import { configOf, onClose, type RowlineNode, registerNode } from './register-node.ts'
 import { Rejections } from './rejections.ts'
 import { type Rowline, rowlineOf } from './rowline.ts'
-import { describeSink } from './sink-status.ts'
+import { describeSink, slowDiskAdvice } from './sink-status.ts'
 import { nodeSnapshot, oldestUnconfirmedAt, type SinkSnapshot } from './snapshot.ts'
 import { count, FailureLog, StatusLine } from './status.ts'
 
@@ -98,10 +98,15 @@ function attach(
     return { ...nodeSnapshot(node, rejections), kind: 'sink', delivery, dryRunIn, oldestUnconfirmedAt: oldest }
   }
   const unwatch = rowline.watch(snapshot)
+  let advice: string | undefined
   const status = new StatusLine(node, (rate) => {
     const now = snapshot()
     damages.note(now.delivery.outbox?.damage, '')
     failures.note(now.delivery.error ?? now.rejections.error, `Writing again${backlogText(now)}`)
+    if (advice === undefined) {
+      advice = slowDiskAdvice(now.delivery)
+      if (advice !== undefined) node.log(advice)
+    }
     return describeSink(now, rate(now.delivery.confirmed))
   })
   node.on('input', (message, send, done) => {

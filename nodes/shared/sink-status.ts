@@ -3,7 +3,7 @@ import type { DeliverySnapshot } from './delivery-mode.ts'
 import type { SinkSnapshot } from './snapshot.ts'
 import { count, duration, failing } from './status.ts'
 
-/** Above this the disk limits the rate. */
+/** Above this the disk limits the rate (DESIGN 4.5). */
 const SLOW_SYNC_MS = 5
 
 /** A record that waits longer than this is worth a word. */
@@ -23,7 +23,7 @@ export function describeSink(snapshot: SinkSnapshot, ratePerSecond: number): Nod
   if (error) {
     const isWaiting = snapshot.oldestUnconfirmedAt !== undefined
     const since = isWaiting || failingSince === undefined ? '' : ` · for ${duration(Date.now() - failingSince)}`
-    return failing(error, since + rest)
+    return failing(error, tries(delivery) + since + rest)
   }
   if (phase === 'opening') return { fill: 'yellow', shape: 'ring', text: `connecting${rest}` }
   return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${rest}${slowDisk(delivery)}` }
@@ -45,7 +45,22 @@ function waiting({ delivery: { outbox, pendingRecords }, oldestUnconfirmedAt }: 
   return pendingRecords > 0 ? ` · ${count(pendingRecords)} waiting${age}` : ''
 }
 
-function slowDisk({ outbox }: DeliverySnapshot): string {
+/** `not reachable 12×` */
+const tries = ({ failures }: DeliverySnapshot): string => (failures > 1 ? ` ${count(failures)}×` : '')
+
+function slowDisk(delivery: DeliverySnapshot): string {
+  const ms = slowSyncMs(delivery)
+  return ms === undefined ? '' : ` · slow disk (${ms.toFixed(0)} ms)`
+}
+
+/** What to do about a disk that limits the rate; undefined where it does not. */
+export function slowDiskAdvice(delivery: DeliverySnapshot): string | undefined {
+  const ms = slowSyncMs(delivery)
+  if (ms === undefined) return undefined
+  return `The disk of the outbox takes ${ms.toFixed(0)} ms to store (fsync): readings are safe, but no more than one window of the source is stored in that time. A faster disk helps (an SSD instead of an SD card), or a larger window, or Delivery "confirm" where the target answers faster than the disk.`
+}
+
+function slowSyncMs({ outbox }: DeliverySnapshot): number | undefined {
   const ms = outbox?.syncMsP50 ?? 0
-  return ms > SLOW_SYNC_MS ? ` · slow disk (${ms.toFixed(0)} ms)` : ''
+  return ms > SLOW_SYNC_MS ? ms : undefined
 }

@@ -1,9 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
+import { syncData, syncDirectory } from '../core/durable.ts'
 import { messageOf } from '../core/errors.ts'
 import { pause } from '../core/retry.ts'
-import { syncDirectory } from './stored-rows.ts'
 
 /** Packet ids of QoS 2 messages that are settled and wait for their PUBREL, with the digests of those messages. */
 export interface ReceivedIds {
@@ -49,7 +49,7 @@ class StoredIds implements ReceivedIds {
     this.#session = session
     this.#warn = warn
     this.#load()
-    this.#changes = this.#attempt(() => this.#rewrite()) ? 0 : Infinity
+    this.#writing = this.#attempt(() => this.#rewrite()).then(() => {})
   }
 
   add(packetId: number, digest: string): Promise<void> {
@@ -89,13 +89,20 @@ class StoredIds implements ReceivedIds {
   }
 
   /** What is known and nothing else, in the place of the file. */
-  #rewrite(): void {
+  async #rewrite(): Promise<void> {
     const lines = [this.#session, ...this.known].map((line) => `${JSON.stringify(line)}\n`)
-    mkdirSync(path.dirname(this.#file), { recursive: true })
-    writeFileSync(`${this.#file}.new`, lines.join(''), { flush: true })
-    renameSync(`${this.#file}.new`, this.#file)
-    syncDirectory(path.dirname(this.#file))
+    // What changes from here on stands in lines of its own behind these.
     this.#changes = 0
+    await mkdir(path.dirname(this.#file), { recursive: true })
+    const file = await open(`${this.#file}.new`, 'w')
+    try {
+      await file.writeFile(lines.join(''))
+      await syncData(file)
+    } finally {
+      await file.close()
+    }
+    await rename(`${this.#file}.new`, this.#file)
+    await syncDirectory(path.dirname(this.#file))
   }
 
   #append(change: readonly [number, string?]): Promise<void> {
@@ -114,12 +121,12 @@ class StoredIds implements ReceivedIds {
     try {
       if (this.#changes > MOST_CHANGES) {
         await this.#leaveFile()
-        this.#rewrite()
+        await this.#rewrite()
         return
       }
       this.#handle ??= await open(this.#file, 'a')
       await this.#handle.appendFile(lines)
-      await this.#handle.datasync()
+      await syncData(this.#handle)
     } catch {
       // A part of these lines may stand there: the next ones are written into a new file.
       this.#changes = Infinity
@@ -137,14 +144,14 @@ class StoredIds implements ReceivedIds {
   async #giveUpFile(): Promise<void> {
     await this.#leaveFile().catch(() => {})
     const { signal } = this.#closing
-    while (!this.#attempt(() => this.#rewrite()) && !this.#attempt(() => this.#unlink()) && !signal.aborted)
-      await pause(RETRY_MS, signal)
+    const isGone = async () => (await this.#attempt(() => this.#rewrite())) || this.#attempt(() => this.#unlink())
+    while (!(await isGone()) && !signal.aborted) await pause(RETRY_MS, signal)
   }
 
-  #unlink(): void {
+  async #unlink(): Promise<void> {
     try {
-      rmSync(this.#file, { force: true })
-      syncDirectory(path.dirname(this.#file))
+      await rm(this.#file, { force: true })
+      await syncDirectory(path.dirname(this.#file))
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'ENOENT' || code === 'ENOTDIR') return
@@ -156,11 +163,13 @@ class StoredIds implements ReceivedIds {
     }
   }
 
-  #attempt(work: () => void): boolean {
+  /** Says whether it has worked. Where it has not, the next change begins a new file. */
+  async #attempt(work: () => Promise<void>): Promise<boolean> {
     try {
-      work()
+      await work()
       return true
     } catch {
+      this.#changes = Infinity
       return false
     }
   }

@@ -61,7 +61,7 @@ export class StoredRows {
 }
 
 /** Windows has no such call. */
-export function syncDirectory(directory: string): void {
+function syncDirectory(directory: string): void {
   if (process.platform === 'win32') return
   const descriptor = openSync(directory, 'r')
   try {

@@ -1,8 +1,8 @@
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
+import { syncGate } from '../core/sync-gate.ts'
 import type { FileLayer } from './files.ts'
 import { readUpTo, writeFully } from './files.ts'
-import { syncGate } from './sync-gate.ts'
 
 /** How far an outbox was done when the cursor was written. It may be older than the truth, never ahead of it. */
 export interface Cursor {

@@ -1,7 +1,7 @@
 import path from 'node:path'
+import { syncGate } from '../core/sync-gate.ts'
 import { type FileLayer, writeFully } from './files.ts'
 import { Latencies } from './latencies.ts'
-import { syncGate } from './sync-gate.ts'
 
 const probes = 5
 

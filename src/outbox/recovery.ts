@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
+import { syncGate } from '../core/sync-gate.ts'
 import { type Cursor, readCursor, writeCursor } from './cursor.ts'
 import type { Damage } from './damage.ts'
 import type { FileLayer } from './files.ts'
@@ -9,7 +10,6 @@ import { frameHeaderBytes, type OutboxEntry } from './frame.ts'
 import { type Patience, patiently } from './patience.ts'
 import { decodeHeader, type Segment, type SegmentHeader, segmentHeaderBytes, segmentNumber } from './segment.ts'
 import { SegmentReader } from './segment-reader.ts'
-import { syncGate } from './sync-gate.ts'
 
 export interface Recovered {
   readonly id: string

@@ -1,9 +1,9 @@
 import path from 'node:path'
+import { syncGate } from '../core/sync-gate.ts'
 import { Ages } from './ages.ts'
 import { writeCursor } from './cursor.ts'
 import type { FileLayer } from './files.ts'
 import type { Segment } from './segment.ts'
-import { syncGate } from './sync-gate.ts'
 import type { Troubles } from './troubles.ts'
 
 export interface Limits {

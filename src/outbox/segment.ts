@@ -1,9 +1,9 @@
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
+import { syncGate } from '../core/sync-gate.ts'
 import type { FileLayer, OpenFile } from './files.ts'
 import { writeFully } from './files.ts'
 import type { Group } from './group.ts'
-import { syncGate } from './sync-gate.ts'
 
 /** What the head of a segment file says. */
 export interface SegmentHeader {

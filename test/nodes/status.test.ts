@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { describeSink, slowDiskAdvice } from '../../nodes/shared/sink-status.ts'
+import type { SinkSnapshot } from '../../nodes/shared/snapshot.ts'
 import { failing } from '../../nodes/shared/status.ts'
 import { PipelineError } from '../../src/core/errors.ts'
 
@@ -31,4 +33,29 @@ test('a cause without a colon is kept, up to what nobody would read', () => {
   )
   const long = new PipelineError('TARGET_MISSING', { target: `The Kafka topic ${'x'.repeat(200)}` })
   assert.equal(failing(long).text?.length, 60)
+})
+
+const sink = (delivery: Partial<SinkSnapshot['delivery']>, rest: Partial<SinkSnapshot> = {}) =>
+  ({
+    delivery: { phase: 'ready', counters: {}, failures: 0, ...delivery },
+    rejections: { count: 0 },
+    ...rest,
+  }) as SinkSnapshot
+const outbox = (syncMsP50: number) =>
+  ({ entries: 48, dropped: 0, syncMsP50 }) as SinkSnapshot['delivery']['outbox'] & object
+
+test('a sink that fails says how often it was tried in vain, and what waits since when', () => {
+  const waiting = { oldestUnconfirmedAt: Date.now() - 7100 }
+  const tried = (failures: number) =>
+    describeSink(sink({ phase: 'failing', error: away, failures, outbox: outbox(1) }, waiting), 0).text
+  assert.equal(tried(12), 'not reachable 12× · outbox 48, oldest 7 s')
+  assert.equal(tried(1), 'not reachable · outbox 48, oldest 7 s')
+})
+
+test('a slow disk shows in the status, and the log says what helps', () => {
+  const fast = sink({ outbox: outbox(4.9) })
+  const slow = sink({ outbox: outbox(28.4) })
+  assert.deepEqual([describeSink(fast, 10).text, slowDiskAdvice(fast.delivery)], ['10/s · outbox 48', undefined])
+  assert.equal(describeSink(slow, 10).text, '10/s · outbox 48 · slow disk (28 ms)')
+  assert.match(slowDiskAdvice(slow.delivery)!, /takes 28 ms to store .+ A faster disk .+ window.+ "confirm"/)
 })

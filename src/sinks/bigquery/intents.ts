@@ -1,7 +1,8 @@
 import { constants } from 'node:fs'
-import { mkdir, open, rm } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
+import { makeDirectory, syncData, syncDirectory } from '../../core/durable.ts'
 import { messageOf, PipelineError } from '../../core/errors.ts'
 import type { Range } from './positions.ts'
 
@@ -52,12 +53,12 @@ export class IntentFile {
     return this.#named(async () => {
       const sequence = this.#sequence + 1
       const isNew = sequence <= slots.length
-      if (isNew) await this.#makeDirectory()
+      if (isNew) await makeDirectory(this.#directory)
       const slot = path.join(this.#directory, slots[sequence % slots.length]!)
       const file = await open(slot, constants.O_RDWR | constants.O_CREAT)
       try {
         await writeFully(file, encode(sequence, intent))
-        await file.datasync()
+        await syncData(file)
       } finally {
         await file.close()
       }
@@ -66,14 +67,6 @@ export class IntentFile {
       this.#sequence = sequence
       await this.#removeFormer()
     })
-  }
-
-  /** Each new folder is a name in the one above it, which has to survive as well. */
-  async #makeDirectory(): Promise<void> {
-    const first = await mkdir(this.#directory, { recursive: true })
-    if (first === undefined) return
-    for (let made = path.resolve(this.#directory); made.length >= first.length; made = path.dirname(made))
-      await syncDirectory(path.dirname(made))
   }
 
   async #removeFormer(): Promise<void> {
@@ -106,17 +99,6 @@ async function readSlot(slot: string) {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
-  }
-}
-
-async function syncDirectory(name: string): Promise<void> {
-  // Windows cannot open a directory; its file systems journal the names themselves.
-  if (process.platform === 'win32') return
-  const directory = await open(name, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
   }
 }
 

@@ -1,5 +1,5 @@
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import type { FileHandle } from 'node:fs/promises'
+import { syncData } from '../../core/durable.ts'
 
 /** Writes every byte; one call of the system may write less. `onWritten` hears how many more there are, also if it fails. */
 export async function writeAll(
@@ -14,20 +14,6 @@ export async function writeAll(
   }
 }
 
-/** Makes the names in a directory survive a power failure. Windows has no such call. */
-export async function syncDirectory(directory: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(directory, 'r')
-  await handle.sync().finally(() => handle.close())
-}
-
-/** The directory and those above it, each of them durable. */
-export async function makeDirectory(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true })
-  if (first === undefined) return
-  for (let made = directory; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made))
-}
-
 const chunkBytes = 64 << 10
 
 /** Cuts what stands after the last line feed and returns how many bytes that were. */
@@ -36,7 +22,7 @@ export async function cutTornLine(handle: FileHandle): Promise<number> {
   const end = await endOfLastLine(handle, size)
   if (end === size) return 0
   await handle.truncate(end)
-  await handle.datasync()
+  await syncData(handle)
   return size - end
 }
 

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { readdir, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
-import { syncDirectory } from './durable.ts'
+import { syncDirectory } from '../../core/durable.ts'
 
 export interface Finished {
   readonly path: string

@@ -1,11 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { makeDirectory, syncData, syncDirectory } from '../../core/durable.ts'
 import { messageOf, PipelineError } from '../../core/errors.ts'
 import type { Record } from '../../core/record.ts'
 import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
 import { type FileSinkConfig, sinkFields } from './config.ts'
-import { cutTornLine, makeDirectory, syncDirectory, writeAll } from './durable.ts'
+import { cutTornLine, writeAll } from './durable.ts'
 import { previewFile } from './preview.ts'
 import { createRequestBuilder, type FileRequest } from './request.ts'
 import { finish, finishedFiles, remove } from './segments.ts'
@@ -117,7 +118,7 @@ class FileSink implements Sink<FileRequest> {
       await writeAll(active.handle, bytes, (written) => {
         end += written
       })
-      await active.handle.datasync()
+      await syncData(active.handle)
       active.size = end
     } catch (error) {
       await cutBack(active, end).catch(ignore)

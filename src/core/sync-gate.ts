@@ -1,6 +1,6 @@
 /**
  * Lets at most `limit` syncs run at once. A sync occupies one of libuv's four threads for as long as the disk takes;
- * without a limit four slow outboxes stop every file, DNS and crypto call of the process.
+ * without a limit four slow files stop every file, DNS and crypto call of the process.
  */
 export class SyncGate {
   readonly #limit: number
@@ -24,5 +24,5 @@ export class SyncGate {
   }
 }
 
-/** One for the process: every sync of every outbox goes through it. */
+/** One for the process: every sync of a file that readings wait for goes through it. */
 export const syncGate = new SyncGate(2)
