@@ -54,7 +54,7 @@ ${survivalTable(survivals, titles)}
 ## Latency
 
 A steady stream with which each pipeline keeps up. Milliseconds from the publisher's send: to the pipeline's PUBACK as a
-proxy before the broker sees it, and to Kafka's append (at most: Kafka's clock gives whole milliseconds). A PUBACK that
+proxy before the broker sees it, and to Kafka's append (at most: Kafka's clock gives whole milliseconds), which with one replica is when a consumer can read it. A PUBACK that
 does not wait for Kafka or the disk is no safer for being fast. fdatasync: of the same process in the same run.
 
 ${latencyTable(latencies, titles)}
