@@ -11,7 +11,7 @@ export const settingsFields = {
   }),
   deadLetterBytes: bytes({
     label: 'Dead letters',
-    note: 'Most bytes of stored dead letters per node. Then the node is red and holds what is rejected until somebody has moved finished files away. More than twice the Largest packet of the sources.',
+    note: 'Most bytes of stored dead letters per node. Then the node is red and holds what is rejected until somebody has moved finished files away. Should be more than twice the Largest packet of the sources.',
     default: 1 << 30,
     min: 16 << 20,
     max: 16 * (1 << 30),
