@@ -18,23 +18,30 @@ interface DeadRecord extends Record {
   readonly error: PipelineError
 }
 
+export interface DeadLetterOptions {
+  readonly directory: string
+  /** The node's id. */
+  readonly source: string
+  /** Of all files together, at least 16 MiB. */
+  readonly maxBytes: number
+  readonly memory: ByteBudget
+  readonly warn: (message: string) => void
+}
+
 const CLOSE_MS = 3000
+/** Full in so many files: room can be made without touching the one that is being written. */
+const FILES = 16
+const MOST_FILE_BYTES = 64 << 20
 
 /** Where the rejected readings of one node go when nobody else takes them: lines of JSON, fsynced. */
 export class DeadLetters {
-  readonly #directory: string
-  readonly #source: string
-  readonly #warn: (message: string) => void
-  readonly #memory: ByteBudget
+  readonly #options: DeadLetterOptions
   #runner: SinkRunner<FileRequest> | undefined
   #closed = false
 
-  /** `source` is the node's id. Nothing is created before the first dead letter. */
-  constructor(directory: string, source: string, warn: (message: string) => void, memory: ByteBudget) {
-    this.#directory = directory
-    this.#source = source
-    this.#warn = warn
-    this.#memory = memory
+  /** Nothing is created before the first dead letter. */
+  constructor(options: DeadLetterOptions) {
+    this.#options = options
   }
 
   /** Says whether all are on disk, or the node was closed before. Never says anything of one that cannot be stored. */
@@ -47,7 +54,8 @@ export class DeadLetters {
     const records: DeadRecord[] = rejected.map(({ record, error }) => ({ ...record, error }))
     this.#runner.submit(records, (settled) => {
       const [refused] = settled.status === 'written' ? settled.rejected : []
-      if (refused) this.#warn(`A rejected reading cannot be stored and stays unacknowledged: ${refused.error.message}`)
+      if (refused)
+        this.#options.warn(`A rejected reading cannot be stored and stays unacknowledged: ${refused.error.message}`)
       else onSettled(settled.status === 'written')
     })
   }
@@ -62,21 +70,23 @@ export class DeadLetters {
   }
 
   #open(): SinkRunner<FileRequest> {
-    const file = path.join(this.#directory, 'rejected.ndjson')
-    const config = parseFields(sinkFields, { path: file }).config!
+    const { directory, source, maxBytes, memory, warn } = this.#options
+    const file = path.join(directory, 'rejected.ndjson')
+    const maxFileBytes = Math.min(MOST_FILE_BYTES, Math.floor(maxBytes / FILES))
+    const config = parseFields(sinkFields, { path: file, maxFileBytes, maxTotalBytes: maxBytes }).config!
     const sink = fileSink.create(config, {
-      directory: this.#directory,
-      name: this.#source,
-      warn: this.#warn,
+      directory,
+      name: source,
+      warn,
       jsonSchema: () => undefined,
       rowSchema: () => undefined,
       connection: () => {
         throw new Error('a file has no connection')
       },
     })
-    const runner = new SinkRunner(asDeadLetterSink(sink, this.#source), config, this.#memory)
+    const runner = new SinkRunner(asDeadLetterSink(sink, source), config, memory)
     runner.start()
-    this.#warn(`Rejected readings are stored in ${file}`)
+    warn(`Rejected readings are stored in ${file}`)
     return runner
   }
 }

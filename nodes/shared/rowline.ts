@@ -61,6 +61,7 @@ export class Rowline {
   readonly #nameOfFlow: (node: Node) => string
   readonly #red = new Map<string, RedNode>()
   readonly #said = new Map<string, Set<string>>()
+  readonly #deadLetterBytes: number
   readonly #deadLetters = new Map<string, DeadLetters>()
   readonly #watched = new Set<() => RowlineSnapshot['nodes'][number]>()
   #instance: string | undefined
@@ -71,6 +72,7 @@ export class Rowline {
     process.env.ROWLINE_FILES = path.join(this.directory, 'rowline')
     const settings = readSettings(RED)
     this.memory = new ByteBudget(settings.memoryBytes)
+    this.#deadLetterBytes = settings.deadLetterBytes
     this.#nameOfFlow = (node) => String(settingOf(RED, node, 'NR_FLOW_NAME') ?? '')
     serveNumbers(RED, settings, () => ({
       snapshot: this.snapshot(),
@@ -176,7 +178,13 @@ export class Rowline {
 
   /** For whoever closes them. */
   createDeadLetters(node: Node): DeadLetters {
-    return new DeadLetters(this.pathOf('dead-letter', node), node.id, (message) => node.warn(message), this.memory)
+    return new DeadLetters({
+      directory: this.pathOf('dead-letter', node),
+      source: node.id,
+      maxBytes: this.#deadLetterBytes,
+      memory: this.memory,
+      warn: (message) => node.warn(message),
+    })
   }
 
   /** Stable per node, and different in two installations that have imported the same flow. At most 23 characters. */

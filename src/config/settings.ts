@@ -9,6 +9,13 @@ export const settingsFields = {
     min: 1 << 20,
     max: 16 * (1 << 30),
   }),
+  deadLetterBytes: bytes({
+    label: 'Dead letters',
+    note: 'Most bytes of stored dead letters per node. Then the node is red and holds what is rejected until somebody has moved finished files away. Should be more than twice the Largest packet of the sources.',
+    default: 1 << 30,
+    min: 16 << 20,
+    max: 16 * (1 << 30),
+  }),
   maxUnconfirmedAgeMs: duration({
     label: 'Unhealthy after',
     note: 'How long a reading may wait for its target before /rowline/health says 503 and rowline_health is 0.',

@@ -232,7 +232,7 @@ export const errorTable = {
   FILE_FULL: {
     disposition: 'config',
     message:
-      '{path} has reached its size limit of {limit} bytes. Move the finished files away, or raise "Disk limit" where the node has one.',
+      '{path} has reached its size limit of {limit} bytes. Move the finished files away, or raise "Disk limit" (of dead letters: rowline.deadLetterBytes in settings.js).',
     status: 'size limit of the file reached',
   },
   FILE_TAKEN: {

@@ -146,6 +146,7 @@ export async function startPlant(options: PlantOptions): Promise<Plant> {
       await settled({ progress: acknowledged, queueIsEmpty })
       for (const sink of options.delivery === 'outbox' ? sinks(options) : [])
         await nodeRed.statusIs(sink, isForwarded, 120_000)
+      await nothingIsOpen(nodeRed)
       await nodeRed.stop()
       held = (await drainSession(broker.port, clientId)).map(readMessage)
       return balanceOf(kafkaTopic, published, brokers, arrived)
@@ -173,6 +174,18 @@ function startPublishing(options: Omit<PublishOptions, 'topics' | 'count'>): Pub
       return publishing
     },
   }
+}
+
+const unsettled = /^rowline_(?:source_unacknowledged|sink_pending|memory_held_bytes)(?:\{.*\})? (?!0$).*$/gm
+
+/** Every delivery has been settled, and what was held for it is free again. */
+async function nothingIsOpen(nodeRed: NodeRed): Promise<void> {
+  let found: readonly string[] = []
+  const isNothing = async () => {
+    found = (await (await nodeRed.request('/rowline/metrics')).text()).match(unsettled) ?? []
+    return found.length === 0
+  }
+  await until(isNothing, { what: 'every delivery to be settled', output: () => found.join('\n') })
 }
 
 const isForwarded = ({ fill, text }: { readonly fill?: string; readonly text?: string }) =>

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { type FakeBroker, startFakeBroker } from '../services/fake-broker.ts'
 import type { FakeSession } from '../services/fake-session.ts'
 import { type FlowNode, type NodeRed, startNodeRed } from '../services/node-red.ts'
@@ -73,6 +74,42 @@ test('while dead letters cannot be stored, the node says so and nothing is ackno
   await acknowledged(1)
   await nodeRed.statusIs(id('decoder'), ({ fill }) => fill === 'green')
 })
+
+test('full dead letters turn the node red and hold what is rejected; it goes on when files are moved away', async () => {
+  const { id, node, source } = builder
+  await nodeRed.deploy([])
+  await using other = await startNodeRed({ settings: { rowline: { deadLetterBytes: '16 MiB' } } })
+  await other.deploy([
+    ...source(broker.port, [{ filter: 't', qos: '1' }], ['decoder']).map((part) =>
+      part.type === 'mqtt-v3-source' ? { ...part, clientId } : part,
+    ),
+    node('row-decoder', 'decoder', { format: 'json' }, [[], []]),
+  ])
+  const payloads = Array.from({ length: 24 }, (_, n) => `${n} is no json ${'.'.repeat(1_000_000)}`)
+  publish(...payloads)
+  const shown = await other.statusIs(id('decoder'), ({ fill }) => fill === 'red')
+  assert.equal(shown.text, 'size limit of the file reached')
+  assert.match(other.log(), /limit of 16777216 bytes.*rowline\.deadLetterBytes in settings\.js\)\. \[FILE_FULL\]/)
+  await wait(1500)
+  const directory = join(other.userDir, 'rowline/dead-letter', id('decoder'))
+  const room = payloadsIn(directory).length
+  assert.ok(room > 10 && room < payloads.length, `${room} are stored`)
+  assert.equal(session.acknowledged.length, room)
+  const away = join(other.userDir, 'away')
+  mkdirSync(away)
+  for (const name of readdirSync(directory).filter((each) => each !== 'rejected.ndjson'))
+    renameSync(join(directory, name), join(away, name))
+  await acknowledged(payloads.length)
+  await other.statusIs(id('decoder'), ({ fill }) => fill === 'green')
+  assert.ok(isDeepStrictEqual([away, directory].flatMap(payloadsIn), payloads), 'every one is in the files, once')
+})
+
+/** Of all dead letters in a directory, in the order of their file names, the one being written last. */
+const payloadsIn = (directory: string): readonly string[] =>
+  readdirSync(directory)
+    .sort((a, b) => b.length - a.length || (a < b ? -1 : 1))
+    .flatMap((name) => readFileSync(join(directory, name), 'utf8').split('\n').slice(0, -1))
+    .map((line) => (JSON.parse(line) as { readonly payload: string }).payload)
 
 for (const [what, value] of [
   ['an object that contains itself', 'const value = { n: 1 }; value.self = value'],

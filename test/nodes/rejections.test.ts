@@ -46,7 +46,8 @@ function startRejections(directory: string, settleTimeoutMs: number) {
       handlers.get('preDeliver.rowline')!(event)
     },
   }
-  const createDeadLetters = () => new DeadLetters(directory, node.id, () => {}, unlimited)
+  const createDeadLetters = () =>
+    new DeadLetters({ directory, source: node.id, maxBytes: 1 << 30, memory: unlimited, warn: () => {} })
   const rowline = { tracker, createDeadLetters, tallyOf: () => new Tally() }
   const rejections = new Rejections(node as unknown as Node, rowline as unknown as Rowline, settleTimeoutMs)
   return { rejections, tracker, received }
