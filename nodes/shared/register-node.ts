@@ -11,6 +11,7 @@ import {
 } from '../../src/config/fields.ts'
 import { migrated, storedVersion, versionOf } from '../../src/config/migrations.ts'
 import { withIds } from '../../src/config/table-references.ts'
+import { undeclaredIn } from '../../src/config/undeclared.ts'
 import { messageOf } from '../../src/core/errors.ts'
 import { type Rowline, rowlineOf, settingOf } from './rowline.ts'
 
@@ -73,10 +74,19 @@ function readConfig<F extends Fields>(
   declaration: NodeDeclaration<F>,
 ): ReadConfig<F> {
   if (storedVersion(definition) > versionOf(declaration as object)) return { problems: [newerFlow] }
+  warnOfUndeclared(node, definition, declaration as unknown as NodeDeclaration)
   const named = (stored: Raw) => withIds(declaration.fields, migrated(declaration as object, stored))
   const raw = { ...named(definition), ...(node.credentials as Raw | undefined) }
   const stored = () => named(storedDefinition(RED, node))
   return parseRaw(RED, { node, raw, stored }, declaration)
+}
+
+/** Whoever wrote the flow by hand, or by a program, is told what does nothing. Names alone: a value may be a secret. */
+function warnOfUndeclared(node: Node, definition: Raw, declaration: NodeDeclaration): void {
+  const names = undeclaredIn(declaration, Object.keys(definition)).map(({ name, near }) =>
+    near === undefined ? name : `${name} (${near}?)`,
+  )
+  if (names.length > 0) node.warn(`${declaration.label} has no such option, and nothing reads it: ${names.join(', ')}`)
 }
 
 export interface ReadConfig<F extends Fields> {
