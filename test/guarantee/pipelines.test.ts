@@ -4,7 +4,7 @@ import { findingCodes } from '../../nodes/shared/guarantee/findings.ts'
 import type { FlowNode } from '../../nodes/shared/guarantee/flow-graph.ts'
 import { withFacts } from '../../nodes/shared/guarantee/pipelines.ts'
 import { shapes } from '../nodes/flow-shapes.ts'
-import { bigquery, broker, judge, kafka, node, row, source, verdictOf, type Wires } from './wirings.ts'
+import { bigquery, broker, judge, judgeAll, kafka, node, row, source, verdictOf, type Wires } from './wirings.ts'
 
 interface Wiring {
   readonly name: string
@@ -458,6 +458,20 @@ test('two sources that overlap: each reading comes twice where they meet in one 
   }
 })
 
+test('a session that is kept reminds once of the limits of the broker, behind everything else, and is no worse for it', () => {
+  const found = (rest: object, at: object = {}) => {
+    const [pipeline] = judgeAll([source(['kafka'], { source: 'other', ...rest }), broker('other', at), kafka()])
+    const { guarantee, limit, findings } = pipeline!
+    return [guarantee, limit?.code, ...findings.map(({ code, node: id }) => `${code} ${id}`)]
+  }
+  const rows = (...qualities: readonly string[]) => ({ subscriptions: qualities.map((qos, i) => row(`a/${i}`, qos)) })
+  assert.deepEqual(found(rows('1', '2', '1')), ['atLeastOnce', undefined, 'brokerQueue in'])
+  assert.deepEqual(found(rows('0', '1')), ['atMostOnce', 'qos0', 'qos0 in', 'brokerQueue in'])
+  assert.deepEqual(found(rows('0')), ['atMostOnce', 'qos0', 'qos0 in'])
+  assert.deepEqual(found({ ...rows(), dynamic: true }), ['atLeastOnce', undefined, 'dynamic in', 'brokerQueue in'])
+  assert.deepEqual(found(rows('1'), { clean: true }), ['atMostOnce', 'clean', 'clean in'])
+})
+
 test('a source in a subflow is a pipeline for each instance', () => {
   const nodes = [
     { id: 'sf', type: 'subflow', in: [], out: [{ wires: [{ id: 'in', port: 0 }] }] },
@@ -517,7 +531,7 @@ test('what turns out while it runs is added to the pipelines that have the node'
 })
 
 test('every finding is met by a wiring above', () => {
-  const known = ['overlap', 'overlapElsewhere', 'qosGranted', 'sendsLate', 'oneReplica', 'oneInSync']
+  const known = ['overlap', 'overlapElsewhere', 'qosGranted', 'sendsLate', 'oneReplica', 'oneInSync', 'brokerQueue']
   const met = wirings.flatMap(({ limit, others = [] }) => [limit ?? '', ...others].map((text) => text.split(' ')[0]))
   assert.deepEqual(
     findingCodes.filter((name) => !met.includes(name) && !known.includes(name)),
@@ -544,7 +558,7 @@ test('every flow shape that Node-RED was seen to acknowledge too early is found,
       const expected = early[name]
       assert.ok(name in early && (expected === undefined || all.includes(expected)), `${name}: ${all}`)
     } else if (limit === undefined) assert.equal(guarantee, 'atLeastOnce', name)
-    else assert.match(`${name}: ${limit}`, /: noSink in$|^trigger: send, then nothing: delayDrops t$/)
+    else assert.match(`${name}: ${limit}`, /: noSink in$|^trigger: send, then nothing.*: delayDrops t$/)
   }
 })
 

@@ -180,6 +180,11 @@ export const findingTable = {
     text: 'writes each reading of its outbox once. A kill between storing and acknowledging lets the broker send a reading again.',
     advice: 'Keep {id} or the time of the reading in a column where even this counts.',
   },
+  brokerQueue: {
+    text: 'leaves readings with the broker while it is not connected: most brokers drop what is over a limit of their queue, mosquitto without a word after 1,000 messages, unless told otherwise.',
+    advice:
+      'Raise it at the broker. In mosquitto: max_queued_messages 0, and max_queued_bytes as large as there is room for.',
+  },
 } as const satisfies { readonly [code: string]: Entry }
 
 export type FindingCode = keyof typeof findingTable

@@ -48,8 +48,13 @@ export function judgeSource(reader: Reader): readonly Found[] {
     ...(seconds === undefined || broker?.clean
       ? []
       : [{ code: 'expiry', values: { seconds: String(seconds) } } as const]),
+    ...(isQueued(reader) ? [{ code: 'brokerQueue' } as const] : []),
   ]
 }
+
+/** Whether the broker keeps readings for it. */
+const isQueued = ({ config: { dynamic, subscriptions }, broker }: Reader): boolean =>
+  broker?.clean === false && (dynamic || (subscriptions ?? []).some(({ qos }) => qos !== '0'))
 
 const rowFormats: readonly string[] = rowDecoderFields.ignoreParseErrors.when?.values.map(String) ?? []
 
