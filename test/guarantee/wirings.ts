@@ -2,7 +2,7 @@ import { declarations } from '../../nodes/declarations.ts'
 import type { FlowNode } from '../../nodes/shared/guarantee/flow-graph.ts'
 import { type Pipeline, pipelinesOf } from '../../nodes/shared/guarantee/pipelines.ts'
 
-type Rest = { readonly [property: string]: unknown }
+export type Rest = { readonly [property: string]: unknown }
 export type Wires = readonly (readonly string[])[]
 
 export const node = (id: string, type: string, wires: Wires, rest: Rest = {}): FlowNode => ({

@@ -87,7 +87,7 @@ describe('what is documented of other systems', () => {
         return meaning && 'notice' in meaning ? [meaning.notice] : []
       }),
     )
-    const conditional = ['noSession', 'schemasDiffer']
+    const conditional = ['noSession', 'schemasDiffer', 'finiteRetries']
     assert.deepEqual(
       Object.keys(notices).filter((key) => !used.includes(key as never) && !conditional.includes(key)),
       [],
@@ -219,6 +219,9 @@ partitions = 0
       'pubsub-sink': { maxRetries: '3', batchRecords: '1000' },
     })
     const said = outcomes(migration)
+    assert.equal(said['retry.max_retries'], 'applied pubsub-sink.maxRetries finiteRetries')
+    const forEver = migrate(system, ['pubsub-sink'], read('[retry]\nmax_retries = 0'))
+    assert.equal(outcomes(forEver)['retry.max_retries'], 'applied pubsub-sink.maxRetries')
     assert.equal(said['processing.shards'], 'unknown')
     assert.equal(said['mqtt.routes[0].colour'], 'unknown')
     assert.equal(said['processing.poll_interval_ms'], 'noted poll')
@@ -299,6 +302,7 @@ kafka:
       'kafka-sink': { maxRetries: '10' },
     })
     const said = outcomes(migration)
+    assert.equal(said['kafka.config.retries'], 'applied kafka-sink.maxRetries finiteRetries')
     assert.equal(said['kafka.config.transactional.id'], 'unknown')
     assert.equal(said['kafka.config.enable.idempotence'], 'noted kafka:idempotence')
   })
