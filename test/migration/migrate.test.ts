@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
+import { parseFields } from '../../src/config/fields.ts'
 import { notices } from '../../src/config/migration-notices.ts'
 import { Problem } from '../../src/core/problem.ts'
 import { guessSystem, type Migration, migrate } from '../../src/migration/migrate.ts'
@@ -291,7 +292,7 @@ kafka:
       'mqtt-v3-in': {
         subscriptions: ['test/uns/#', 'a/#'].map((filter) => ({ filter, qos: '2', route: '', to: '', partitions: '' })),
       },
-      'row-decoder': { ignoredAttributes: [{ filter: 'a/#', attributes: 'x, y.z' }] },
+      'row-decoder': { ignoredAttributes: [{ filter: 'a/#', attributes: 'x, y.z' }], format: 'json' },
       'kafka-cluster': {
         clientId: 'uns_kafka_client',
         brokers: 'localhost:9092',
@@ -301,6 +302,9 @@ kafka:
       },
       'kafka-sink': { maxRetries: '10' },
     })
+    const decoder = declarations.find(({ type }) => type === 'row-decoder')!
+    const { config } = parseFields(decoder.fields, migration.nodes['row-decoder']!)
+    assert.deepEqual(decoder.check!(config!), [])
     const said = outcomes(migration)
     assert.equal(said['kafka.config.retries'], 'applied kafka-sink.maxRetries finiteRetries')
     assert.equal(said['kafka.config.transactional.id'], 'unknown')
