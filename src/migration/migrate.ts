@@ -8,15 +8,15 @@ import { type Meaning, type Option, type Place, type SinkType, type System, text
 import { isTable, type Pasted, type PastedTable } from './pasted.ts'
 
 /** What has become of one pasted setting. */
-export type MigratedLine = { readonly key: string } & /** `notice` is what to know of it, a key as below. */
-(
-  | { readonly outcome: 'applied'; readonly places: readonly Place[]; readonly notice?: Notice }
+export type MigratedLine = { readonly key: string } & (
   | { readonly outcome: 'refused'; readonly place: Place | undefined; readonly problem: Problem }
   /** Nothing to set: the key of the reason, of the Kafka import behind `kafka:`. */
   | { readonly outcome: 'noted'; readonly notice: string }
   /** For a node that is not made. */
   | { readonly outcome: 'elsewhere'; readonly place: Place }
   | { readonly outcome: 'unknown' }
+  /** `notice` is what to know of it: a key as above. */
+  | { readonly outcome: 'applied'; readonly places: readonly Place[]; readonly notice?: Notice }
 )
 
 export interface Migration {
