@@ -7,6 +7,7 @@ import type { Rejected } from '../shared/dead-letters.ts'
 import { type FlowMessage, SHARED } from '../shared/handle.ts'
 import { isBatch, recordsOf, unreadable, withPayload } from '../shared/messages.ts'
 import { RareLog } from '../shared/rare-log.ts'
+import { ReadingLog } from '../shared/reading-log.ts'
 import { configOf, onClose, registerNode } from '../shared/register-node.ts'
 import { Rejections } from '../shared/rejections.ts'
 import { nodeSnapshot } from '../shared/snapshot.ts'
@@ -27,6 +28,7 @@ export default function (RED: NodeAPI): void {
     const schema = (id: string) => schemaOf(configOf<RowSchemaConfig>(RED, id))
     const decode = createDecoder(config, schema, warn, sparkplug?.decoder)
     const rejections = new Rejections(node, rowline)
+    const log = new ReadingLog(node, config.logLevel)
     const counted = () => ({ ...counts, gaps: sparkplug?.decoder.gaps ?? 0, unnamed: sparkplug?.decoder.unnamed ?? 0 })
     const unwatch = rowline.watch(() => ({ ...nodeSnapshot(node, rejections), kind: 'decoder', ...counted() }))
     const failures = new FailureLog(node)
@@ -40,7 +42,7 @@ export default function (RED: NodeAPI): void {
       return { fill: 'green', shape: 'dot', text }
     })
     node.on('input', (message, send, done) => {
-      const result = decodeMessage(message as FlowMessage, decode)
+      const result = decodeMessage(message as FlowMessage, decode, log)
       counts.decoded += result.decoded
       counts.skipped += result.skipped
       const sendAny = send as (messages: unknown) => void
@@ -72,7 +74,7 @@ interface Decoded {
   readonly skipped: number
 }
 
-function decodeMessage(message: FlowMessage, decode: DecodeRecord): Decoded {
+function decodeMessage(message: FlowMessage, decode: DecodeRecord, log: ReadingLog): Decoded {
   const batch = isBatch(message)
   const items: readonly FlowMessage[] = batch ? message.payload : [message]
   const room = batch ? { left: mostGrowthBytes } : undefined
@@ -89,11 +91,13 @@ function decodeMessage(message: FlowMessage, decode: DecodeRecord): Decoded {
   for (const [i, record] of records.entries()) {
     try {
       const row = decode(record, room)
+      log.note([record], () => (row ? 'decoded' : 'skipped'))
       if (!row) continue
       out.push(decodedItem(items[i]!, record, row))
       isShared ||= row.payload === record.payload
     } catch (error) {
       rejected.push({ record, error: toPipelineError(error) })
+      log.note([record], () => `rejected (${rejected.at(-1)!.error.code})`)
     }
   }
   const skipped = items.length - out.length - rejected.length

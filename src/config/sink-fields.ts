@@ -111,7 +111,7 @@ export function runnerFields(defaults: Defaults) {
     }),
     maxRetryBackoffMs: duration({
       label: 'Longest retry wait',
-      note: 'The wait between retries never grows over this.',
+      note: 'The wait between retries grows up to this, varied like the others by half up and down.',
       default: 30_000,
       min: 1,
       max: 3_600_000,

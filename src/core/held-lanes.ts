@@ -28,6 +28,8 @@ export class HeldLanes<T extends Laned> {
   #lanes = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #due = false
+  /** Monotonic ms of the try that the timer begins; Infinity while none runs. */
+  #dueAt = Infinity
   readonly #failures = new Map<string | T, number>()
   #taken: readonly T[] = []
   #error: PipelineError | undefined
@@ -94,16 +96,21 @@ export class HeldLanes<T extends Laned> {
     this.#error = error
     this.#since ??= Date.now()
     this.#index()
-    this.#due = false
-    const failures = this.#count(items)
+    if (this.#taken.length > 0) this.#due = false
+    this.#plan(retryDelayMs(this.#count(items), this.#backoff))
+  }
+
+  /** What has failed just now moves no earlier try back. */
+  #plan(delayMs: number): void {
+    const dueAt = performance.now() + delayMs
+    if (this.#due || dueAt >= this.#dueAt) return
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(
-      () => {
-        this.#due = true
-        this.#onDue()
-      },
-      retryDelayMs(failures, this.#backoff),
-    )
+    this.#dueAt = dueAt
+    this.#timer = setTimeout(() => {
+      this.#dueAt = Infinity
+      this.#due = true
+      this.#onDue()
+    }, delayMs)
   }
 
   /** What was taken is no longer here: nothing of it was put back. */
@@ -116,6 +123,7 @@ export class HeldLanes<T extends Laned> {
 
   close(): void {
     clearTimeout(this.#timer)
+    this.#dueAt = Infinity
     this.#due = false
     this.#error = undefined
     this.#since = undefined

@@ -280,11 +280,11 @@ export class SinkRunner<Request> implements RecordRunner {
   /** The target refuses the batch as a whole: halve it until the record at fault is alone. */
   async #isolate(batch: readonly Pending<Request>[], error: PipelineError): Promise<void> {
     const [only] = batch
-    if (batch.length === 1 && only) return this.#finish(only, error)
     if (error.code === 'RETRIES_EXHAUSTED') {
-      for (const pending of batch) this.#finish(pending, error)
+      for (const pending of batch) this.#finish(pending, this.#sink.isStored?.(pending.request) ? undefined : error)
       return
     }
+    if (batch.length === 1 && only) return this.#finish(only, error)
     const middle = batch.length >> 1
     await this.#write(batch.slice(0, middle))
     await this.#write(batch.slice(middle))

@@ -51,8 +51,11 @@ export interface Sink<Request = unknown> {
   prepare(record: Record): Prepared<Request>
   /**
    * Resolves only when the target has confirmed every record not listed as rejected or held.
-   * Throws when nothing in the batch is known to be stored; the caller will write the same batch again.
+   * Throws when nothing in the batch is known to be stored but what `isStored` says; the caller will write the same
+   * batch again, and what is stored is then not sent.
    */
   write(batch: readonly Request[], signal: AbortSignal): Promise<WriteResult>
+  /** Whether a write that has failed has stored the record all the same. Absent: none does. */
+  isStored?(request: Request): boolean
   close(): Promise<void>
 }

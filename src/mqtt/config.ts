@@ -362,7 +362,7 @@ export const inFields = {
   }),
   windowRecords: integer({
     label: 'Window records',
-    note: 'Most readings in the flow that are not yet acknowledged. When it is full the connection is not read, and the broker keeps the rest.',
+    note: 'Most readings in the flow that are not yet acknowledged; several connections share it. When it is full the connection is not read, and the broker keeps the rest.',
     default: 5000,
     min: 1,
     max: 65_535,

@@ -23,6 +23,7 @@ export async function sharedLease(leases: readonly (() => Promise<Lease>)[], gro
   const [first, ...others] = leases
   if (others.length === 0) return first!()
   const held = await Promise.all(leases.map((lease) => lease()))
+  const member = (subscriber: Subscriber) => new Member(subscriber, group, held.length)
   return {
     connection: {
       statusFor: (filters) => {
@@ -31,12 +32,11 @@ export async function sharedLease(leases: readonly (() => Promise<Lease>)[], gro
       },
     },
     subscribe: (subscriber) => {
-      for (const lease of held) lease.subscribe(new Member(subscriber, group))
+      for (const lease of held) lease.subscribe(member(subscriber))
     },
     change: async (subscriber, former) => {
-      const member = new Member(subscriber, group)
       const shared = former.map((filter) => inGroup(filter, group))
-      await Promise.all(held.map((lease) => lease.change(member, shared)))
+      await Promise.all(held.map((lease) => lease.change(member(subscriber), shared)))
     },
     connect: async () => void (await Promise.all(held.map((lease) => lease.connect()))),
     disconnect: async () => void (await Promise.all(held.map((lease) => lease.disconnect()))),
@@ -62,16 +62,17 @@ export function copiedTwice(filters: readonly string[], connections: number): re
 const allInGroup = (filters: Subscriber['filters'], group: string): Subscriber['filters'] =>
   filters.map((each) => ({ ...each, filter: inGroup(each.filter, group) }))
 
-/** A subscriber with the filters of a group. */
+/** A subscriber with the filters of a group, on one of its connections: with a part of its window. */
 class Member implements Subscriber {
   readonly window: Subscriber['window']
   readonly #subscriber: Subscriber
   readonly #group: string
 
-  constructor(subscriber: Subscriber, group: string) {
+  constructor(subscriber: Subscriber, group: string, connections: number) {
+    const { records, bytes } = subscriber.window
     this.#subscriber = subscriber
     this.#group = group
-    this.window = subscriber.window
+    this.window = { records: Math.ceil(records / connections), bytes: Math.ceil(bytes / connections) }
   }
 
   get filters(): Subscriber['filters'] {

@@ -12,6 +12,7 @@ import {
   table,
   text,
 } from '../config/fields.ts'
+import { logLevelField } from '../config/log-field.ts'
 import { Problem } from '../core/problem.ts'
 import { checkJsonSchema, jsonSchemaFields, parseJsonSchema } from './json-schema/fields.ts'
 import { type ParsedSchema, parseRowSchema, readItemText, readRowSchema } from './parse-ddl.ts'
@@ -174,6 +175,7 @@ export const rowDecoderFields = {
     advanced: true,
     when: rows,
   }),
+  logLevel: logLevelField('that it is done with'),
 }
 export type RowDecoderConfig = ConfigOf<typeof rowDecoderFields>
 

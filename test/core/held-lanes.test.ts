@@ -196,3 +196,18 @@ test('a lane that fails for ever starves none that has failed once', async () =>
   assert.deepEqual(ofLane(sink.stored, '1'), [])
   await runner.close(10)
 })
+
+test('lanes that fail one after the other do not keep the first from being tried again', async () => {
+  const sink = new MemorySink()
+  sink.laneOf = String
+  const failed = new Set<number>()
+  sink.behaviour = holding((n) => n < 1000 && !failed.has(n) && failed.add(n).has(n))
+  const { runner, submit } = startRunner(sink, { retryBackoffMs: 60, maxRetryBackoffMs: 60 })
+  const since = performance.now()
+  for (let n = 0; !sink.stored.includes(0) && performance.now() - since < 2000; n++) {
+    void submit(n, 1000 + n)
+    await wait(15)
+  }
+  assert.ok(sink.stored.includes(0), 'the first is stored while every 15 ms another fails')
+  await runner.close(1000)
+})

@@ -189,3 +189,20 @@ test('a fatal error holds the records and is not tried again', async () => {
   assert.ok(performance.now() - start < 500, 'close does not wait for what cannot succeed')
   assert.deepEqual(settlements, [[{ status: 'released' }]])
 })
+
+test('what a write that failed has stored all the same is confirmed when the retries are over, and nothing else', async () => {
+  class Partly extends MemorySink {
+    isStored(n: number): boolean {
+      return n !== 2
+    }
+  }
+  const sink = new Partly()
+  sink.behaviour = () => {
+    throw outage()
+  }
+  const { runner, submit } = startRunner(sink, { maxRetries: 2 })
+  const settled = await submit(1, 2, 3)
+  assert.deepEqual(rejections(settled), ['1 RETRIES_EXHAUSTED'])
+  assert.deepEqual([runner.snapshot().confirmed, runner.snapshot().rejected], [2, 1])
+  await runner.close(100)
+})

@@ -23,12 +23,36 @@ const framed = (header: number, ...body: (Buffer | number[])[]) => {
   return Buffer.concat([Buffer.from([header, content.length]), content])
 }
 
+const everyPublishProperty = {
+  payloadFormatIndicator: true,
+  messageExpiryInterval: 60,
+  responseTopic: 'answer',
+  correlationData: Buffer.from([1, 2, 3]),
+  userProperties: { a: ['b', 'c'] },
+  subscriptionIdentifier: 200,
+  contentType: 'text/plain',
+}
+
 /** One of each kind that a server may send, as it should be. */
 function wholePackets(version: 4 | 5): readonly (readonly [name: string, packet: Packet])[] {
   const properties = version === 5 ? { reasonString: 'why', userProperties: { a: 'b' } } : {}
+  const ofPublish = version === 5 ? { ...everyPublishProperty } : {}
   return [
     ['CONNACK', { cmd: 'connack', returnCode: 0, reasonCode: 0, sessionPresent: false, properties }],
     ['PUBLISH', { cmd: 'publish', topic: 's', payload: 'hello', qos: 1, messageId: 5, dup: false, retain: false }],
+    [
+      'PUBLISH with properties',
+      {
+        cmd: 'publish',
+        topic: 's',
+        payload: 'hello',
+        qos: 1,
+        messageId: 8,
+        dup: false,
+        retain: false,
+        properties: ofPublish,
+      },
+    ],
     ['PUBLISH 2', { cmd: 'publish', topic: 's', payload: 'hello', qos: 2, messageId: 6, dup: false, retain: false }],
     ['PUBACK', { cmd: 'puback', messageId: 7, properties }],
     ['PUBREC', { cmd: 'pubrec', messageId: 7, properties }],

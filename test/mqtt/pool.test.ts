@@ -3,8 +3,9 @@ import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseFields } from '../../src/config/fields.ts'
 import { sourceFields } from '../../src/mqtt/config.ts'
+import type { Subscriber } from '../../src/mqtt/connection.ts'
 import { poolOptions } from '../../src/mqtt/connection-options.ts'
-import { ConnectionPool } from '../../src/mqtt/connection-pool.ts'
+import { ConnectionPool, type Lease } from '../../src/mqtt/connection-pool.ts'
 import { sharedLease } from '../../src/mqtt/shared-lease.ts'
 import { startFakeBroker } from '../services/fake-broker.ts'
 import { startMosquitto } from '../services/mosquitto.ts'
@@ -157,6 +158,17 @@ test('D11: the connections of a pool share the messages, each once, and each con
   assert.match(log, /\$share\/plant\/d11\/# \(QoS 1\)/)
   await lease.release()
   assert.equal((await sharedLease(leases.slice(0, 1), 'plant')).connection.statusFor([]).phase, 'connecting')
+})
+
+test('the connections of a pool share the window', async () => {
+  const windows: Subscriber['window'][] = []
+  const lease = { subscribe: ({ window }: Subscriber) => void windows.push(window) } as Lease
+  const shared = await sharedLease(
+    Array(3).fill(() => Promise.resolve(lease)),
+    'g',
+  )
+  shared.subscribe(new Collector(['w'], { records: 20, bytes: 3000 }))
+  assert.deepEqual(windows, Array(3).fill({ records: 7, bytes: 1000 }))
 })
 
 test('what one connection of a pool alone is granted with less is in the status of all', async () => {

@@ -200,3 +200,27 @@ test('logLevel debug: a line for each reading says topic, route and outcome and 
   )
   assert.doesNotMatch(nodeRed.log(), /payload/)
 })
+
+test('logLevel debug of a decoder: what it decodes, skips and rejects, nothing of the payload', async () => {
+  const { node, source } = flowBuilder()
+  const decoder = { format: 'json', onEmpty: 'skip', logLevel: 'debug' }
+  await deploySubscribed(nodeRed, broker, [
+    ...source(broker.port, [{ filter: 'decoded', qos: '1', route: 'r' }], ['decoder']),
+    node('row-decoder', 'decoder', decoder, [[], []]),
+  ])
+  const before = acknowledgementsIn(broker)
+  await publishAll(broker.port, [
+    ['decoded', '{"secret":"payload"}'],
+    ['decoded', ''],
+    ['decoded', 'secret payload'],
+  ])
+  await acknowledged(broker, before + 3)
+  const lines = () => [...nodeRed.log().matchAll(/\[row-decoder:([^\]]*)\] (reading .*)$/gm)].map(([, , text]) => text)
+  await until(() => lines().length >= 3, { what: 'three lines', output: () => nodeRed.log() })
+  assert.deepEqual(lines(), [
+    'reading "decoded" route "r": decoded',
+    'reading "decoded" route "r": skipped',
+    'reading "decoded" route "r": rejected (JSON_INVALID)',
+  ])
+  assert.doesNotMatch(lines().join(), /payload/)
+})

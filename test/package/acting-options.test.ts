@@ -273,6 +273,7 @@ const proofs: { readonly [type: string]: { readonly [option: string]: Proof } } 
     timestampFormat: rows('what a table says about its JSON counts more'),
     coerceNumbers: topics('F2: with coerceNumbers text is a number'),
     rejectEmptyText: topics('without rejectEmptyText an empty text is a text'),
+    logLevel: ['nodes/acceptance-configuration.test.ts', 'logLevel debug of a decoder'],
   },
   'file-sink': {
     path: file('makes the directories of its path'),

@@ -11,6 +11,8 @@ import { type JsonSchema, readJsonSchema } from '../../src/rows/json-schema/read
 import { parseRowSchema } from '../../src/rows/parse-ddl.ts'
 import { type Column, formatColumns, formatType } from '../../src/rows/row-schema.ts'
 import { toJsonSchema } from '../../src/rows/to-json-schema.ts'
+import { targetsOf } from '../../src/sinks/bigquery/columns.ts'
+import { mismatch } from '../../src/sinks/bigquery/table.ts'
 import { anyColumns } from './arbitraries.ts'
 import { sensorSchema } from './sensor-schema.ts'
 
@@ -127,28 +129,33 @@ test('columns become the fields of a BigQuery table, and what is different there
       inner?.map(({ name, type: own, mode: many }) => `${name} ${own} ${many}`),
     ]),
     [
-      ['RECORD', 'REPEATED', ['element INTEGER REPEATED']],
-      ['RECORD', 'REPEATED', ['key STRING REQUIRED', 'value FLOAT NULLABLE']],
+      ['JSON', 'NULLABLE', undefined],
+      ['JSON', 'NULLABLE', undefined],
       ['BIGNUMERIC', 'NULLABLE', undefined],
-      ['DATETIME', 'NULLABLE', undefined],
+      ['TIMESTAMP', 'NULLABLE', undefined],
       ['INTEGER', 'NULLABLE', undefined],
       ['BYTES', 'NULLABLE', undefined],
     ],
   )
   assert.deepEqual(notices, [
-    'a: BigQuery takes no null in a list',
-    'a: a list of lists is a list of records with the field element there',
-    'm: a MAP is a list of records with key and value there',
+    'a: a list of lists is JSON there',
+    'm: a MAP is JSON there',
     't: BigQuery keeps six digits of the second',
     'a.b: BigQuery does not take this name',
   ])
   const sensor = columnsOfJsonSchema(sensorSchema as never)
   assert.ok('columns' in sensor)
-  assert.deepEqual(toBigQuerySchema(sensor.columns).fields.at(-1), {
-    name: 'timestamp',
-    type: 'TIMESTAMP',
-    mode: 'REQUIRED',
-  })
+  const ofSensor = toBigQuerySchema(sensor.columns)
+  assert.deepEqual(ofSensor.fields.at(-1), { name: 'timestamp', type: 'STRING', mode: 'REQUIRED' })
+  assert.deepEqual(ofSensor.notices, ['timestamp: text there; as TIMESTAMP_LTZ(3) in the row schema it is a TIMESTAMP'])
+})
+
+test('a table made from the schema that the editor shows is one that the bigquery sink takes', () => {
+  fc.assert(
+    fc.property(anyColumns, (columns) => {
+      assert.equal(mismatch(toBigQuerySchema(columns).fields, targetsOf({ columns })), undefined)
+    }),
+  )
 })
 
 test('columns are inferred from payloads, each with the reason', () => {
@@ -178,7 +185,7 @@ test('columns are inferred from payloads, each with the reason', () => {
   )
   assert.equal(
     JSON.stringify(toBigQuerySchema(inferred.columns).fields[5]),
-    '{"name":"at","type":"TIMESTAMP","mode":"NULLABLE"}',
+    '{"name":"at","type":"STRING","mode":"NULLABLE"}',
   )
 })
 

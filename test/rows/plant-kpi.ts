@@ -1,14 +1,22 @@
-/** The readings of ACCEPTANCE F2 and F3: what comes in, and the row or the reason. Also for tests with a real Node-RED. */
-export const kpiSchema = `site_code STRING NOT NULL, sensor_id STRING NOT NULL, pi_tag STRING NOT NULL,
-  \`timestamp\` TIMESTAMP_LTZ(3) NOT NULL, \`value\` DOUBLE NOT NULL`
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
-/** The properties of its row-decoder. */
-export const kpiDecoder = {
-  topicPattern: 'FCTS/FAE/{site_code}/SolvExtract/{pi_tag}',
-  timestampFormat: 'RFC-3339',
-  coerceNumbers: false,
-  rejectEmptyText: true,
-}
+/** The readings of ACCEPTANCE F2 and F3: what comes in, and the row or the reason. Also for tests with a real Node-RED. */
+const example: readonly { readonly [property: string]: unknown }[] = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../examples/07 Plant KPIs to PubSub and BigQuery.json'), 'utf8'),
+)
+const inExample = (type: string) => example.find((node) => node.type === type)!
+
+/** Of the example: what its users get is what is tested. */
+export const kpiSchema = inExample('row-schema').schema as string
+
+/** The properties of its row-decoder that are not the defaults. */
+export const kpiDecoder = Object.fromEntries(
+  ['topicPattern', 'timestampFormat', 'coerceNumbers', 'rejectEmptyText'].map((name) => [
+    name,
+    inExample('row-decoder')[name],
+  ]),
+)
 
 export const kpiTopic = 'FCTS/FAE/SAF/SolvExtract/SX_PLS_FLOW.PV'
 

@@ -212,7 +212,18 @@ describe('the topic', () => {
   })
 
   it('is red at deploy where it is no name', () => {
-    for (const topic of ['', 'ab', 'a b c', 'googles', 'projects/x', 'projects/p/topics/', '{nothing}', '{payload}'])
+    const ofProjects = ['projects/{payload.p}/topics/x', 'projects/a/{topic}', 'projects/{topic}']
+    for (const topic of [
+      '',
+      'ab',
+      'a b c',
+      'googles',
+      'projects/x',
+      'projects/p/topics/',
+      '{nothing}',
+      '{payload}',
+      ...ofProjects,
+    ])
       assert.equal(problems({ topic })[0]?.field, 'topic', topic)
   })
 })

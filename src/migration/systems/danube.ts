@@ -76,7 +76,7 @@ export const danube: System = {
     to(
       ['RELIABLE_DISPATCH', 'mqtt.reliable_dispatch'],
       'mqtt-v3-in.acknowledge',
-      '`true` becomes `afterFlow`, `false` `onReceipt`. QoS 0 is never acknowledged and enters no outbox.',
+      '`true` becomes `afterFlow`, `false` `onReceipt`. QoS 0 is never acknowledged; an outbox stores it like the others.',
       'true',
       receipt,
     ),

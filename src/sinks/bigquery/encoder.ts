@@ -37,7 +37,7 @@ export function compileJson(targets: readonly Target[]): (values: Row) => Json {
 
 function putAll<T>(members: readonly Member<T>[], values: Row, to: T): void {
   for (const { name, isRequired, pointer, put } of members) {
-    const value = values[name]
+    const value = Object.hasOwn(values, name) ? values[name] : undefined
     if (value !== undefined && value !== null) put(value, to)
     else if (isRequired) throw new PipelineError('ROW_MISSING', { pointer, state: value === null ? 'null' : 'missing' })
   }

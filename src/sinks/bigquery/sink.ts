@@ -86,6 +86,10 @@ class BigQuerySink implements Sink<BigQueryRequest> {
     return { rejected: batch.flatMap((request, index) => rejection(rejected.get(request), index)) }
   }
 
+  isStored(request: BigQueryRequest): boolean {
+    return this.#stored.has(request)
+  }
+
   async close(): Promise<void> {
     this.#parts?.writer.close()
     this.#parts?.channel.close()

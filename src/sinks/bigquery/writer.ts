@@ -91,7 +91,7 @@ export function chunks(requests: readonly BigQueryRequest[]): readonly (readonly
   let bytes = Number.POSITIVE_INFINITY
   for (const request of requests) {
     const size = request.bytes + rowOverhead
-    if (bytes + size > mostRequestBytes) {
+    if (bytes + size > mostRequestBytes || all.at(-1)?.length === mostRequestRows) {
       all.push([])
       bytes = 0
     }
@@ -100,6 +100,9 @@ export function chunks(requests: readonly BigQueryRequest[]): readonly (readonly
   }
   return all
 }
+
+/** Of the service for insertAll, which refuses more. */
+const mostRequestRows = 50_000
 
 /** What stands around a row: its length, or its insertId. */
 const rowOverhead = 100

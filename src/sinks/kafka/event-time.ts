@@ -1,3 +1,4 @@
+import { NumberText } from '../../core/number-text.ts'
 import type { Record, Row } from '../../core/record.ts'
 import { readTimestamp } from '../../core/timestamp.ts'
 import type { KafkaRequest } from './request.ts'
@@ -20,7 +21,8 @@ export function createTimeReader(attribute: string): (record: Record) => Claimed
   const path = attribute.split('.')
   return ({ payload }) => {
     if (!isRow(payload)) return undefined
-    const value = Object.hasOwn(payload, attribute) ? payload[attribute] : valueAt(payload, path)
+    const found = Object.hasOwn(payload, attribute) ? payload[attribute] : valueAt(payload, path)
+    const value = found instanceof NumberText ? Number(found.text) : found
     if (value === null || typeof value === 'object' || value === undefined) return { ms: undefined, text: '' }
     return { ms: readTimestamp(value), text: String(value).slice(0, longestText) }
   }

@@ -86,6 +86,10 @@ class KafkaSink implements Sink<KafkaRequest> {
     return { rejected: this.#topics.refusesAny ? this.#rejections(batch) : [] }
   }
 
+  isStored(request: KafkaRequest): boolean {
+    return this.#stored.has(request)
+  }
+
   async close(): Promise<void> {
     this.#remarks.say()
     await this.#client?.close()

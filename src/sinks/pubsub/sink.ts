@@ -87,6 +87,10 @@ class PubsubSink implements Sink<PubsubRequest> {
     return { rejected, held: failed }
   }
 
+  isStored(request: PubsubRequest): boolean {
+    return this.#stored.has(request)
+  }
+
   close(): Promise<void> {
     this.#channel.close()
     return Promise.resolve()

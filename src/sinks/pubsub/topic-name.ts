@@ -11,7 +11,11 @@ const hole = /\{[^{}]*\}/
 
 /** Why a text is neither the name of a topic nor a template of one. */
 export function topicProblem(template: string): Problem | undefined {
-  if (hole.test(template)) return recordTemplateProblem(template) ?? braceProblem(template)
+  if (hole.test(template)) {
+    const isWhole = full.exec(template)?.[1]?.includes('{') === false
+    if (template.startsWith('projects/') && !isWhole) return pubsubProblems.of('fullName')
+    return recordTemplateProblem(template) ?? braceProblem(template)
+  }
   const name = template.startsWith('projects/') ? full.exec(template)?.[2] : template
   return name === undefined ? pubsubProblems.of('fullName') : nameProblem(name)
 }
