@@ -1,5 +1,6 @@
 import { declareNode } from '../../src/config/declaration.ts'
 import { checkRowSchema, rowSchemaFields } from '../../src/rows/config.ts'
+import { connectorNotices } from '../../src/rows/connector-options.ts'
 import { inferProblems } from '../../src/rows/infer.ts'
 import { jsonSchemaProblems } from '../../src/rows/json-schema/read-json-schema.ts'
 import { patternProblems } from '../../src/rows/pattern/code-points.ts'
@@ -13,7 +14,7 @@ export const declaration = declareNode({
   summary: 'The columns of a row and their types.',
   outputs: [],
   fields: rowSchemaFields,
-  problems: [sqlProblems, jsonSchemaProblems, patternProblems, inferProblems],
+  problems: [sqlProblems, jsonSchemaProblems, patternProblems, inferProblems, connectorNotices],
   check: checkRowSchema,
   editorPart,
 })

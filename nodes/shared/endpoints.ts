@@ -49,7 +49,7 @@ function health({ snapshot, labelsOf, maxUnconfirmedAgeMs, red }: Measured): Ans
     problem,
   })
   const problems = problemsOf(snapshot, maxUnconfirmedAgeMs, Date.now()).map(named)
-  const stuck = [...red].map(({ labels, problem }) => ({ ...labels, problem: `wrong configuration: ${problem}` }))
+  const stuck = [...red].map(({ labels, problem }) => ({ ...labels, problem }))
   const remarks = [...remarksOf(snapshot).map(named), ...stuck]
   const status = problems.length === 0 ? 'ok' : 'failing'
   const text = JSON.stringify({ status, problems, remarks })

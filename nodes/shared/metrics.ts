@@ -27,7 +27,7 @@ export interface Measured {
 
 export interface RedNode {
   readonly labels: NodeLabels
-  /** The label of the field, or the sentence, that is wrong. */
+  /** For anybody to read. */
   readonly problem: string
 }
 

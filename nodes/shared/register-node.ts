@@ -11,7 +11,9 @@ import {
 } from '../../src/config/fields.ts'
 import { migrated, storedVersion, versionOf } from '../../src/config/migrations.ts'
 import { withIds } from '../../src/config/table-references.ts'
-import { messageOf } from '../../src/core/errors.ts'
+import { undeclaredIn } from '../../src/config/undeclared.ts'
+import { type ErrorCode, messageOf, toPipelineError } from '../../src/core/errors.ts'
+import { newerFlow } from './red-reason.ts'
 import { type Rowline, rowlineOf, settingOf } from './rowline.ts'
 
 type Raw = { readonly [name: string]: unknown }
@@ -20,6 +22,8 @@ type Raw = { readonly [name: string]: unknown }
 export interface RowlineNode<C = unknown> extends Node {
   config?: C
   problems?: readonly string[]
+  /** Of the error that has kept it from starting. */
+  failure?: ErrorCode
   /** It will never be done with what it still holds. */
   stuck?: boolean
 }
@@ -44,7 +48,7 @@ export function registerNode<F extends Fields>(
       this.config = config
       startOrShow(this, () => start(this, config, rowline))
     }
-    if (this.problems && declaration.kind !== 'config') rowline.noteRed(this, this.problems[0]!)
+    if (this.problems && declaration.kind !== 'config') rowline.noteRed(this, this.problems[0]!, this.failure)
     if (declaration.kind === 'source' && this.stuck)
       noteRedInput(this, String((definition as unknown as Raw).source), rowline)
   }
@@ -62,6 +66,7 @@ function startOrShow(node: RowlineNode, start: () => void): void {
   try {
     start()
   } catch (error) {
+    node.failure = toPipelineError(error).code
     showProblems(node, [messageOf(error)])
   }
 }
@@ -72,11 +77,21 @@ function readConfig<F extends Fields>(
   definition: Raw,
   declaration: NodeDeclaration<F>,
 ): ReadConfig<F> {
-  if (storedVersion(definition) > versionOf(declaration as object)) return { problems: [newerFlow] }
+  if (storedVersion(definition) > versionOf(declaration as object))
+    return { problems: [`${newerFlow}: update the package`] }
+  warnOfUndeclared(node, definition, declaration as unknown as NodeDeclaration)
   const named = (stored: Raw) => withIds(declaration.fields, migrated(declaration as object, stored))
   const raw = { ...named(definition), ...(node.credentials as Raw | undefined) }
   const stored = () => named(storedDefinition(RED, node))
   return parseRaw(RED, { node, raw, stored }, declaration)
+}
+
+/** Whoever wrote the flow by hand, or by a program, is told what does nothing. Names alone: a value may be a secret. */
+function warnOfUndeclared(node: Node, definition: Raw, declaration: NodeDeclaration): void {
+  const names = undeclaredIn(declaration, Object.keys(definition)).map(({ name, near }) =>
+    near === undefined ? name : `${name} (${near}?)`,
+  )
+  if (names.length > 0) node.warn(`${declaration.label} has no such option, and nothing reads it: ${names.join(', ')}`)
 }
 
 export interface ReadConfig<F extends Fields> {
@@ -100,8 +115,6 @@ export function parseRaw<F extends Fields>(
   if (parsed.config) texts.push(...brokenReferences(RED, fields, parsed.config as Raw))
   return parsed.config && texts.length === 0 ? { config: parsed.config, problems: [] } : { problems: texts }
 }
-
-const newerFlow = 'made by a newer version of this package: update the package'
 
 /** What was to come from a variable that is set to nothing. */
 function emptied(fields: Fields, values: Raw, stored: () => Raw): FieldProblem[] {

@@ -21,6 +21,7 @@ import type { NodeLabels, RedNode } from './metrics.ts'
 import { isOfSource } from './mqtt-connections.ts'
 import { PipelineWatch } from './pipeline-watch.ts'
 import { servePreview } from './preview.ts'
+import { openReason } from './red-reason.ts'
 import { SeenTopics } from './seen-topics.ts'
 import { SessionFiles } from './session-files.ts'
 import type { RowlineSnapshot } from './snapshot.ts'
@@ -141,8 +142,9 @@ export class Rowline {
   }
 
   /** Until it is closed, health says that its configuration is wrong. */
-  noteRed(node: Node, problem: string): void {
-    this.#red.set(node.id, { labels: this.#labelsOf(node), problem: problem.split(': ', 1)[0]! })
+  noteRed(node: Node, problem: string, code: string | undefined): void {
+    const reason = openReason(problem, code, this.declarations.values())
+    this.#red.set(node.id, { labels: this.#labelsOf(node), problem: reason })
     node.on('close', () => this.#red.delete(node.id))
   }
 

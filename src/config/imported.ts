@@ -2,14 +2,15 @@ import type { Problem } from '../core/problem.ts'
 
 /** What has become of one pasted setting. */
 export type ImportedLine = { readonly key: string } & (
-  | { readonly outcome: 'applied'; readonly field: string }
+  | { readonly outcome: 'unknown' }
+  /** `notice` is what to know of it: a key as below. */
+  | { readonly outcome: 'applied'; readonly field: string; readonly notice?: string }
   /** It has a field, which does not take its value. */
   | { readonly outcome: 'refused'; readonly field: string; readonly problem: Problem }
   /** Nothing to set: `notice` is the key of the reason among the notices of the importer. */
   | { readonly outcome: 'noted'; readonly notice: string }
   /** The node it belongs to has an import of its own. */
   | { readonly outcome: 'elsewhere' }
-  | { readonly outcome: 'unknown' }
 )
 
 export interface Imported {

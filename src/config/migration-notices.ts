@@ -10,6 +10,8 @@ export const notices = {
   backlog: 'Outbox size and Outbox age limit what waits, in bytes and in time.',
   merging: 'Flows have no layers. Take a value from the environment by ${NAME}.',
   noSession: 'It says nothing with MQTT 5: see Session expiry.',
+  finiteRetries:
+    'An outage that is longer than these retries sends readings to output 2 or the dead letters. 0 repeats for ever.',
   schemasDiffer: 'The entries say different things: take a sink, or a route of the row decoder, for each.',
 } as const
 

@@ -13,6 +13,12 @@ export function retryDelayMs(n: number, backoff: Backoff, random: () => number =
   return backoffCeilingMs(n, backoff) * (0.5 + random())
 }
 
+/** How long `n` retries take where each fails at once: the waits between them, as they are on average. */
+export function totalRetryMs(n: number, backoff: Backoff): number {
+  const growing = Array.from({ length: Math.min(n, 31) }, (_none, i) => backoffCeilingMs(i, backoff))
+  return growing.reduce((sum, wait) => sum + wait, 0) + Math.max(0, n - 31) * backoffCeilingMs(31, backoff)
+}
+
 /**
  * The waits before reconnects, by their number from 0: anything below the ceiling, so that a plant of gateways does not
  * come back at once. The second mirrors the first: whoever was early, and too early, comes again when the first tries of

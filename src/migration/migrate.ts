@@ -1,5 +1,6 @@
 import { hasReference } from '../config/environment.ts'
 import { parseField } from '../config/fields.ts'
+import type { Notice } from '../config/migration-notices.ts'
 import { readSettings } from '../config/settings-text.ts'
 import { Problem } from '../core/problem.ts'
 import { blankRow, placeParts } from './node-fields.ts'
@@ -8,13 +9,14 @@ import { isTable, type Pasted, type PastedTable } from './pasted.ts'
 
 /** What has become of one pasted setting. */
 export type MigratedLine = { readonly key: string } & (
-  | { readonly outcome: 'applied'; readonly places: readonly Place[] }
   | { readonly outcome: 'refused'; readonly place: Place | undefined; readonly problem: Problem }
   /** Nothing to set: the key of the reason, of the Kafka import behind `kafka:`. */
   | { readonly outcome: 'noted'; readonly notice: string }
   /** For a node that is not made. */
   | { readonly outcome: 'elsewhere'; readonly place: Place }
   | { readonly outcome: 'unknown' }
+  /** `notice` is what to know of it: a key as above. */
+  | { readonly outcome: 'applied'; readonly places: readonly Place[]; readonly notice?: Notice }
 )
 
 export interface Migration {
@@ -105,9 +107,13 @@ function lineOf(key: string, meaning: Meaning, draft: Draft): MigratedLine {
   }
   const places = Object.entries(meaning.set).flatMap(([place, value]) => draft.put(place, value))
   return places.length > 0
-    ? { key, outcome: 'applied', places }
+    ? { key, outcome: 'applied', places, ...(givesUp(meaning.set) ? { notice: 'finiteRetries' } : {}) }
     : { key, outcome: 'elsewhere', place: Object.keys(meaning.set)[0]! }
 }
+
+/** An outage that is long enough then moves readings that nothing is wrong with. */
+const givesUp = (set: { readonly [place: Place]: unknown }): boolean =>
+  Object.entries(set).some(([place, value]) => place.endsWith('.maxRetries') && value !== '0')
 
 function problemOf(place: Place, value: string | readonly string[]): Problem | undefined {
   const { field } = placeParts(place)

@@ -1,20 +1,28 @@
+import { Problem } from '../core/problem.ts'
 import { SchemaProblem } from './ddl-tokens.ts'
 import { sqlProblems } from './sql-problems.ts'
 import { readFlag, type TableOption, unknownOption, wrongValue } from './with-clause.ts'
+
+/** What options mean that mean something else here, or nothing. */
+export const connectorNotices = Problem.area('connector', {
+  emptyWill: "the will has no message: an empty one is sent, which with 'last.will.retain' deletes the retained one",
+  threads: "'executor.service.threads' is not needed: use poolSize",
+  tlsBroken: "'ssl.protocol.version' = '{version}' is broken and not applied: TLS 1.2 or newer is used",
+  cleanSession: "'clean-session' is true: what is published while the connection is down is lost",
+})
 
 /** What the options of a Flink table with the connector mqtt-v3 mean here, by the names of the nodes' properties. */
 export interface ConnectorSettings {
   readonly source: Settings
   readonly subscription: Settings
-  /** Sentences about options that mean something else here, or nothing. */
-  readonly notices: readonly string[]
+  readonly notices: readonly Problem[]
 }
 export type Settings = { readonly [property: string]: string | number | boolean }
 
 interface Found {
   readonly source: { [property: string]: string | number | boolean }
   readonly subscription: { [property: string]: string | number | boolean }
-  readonly notices: string[]
+  readonly notices: Problem[]
 }
 type Read = (option: TableOption, found: Found) => void
 
@@ -40,9 +48,7 @@ export function readConnectorOptions(options: readonly TableOption[]): Connector
       throw new SchemaProblem(option.line, sqlProblems.of('optionNeeds', { option: option.name, other: needed[2] }))
   }
   if (found.source.willTopic !== undefined && found.source.willPayload === undefined)
-    found.notices.push(
-      "the will has no message: an empty one is sent, which with 'last.will.retain' deletes the retained one",
-    )
+    found.notices.push(connectorNotices.of('emptyWill'))
   return found
 }
 
@@ -79,7 +85,7 @@ const readers: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['connection.timeout', seconds('connectTimeoutMs', 600)],
   ['keep.alive.interval', amount('source', 'keepalive', 0, 65_535)],
   ['max.reconnect.delay', seconds('maxReconnectDelayMs', 3600)],
-  ['executor.service.threads', notice("'executor.service.threads' is not needed: use poolSize")],
+  ['executor.service.threads', notice(connectorNotices.of('threads'))],
   ['last.will.topic', text('source', 'willTopic')],
   ['last.will.message', text('source', 'willPayload')],
   ['last.will.qos', quality('source', 'willQos')],
@@ -119,7 +125,7 @@ function seconds(property: string, max: number): Read {
   }
 }
 
-function notice(sentence: string): Read {
+function notice(sentence: Problem): Read {
   return (_option, { notices }) => {
     notices.push(sentence)
   }
@@ -129,8 +135,7 @@ function notice(sentence: string): Read {
 function readTlsVersion(option: TableOption, { source, notices }: Found): void {
   const { value } = option
   if (!/^TLS(v1(\.[123])?)?$/.test(value)) throw wrongValue(option, sqlProblems.of('tls'))
-  if (value === 'TLSv1' || value === 'TLSv1.1')
-    notices.push(`'ssl.protocol.version' = '${value}' is broken and not applied: TLS 1.2 or newer is used`)
+  if (value === 'TLSv1' || value === 'TLSv1.1') notices.push(connectorNotices.of('tlsBroken', { version: value }))
   source.tlsMinVersion = value === 'TLSv1.3' ? value : 'TLSv1.2'
 }
 
@@ -151,7 +156,7 @@ function readFormat(option: TableOption): void {
 
 function readCleanSession(option: TableOption, { source, notices }: Found): void {
   source.clean = readFlag(option)
-  if (source.clean) notices.push("'clean-session' is true: what is published while the connection is down is lost")
+  if (source.clean) notices.push(connectorNotices.of('cleanSession'))
 }
 
 function readWholeNumber(option: TableOption, min: number, max: number): number {

@@ -16,8 +16,8 @@ export interface TableImport extends RowSchema {
     readonly 'row-schema': Settings
     readonly 'row-decoder': Settings
   }
-  /** What has no effect, or another one than in Flink. */
-  readonly notices: readonly string[]
+  /** What has another effect than in Flink; as texts what has none, which the log says of the schema as well. */
+  readonly notices: readonly (string | Problem)[]
 }
 
 const required = ['connector', 'broker.host', 'topic', 'format']

@@ -18,7 +18,7 @@ export interface Reason {
   readonly path: string
   /** As in SQL, without what is in a ROW. */
   readonly type: string
-  readonly why: string
+  readonly why: readonly Problem[]
   /** Whole numbers alone, none too large for a measurement: fractions may come later, and BIGINT cuts them off. */
   readonly mayGetFractions: boolean
 }
@@ -29,6 +29,22 @@ export const inferProblems = Problem.area('infer', {
   noFields: 'has no fields to make columns of',
   noObject: 'is no JSON object',
   json: 'The payload is not valid JSON: {reason}',
+  number: 'number',
+  text: 'text',
+  flag: 'true or false',
+  object: 'an object',
+  list: 'a list',
+  deep: 'something nested too deep',
+  seen: '{kind} in {times} of {all}',
+  onlyNull: 'never anything but null',
+  fractions: '{count} with a fraction',
+  large: 'larger than 64 bits',
+  dates: 'all dates',
+  times: 'all RFC 3339 times',
+  keys: '{count} different keys',
+  nulls: 'null in {count}',
+  missing: 'missing in {count}',
+  onlyWhole: 'only whole numbers seen: write DOUBLE if fractions may come',
 })
 
 /** So many payloads have to agree before a column is NOT NULL. */
@@ -41,7 +57,6 @@ const longestDecimal = 38
 /** Whole numbers from here on are times, counters or ids. */
 const largestMeasured = 10n ** 9n
 
-const onlyWhole = 'only whole numbers seen: write DOUBLE if fractions may come'
 const none: ReadonlySet<string> = new Set()
 
 /** Columns that take all of these payloads, each the text of a JSON object. `doubles`: paths of numbers that are to be DOUBLE. */
@@ -73,7 +88,7 @@ interface Findings {
 }
 
 type RowType = ColumnType & { readonly kind: 'ROW' }
-type Kind = 'number' | 'text' | 'true or false' | 'an object' | 'a list' | 'something nested too deep'
+type Kind = 'number' | 'text' | 'flag' | 'object' | 'list' | 'deep'
 
 /** What stood at one place of the payloads. */
 class Seen {
@@ -92,9 +107,9 @@ class Seen {
     this.#count++
     if (value === null) this.#nulls++
     else if (typeof value === 'string') this.#text(value)
-    else if (typeof value === 'boolean') this.#kind('true or false')
+    else if (typeof value === 'boolean') this.#kind('flag')
     else if (typeof value === 'number' || value instanceof NumberText) this.#number(String(value))
-    else if (level > mostLevels) this.#kind('something nested too deep')
+    else if (level > mostLevels) this.#kind('deep')
     else if (Array.isArray(value)) this.#list(value, level)
     else this.#object(value as JsonObject<NumberText>, level)
   }
@@ -102,7 +117,7 @@ class Seen {
   /** Undefined where there was no object, or none with a field. */
   rowType(path: string, into: Findings): RowType | undefined {
     if (this.#names.size === 0) return undefined
-    const objects = this.#kinds.get('an object') ?? 0
+    const objects = this.#kinds.get('object') ?? 0
     const columns = [...this.#names].map(([name, seen]) => ({
       name,
       ...seen.#item(path === '' ? name : `${path}.${name}`, objects, into),
@@ -116,18 +131,18 @@ class Seen {
     const type = this.#type(path, { ...into, reasons: inner })
     const shown = type.kind === 'ROW' ? 'ROW' : formatType(type)
     const mayGetFractions = type.kind === 'BIGINT' && this.#largest < largestMeasured
-    const why = [...this.#why(outOf), ...(mayGetFractions ? [onlyWhole] : [])].join(', ')
+    const why = [...this.#why(outOf), ...(mayGetFractions ? [inferProblems.of('onlyWhole')] : [])]
     into.reasons.push({ path, type: `${shown}${notNull ? ' NOT NULL' : ''}`, why, mayGetFractions }, ...inner)
     return { type, notNull }
   }
 
   #type(path: string, into: Findings): ColumnType {
     const [kind, another] = this.#kinds.keys()
-    if (kind === undefined || another !== undefined || kind === 'something nested too deep') return { kind: 'STRING' }
+    if (kind === undefined || another !== undefined || kind === 'deep') return { kind: 'STRING' }
     if (kind === 'number') return into.doubles.has(path) ? { kind: 'DOUBLE' } : this.#numberType()
-    if (kind === 'true or false') return { kind: 'BOOLEAN' }
+    if (kind === 'flag') return { kind: 'BOOLEAN' }
     if (kind === 'text') return this.#textType()
-    if (kind === 'a list') return { kind: 'ARRAY', element: this.#inside(this.#items, `${path}[]`, into) }
+    if (kind === 'list') return { kind: 'ARRAY', element: this.#inside(this.#items, `${path}[]`, into) }
     if (this.#names.size <= mostNames) return this.rowType(path, into) ?? this.#map(path, into)
     return this.#map(path, into)
   }
@@ -157,18 +172,19 @@ class Seen {
     return this.#times === texts ? { kind: 'STRING', format: 'date-time' } : { kind: 'STRING' }
   }
 
-  #why(outOf: number): readonly string[] {
-    const kinds = [...this.#kinds].map(([kind, times]) => `${kind} in ${times} of ${outOf}`)
+  #why(all: number): readonly Problem[] {
+    const { of } = inferProblems
+    const kinds = [...this.#kinds].map(([kind, times]) => of('seen', { kind: of(kind), times, all }))
     const details = [
-      ...(this.#fractions > 0 ? [`${this.#fractions} with a fraction`] : []),
-      ...(this.#fractions === 0 && this.#largest >= 2n ** 63n ? ['larger than 64 bits'] : []),
-      ...(this.#dates > 0 && this.#dates === this.#kinds.get('text') ? ['all dates'] : []),
-      ...(this.#times > 0 && this.#times === this.#kinds.get('text') ? ['all RFC 3339 times'] : []),
-      ...(this.#names.size > mostNames ? [`${this.#names.size} different keys`] : []),
-      ...(this.#nulls > 0 ? [`null in ${this.#nulls}`] : []),
-      ...(this.#count < outOf ? [`missing in ${outOf - this.#count}`] : []),
+      ...(this.#fractions > 0 ? [of('fractions', { count: this.#fractions })] : []),
+      ...(this.#fractions === 0 && this.#largest >= 2n ** 63n ? [of('large')] : []),
+      ...(this.#dates > 0 && this.#dates === this.#kinds.get('text') ? [of('dates')] : []),
+      ...(this.#times > 0 && this.#times === this.#kinds.get('text') ? [of('times')] : []),
+      ...(this.#names.size > mostNames ? [of('keys', { count: this.#names.size })] : []),
+      ...(this.#nulls > 0 ? [of('nulls', { count: this.#nulls })] : []),
+      ...(this.#count < all ? [of('missing', { count: all - this.#count })] : []),
     ]
-    return [...(kinds.length === 0 ? ['never anything but null'] : kinds), ...details]
+    return [...(kinds.length === 0 ? [of('onlyNull')] : kinds), ...details]
   }
 
   #kind(kind: Kind, times = 1): void {
@@ -193,13 +209,13 @@ class Seen {
   }
 
   #list(list: readonly ExactJson[], level: number): void {
-    this.#kind('a list')
+    this.#kind('list')
     this.#items ??= new Seen()
     for (const item of list) this.#items.add(item, level + 1)
   }
 
   #object(object: JsonObject<NumberText>, level: number): void {
-    this.#kind('an object')
+    this.#kind('object')
     for (const [name, value] of Object.entries(object)) {
       const seen = this.#names.get(name) ?? new Seen()
       this.#names.set(name, seen)

@@ -79,7 +79,7 @@ test('the TOML of another program makes new nodes, says what is not applied, and
     'mqtt.password set: mqtt v3 source › Password',
     'mqtt.colour not applied',
     'processing.poll_interval_ms It is not needed: every reading is handed on as it comes.',
-    'retry.max_retries set: kafka sink › Retries',
+    'retry.max_retries set: kafka sink › Retries. An outage that is longer than these retries sends readings to output 2 or the dead letters. 0 repeats for ever.',
     'New: kafka cluster',
   ])
     assert.ok(lines.includes(line), `${line} in\n${lines.join('\n')}`)

@@ -4,7 +4,19 @@ import { findingCodes } from '../../nodes/shared/guarantee/findings.ts'
 import type { FlowNode } from '../../nodes/shared/guarantee/flow-graph.ts'
 import { withFacts } from '../../nodes/shared/guarantee/pipelines.ts'
 import { shapes } from '../nodes/flow-shapes.ts'
-import { bigquery, broker, judge, kafka, node, row, source, verdictOf, type Wires } from './wirings.ts'
+import {
+  bigquery,
+  broker,
+  judge,
+  judgeAll,
+  kafka,
+  node,
+  type Rest,
+  row,
+  source,
+  verdictOf,
+  type Wires,
+} from './wirings.ts'
 
 interface Wiring {
   readonly name: string
@@ -268,6 +280,20 @@ const wirings: readonly Wiring[] = [
     others: ['skipsErrors dec'],
   },
   {
+    name: 'a sink that gives up after three retries',
+    nodes: [source(['kafka']), kafka('kafka', { maxRetries: '3' })],
+    others: ['givesUp kafka'],
+  },
+  {
+    name: 'a sink that gives up at once',
+    nodes: [source(['kafka']), kafka('kafka', { onError: 'dead-letter', maxRetries: '3' })],
+    others: ['givesUpAtOnce kafka'],
+  },
+  {
+    name: 'a sink that stops, however often it might have tried',
+    nodes: [source(['kafka']), kafka('kafka', { onError: 'stop', maxRetries: '3' })],
+  },
+  {
     name: 'routes that are written in another way in the decoder',
     nodes: routed(['pressure', 'state'], ['presure', 'state']),
     others: ['routeUnchecked d', 'routeUnknown d'],
@@ -458,6 +484,28 @@ test('two sources that overlap: each reading comes twice where they meet in one 
   }
 })
 
+test('a session that is kept reminds once of the limits of the broker, behind everything else, and is no worse for it', () => {
+  const found = (rest: Rest, at: Rest = {}) => {
+    const [pipeline] = judgeAll([source(['kafka'], { source: 'other', ...rest }), broker('other', at), kafka()])
+    const { guarantee, limit, findings } = pipeline!
+    return [guarantee, limit?.code, ...findings.map(({ code, node: id }) => `${code} ${id}`)]
+  }
+  const rows = (...qualities: readonly string[]) => ({ subscriptions: qualities.map((qos, i) => row(`a/${i}`, qos)) })
+  assert.deepEqual(found(rows('1', '2', '1')), ['atLeastOnce', undefined, 'brokerQueue in'])
+  assert.deepEqual(found(rows('0', '1')), ['atMostOnce', 'qos0', 'qos0 in', 'brokerQueue in'])
+  assert.deepEqual(found(rows('0')), ['atMostOnce', 'qos0', 'qos0 in'])
+  assert.deepEqual(found({ ...rows(), dynamic: true }), ['atLeastOnce', undefined, 'dynamic in', 'brokerQueue in'])
+  assert.deepEqual(found(rows('1'), { clean: true }), ['atMostOnce', 'clean', 'clean in'])
+})
+
+test('how long an outage may be before a sink gives up follows from its waits', () => {
+  const time = (rest: Rest) => judge([source(['kafka']), kafka('kafka', rest)])[0]!.findings[0]!.values
+  assert.deepEqual(time({ maxRetries: '3' }), { retries: '3', time: '7 s' })
+  assert.deepEqual(time({ maxRetries: '10' }), { retries: '10', time: '3 min' })
+  assert.deepEqual(time({ maxRetries: '1', retryBackoffMs: '5' }), { retries: '1', time: '5 ms' })
+  assert.deepEqual(time({ maxRetries: '1000000' }), { retries: '1000000', time: '347 d' })
+})
+
 test('a source in a subflow is a pipeline for each instance', () => {
   const nodes = [
     { id: 'sf', type: 'subflow', in: [], out: [{ wires: [{ id: 'in', port: 0 }] }] },
@@ -517,7 +565,7 @@ test('what turns out while it runs is added to the pipelines that have the node'
 })
 
 test('every finding is met by a wiring above', () => {
-  const known = ['overlap', 'overlapElsewhere', 'qosGranted', 'sendsLate', 'oneReplica', 'oneInSync']
+  const known = ['overlap', 'overlapElsewhere', 'qosGranted', 'sendsLate', 'oneReplica', 'oneInSync', 'brokerQueue']
   const met = wirings.flatMap(({ limit, others = [] }) => [limit ?? '', ...others].map((text) => text.split(' ')[0]))
   assert.deepEqual(
     findingCodes.filter((name) => !met.includes(name) && !known.includes(name)),
@@ -529,6 +577,7 @@ test('every finding is met by a wiring above', () => {
 const early: { readonly [shape: string]: string | undefined } = {
   'Function that sends later without node.done': 'functionLate f',
   'trigger: send, then send again': 'triggerKeeps t',
+  'trigger: send, then send the same again and again': 'triggerKeeps t',
   'trigger: nothing, then the latest message': 'triggerKeeps t',
   'queue kept in context': 'functionDrops q',
   'node that is done before it sends': 'thirdParty p',
@@ -544,7 +593,7 @@ test('every flow shape that Node-RED was seen to acknowledge too early is found,
       const expected = early[name]
       assert.ok(name in early && (expected === undefined || all.includes(expected)), `${name}: ${all}`)
     } else if (limit === undefined) assert.equal(guarantee, 'atLeastOnce', name)
-    else assert.match(`${name}: ${limit}`, /: noSink in$|^trigger: send, then nothing: delayDrops t$/)
+    else assert.match(`${name}: ${limit}`, /: noSink in$|^trigger: send, then (?:nothing|wait).*: delayDrops t$/)
   }
 })
 

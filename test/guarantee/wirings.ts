@@ -2,7 +2,7 @@ import { declarations } from '../../nodes/declarations.ts'
 import type { FlowNode } from '../../nodes/shared/guarantee/flow-graph.ts'
 import { type Pipeline, pipelinesOf } from '../../nodes/shared/guarantee/pipelines.ts'
 
-type Rest = { readonly [property: string]: unknown }
+export type Rest = { readonly [property: string]: unknown }
 export type Wires = readonly (readonly string[])[]
 
 export const node = (id: string, type: string, wires: Wires, rest: Rest = {}): FlowNode => ({
@@ -37,8 +37,15 @@ export const bigquery = (rest: Rest = {}): FlowNode =>
 
 export const types = new Map(declarations.map((declaration) => [declaration.type, declaration]))
 
-export const judge = (nodes: readonly FlowNode[]): readonly Pipeline[] =>
+export const judgeAll = (nodes: readonly FlowNode[]): readonly Pipeline[] =>
   pipelinesOf([{ id: 'tab', type: 'tab' }, broker(), ...nodes], { types })
+
+/** Without the reminder of the broker's queue, which every kept session has. */
+export const judge = (nodes: readonly FlowNode[]): readonly Pipeline[] =>
+  judgeAll(nodes).map((pipeline) => ({
+    ...pipeline,
+    findings: pipeline.findings.filter(({ code }) => code !== 'brokerQueue'),
+  }))
 
 /** The only pipeline: its class, the code and node of its limit, all other codes. */
 export function verdictOf(nodes: readonly FlowNode[]) {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
+import { parseFields } from '../../src/config/fields.ts'
 import { notices } from '../../src/config/migration-notices.ts'
 import { Problem } from '../../src/core/problem.ts'
 import { guessSystem, type Migration, migrate } from '../../src/migration/migrate.ts'
@@ -87,7 +88,7 @@ describe('what is documented of other systems', () => {
         return meaning && 'notice' in meaning ? [meaning.notice] : []
       }),
     )
-    const conditional = ['noSession', 'schemasDiffer']
+    const conditional = ['noSession', 'schemasDiffer', 'finiteRetries']
     assert.deepEqual(
       Object.keys(notices).filter((key) => !used.includes(key as never) && !conditional.includes(key)),
       [],
@@ -219,6 +220,9 @@ partitions = 0
       'pubsub-sink': { maxRetries: '3', batchRecords: '1000' },
     })
     const said = outcomes(migration)
+    assert.equal(said['retry.max_retries'], 'applied pubsub-sink.maxRetries finiteRetries')
+    const forEver = migrate(system, ['pubsub-sink'], read('[retry]\nmax_retries = 0'))
+    assert.equal(outcomes(forEver)['retry.max_retries'], 'applied pubsub-sink.maxRetries')
     assert.equal(said['processing.shards'], 'unknown')
     assert.equal(said['mqtt.routes[0].colour'], 'unknown')
     assert.equal(said['processing.poll_interval_ms'], 'noted poll')
@@ -288,7 +292,7 @@ kafka:
       'mqtt-v3-in': {
         subscriptions: ['test/uns/#', 'a/#'].map((filter) => ({ filter, qos: '2', route: '', to: '', partitions: '' })),
       },
-      'row-decoder': { ignoredAttributes: [{ filter: 'a/#', attributes: 'x, y.z' }] },
+      'row-decoder': { ignoredAttributes: [{ filter: 'a/#', attributes: 'x, y.z' }], format: 'json' },
       'kafka-cluster': {
         clientId: 'uns_kafka_client',
         brokers: 'localhost:9092',
@@ -298,7 +302,11 @@ kafka:
       },
       'kafka-sink': { maxRetries: '10' },
     })
+    const decoder = declarations.find(({ type }) => type === 'row-decoder')!
+    const { config } = parseFields(decoder.fields, migration.nodes['row-decoder']!)
+    assert.deepEqual(decoder.check!(config!), [])
     const said = outcomes(migration)
+    assert.equal(said['kafka.config.retries'], 'applied kafka-sink.maxRetries finiteRetries')
     assert.equal(said['kafka.config.transactional.id'], 'unknown')
     assert.equal(said['kafka.config.enable.idempotence'], 'noted kafka:idempotence')
   })

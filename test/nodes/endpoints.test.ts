@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { NodeAPI } from 'node-red'
+import { declarations } from '../../nodes/declarations.ts'
 import { healthPath, serveNumbers } from '../../nodes/shared/endpoints.ts'
 import { remarksOf } from '../../nodes/shared/health.ts'
 import type { Measured } from '../../nodes/shared/metrics.ts'
+import { openReason } from '../../nodes/shared/red-reason.ts'
 import { parseFields } from '../../src/config/fields.ts'
 import { settingsFields } from '../../src/config/settings.ts'
 import { PipelineError } from '../../src/core/errors.ts'
@@ -70,4 +72,22 @@ test('health remarks at once what is no outage yet, by codes alone', () => {
       'decoder failing: TARGET_MISSING',
     ],
   )
+})
+
+test('of a red node health says the label of the field or the code of the error, and nothing of a path or a value', () => {
+  const reason = (problem: string, code?: string) => openReason(problem, code, declarations)
+  const file = new PipelineError('FILE_FAILED', { path: '/home/pi/.node-red/rowline/instance', problem: 'EACCES: x' })
+  assert.equal(reason(file.message, file.code), 'failing: FILE_FAILED')
+  const unreadable = new PipelineError('SUBSCRIPTIONS_UNREADABLE', { path: '/home/pi/secret', problem: 'p' })
+  assert.equal(reason(unreadable.message, unreadable.code), 'failing: SUBSCRIPTIONS_UNREADABLE')
+  const gate = new PipelineError('CONFIG_INVALID', { field: 'Environment', problem: '"secret" stands in no list' })
+  assert.equal(reason(gate.message, gate.code), 'wrong configuration: Environment')
+  assert.equal(reason('Batch records: must be a whole number'), 'wrong configuration: Batch records')
+  assert.equal(reason('source required'), 'wrong configuration: source required')
+  assert.equal(reason('Routes, row 2 (secret: route): is not configured'), 'wrong configuration: Routes, row 2')
+  assert.equal(
+    reason('made by a newer version of this package: update the package'),
+    'wrong configuration: made by a newer version of this package',
+  )
+  assert.equal(reason('/home/pi/secret cannot be read'), 'wrong configuration')
 })

@@ -86,7 +86,16 @@ test('who may not read is refused; who may gets names, codes and numbers, and no
       tab: builder.id('in').split('-')[0],
       guarantee: 'atLeastOnce',
       limit: undefined,
-      findings: [],
+      findings: [
+        {
+          code: 'brokerQueue',
+          node: builder.id('in'),
+          values: {},
+          at: builder.id('in'),
+          name: builder.id('in'),
+          type: 'mqtt-v3-in',
+        },
+      ],
       received: 2,
       phase: 'connected',
       reasons: [{ reason: 'json', count: 1 }],
@@ -136,7 +145,10 @@ test('a variable counts with its value, and a sink in a subflow for its instance
   const [found] = await pipelines()
   assert.deepEqual(
     found!.findings.map(({ code, at, values }) => [code, at, values]),
-    [['dryRun', id('inner'), { environment: 'LOCAL' }]],
+    [
+      ['dryRun', id('inner'), { environment: 'LOCAL' }],
+      ['brokerQueue', id('in'), {}],
+    ],
   )
   assert.deepEqual(
     found!.sinks.map(({ id: place, at }) => [place, at]),

@@ -208,6 +208,8 @@ test('a user directory that cannot be written turns the nodes red; Node-RED goes
     const shown = await other.statusIs(builder.id(name), ({ fill }) => fill === 'red')
     assert.match(shown.text!, /^Writing .*rowline\/instance/)
   }
+  const health = await (await other.request('/rowline/health')).text()
+  assert.ok(health.includes('failing: FILE_FAILED') && !health.includes(other.userDir), health)
   await wait(500)
   assert.equal(session.acknowledged.length, 0)
   assert.ok(!readdirSync(other.userDir).some((name) => name.endsWith('.ndjson')))

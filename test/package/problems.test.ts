@@ -89,7 +89,22 @@ const settings = systems
 const table = (options: string) => `CREATE TABLE t (a INT) WITH ('connector' = ${options})`
 const tables = ['a INT', table("'x'"), table("'mqtt-v3'"), table("'mqtt-v3', 'format' = 'avro'")]
 const payloads = [[], ['1'], ['{'], ['{}']]
+const willOnly = "'mqtt-v3', 'format' = 'json', 'broker.host' = 'h', 'topic' = 't', 'last.will.topic' = 'w'"
+const notices = readTableImport(
+  table(
+    `${willOnly}, 'clean-session' = 'true', 'executor.service.threads' = '1', 'ssl' = 'true', 'ssl.protocol.version' = 'TLSv1'`,
+  ),
+)
+const many = Object.fromEntries(Array.from({ length: 101 }, (_none, i) => [`k${i}`, 1]))
+const inferred = inferColumns([
+  JSON.stringify({ n: 1, f: 1.5, t: 'x', b: true, o: { a: 1 }, l: [1], z: null, many, day: '2025-07-01' }),
+  `{"n": null, "big": 9223372036854775808, "time": "2025-07-01T12:00:00Z", "deep": ${'['.repeat(30)}1${']'.repeat(30)}}`,
+])
 const parts: readonly Said[] = [
+  ...(notices instanceof Problem ? [] : notices.notices.flatMap((notice) => partSays('row-schema', notice))),
+  ...(inferred instanceof Problem
+    ? []
+    : inferred.reasons.flatMap(({ why }) => why.flatMap((one) => partSays('row-schema', one)))),
   ...pastedForSources,
   ...settings,
   ...tables.flatMap((text) => partSays('row-schema', readTableImport(text))),

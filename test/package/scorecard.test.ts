@@ -5,6 +5,7 @@ import { before, test } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
 import { sidebarName } from '../../nodes/shared/sidebar-texts.ts'
 import { languages } from '../../scripts/help.ts'
+import { nodeRedNames } from '../../src/config/undeclared.ts'
 import { build, readHtml, root, scriptOf } from './built.ts'
 
 interface Manifest {
@@ -140,8 +141,6 @@ test('N02: every node that can be dragged is in an example', () => {
 })
 
 test('no field has a name that Node-RED keeps for itself', () => {
-  const taken =
-    'id type version name x y z wires d g l info env users valid changed dirty moved selected inputs outputs inputLabels outputLabels validationErrors credentials status'
   for (const { type, fields } of declarations)
-    for (const name of Object.keys(fields)) assert.ok(!taken.split(' ').includes(name), `${type}.${name}`)
+    for (const name of Object.keys(fields)) assert.ok(!nodeRedNames.includes(name), `${type}.${name}`)
 })

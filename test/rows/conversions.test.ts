@@ -165,7 +165,7 @@ test('columns are inferred from payloads, each with the reason', () => {
   ])
   assert.ok(!(inferred instanceof Problem))
   assert.deepEqual(
-    inferred.reasons.map(({ path, type, why }) => `${path} ${type}: ${why}`),
+    inferred.reasons.map(({ path, type, why }) => `${path} ${type}: ${why.map(({ text }) => text).join(', ')}`),
     [
       'ts BIGINT: number in 2 of 2',
       'big DECIMAL(38, 0): number in 1 of 2, larger than 64 bits, missing in 1',
@@ -212,8 +212,8 @@ test('whole numbers that may be a measurement are BIGINT with the advice, and DO
   const reasons = (doubles?: ReadonlySet<string>) => {
     const inferred = inferColumns(payloads, doubles)
     assert.ok(!(inferred instanceof Problem))
-    const advised = inferred.reasons.filter(({ mayGetFractions, why }) => mayGetFractions && why.endsWith(hint))
-    assert.equal(advised.length, inferred.reasons.filter(({ why }) => why.includes(hint)).length)
+    const advised = inferred.reasons.filter(({ mayGetFractions, why }) => mayGetFractions && why.at(-1)?.text === hint)
+    assert.equal(advised.length, inferred.reasons.filter(({ why }) => why.some(({ text }) => text === hint)).length)
     return [formatColumns(inferred.columns).replaceAll(',\n', ', '), advised.map(({ path }) => path)]
   }
   const whole = '`ts` BIGINT, `bar` BIGINT, `limits` ROW<`hi` BIGINT>, `l` ARRAY<BIGINT>'

@@ -17,6 +17,9 @@ function read(text: string): TableImport {
 
 const withOptions = (options: string) => read(`CREATE TABLE t (a INT) WITH (${least}${options})`)
 
+const wordsOf = ({ notices }: TableImport) =>
+  notices.map((notice) => (notice instanceof Problem ? notice.text : notice))
+
 function problem(text: string): string {
   const table = readTableImport(text)
   return table instanceof Problem ? table.text : assert.fail(`no problem in ${text}`)
@@ -67,7 +70,7 @@ test('the table of the factory fills broker, topic, schema and decoder, and says
   assert.deepEqual(table.nodes['row-decoder'], { format: 'json-row' })
   const schema = table.nodes['row-schema'].schema as string
   assert.match(schema, /^`ts` BIGINT,\n`metadata` ROW<`siteId` INT, .*>,\n`measurement` DOUBLE$/)
-  assert.deepEqual(table.notices, [
+  assert.deepEqual(wordsOf(table), [
     "'clean-session' is true: what is published while the connection is down is lost",
     "'executor.service.threads' is not needed: use poolSize",
     "the will has no message: an empty one is sent, which with 'last.will.retain' deletes the retained one",
@@ -126,7 +129,7 @@ test('every option of the connector changes a property or is named', () => {
   }
   assert.deepEqual(withOptions(", 'qos' = '2'").nodes['mqtt-v3-in'].subscriptions, [{ filter: 'a/#', qos: '2' }])
   const old = withOptions(", 'ssl' = 'true', 'ssl.protocol.version' = 'TLSv1.1'")
-  assert.deepEqual(old.notices, [
+  assert.deepEqual(wordsOf(old), [
     "'ssl.protocol.version' = 'TLSv1.1' is broken and not applied: TLS 1.2 or newer is used",
   ])
   const named = [
@@ -136,7 +139,7 @@ test('every option of the connector changes a property or is named', () => {
     'json.decode.json-parser.enabled',
   ]
   for (const name of named) {
-    const { notices } = withOptions(`, 'ssl' = 'true', '${name}' = 'x'`)
+    const notices = wordsOf(withOptions(`, 'ssl' = 'true', '${name}' = 'x'`))
     assert.equal(notices.length, 1)
     assert.ok(notices[0]!.includes(`'${name}'`), notices[0])
   }

@@ -90,7 +90,7 @@ describe('the import of a librdkafka dictionary', () => {
   it('says of every setting with a value what has become of it; empty ones are unset', () => {
     const lines = outcomes('sink', librdkafka)
     assert.equal(lines['bootstrap.servers'], 'elsewhere')
-    assert.equal(lines.retries, 'applied maxRetries')
+    assert.equal(lines.retries, 'applied maxRetries finiteRetries')
     assert.equal(lines.acks, 'noted acks')
     assert.equal(lines['enable.idempotence'], 'noted idempotence')
     assert.equal(lines['max.in.flight'], 'noted inFlight')

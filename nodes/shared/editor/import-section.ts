@@ -30,7 +30,8 @@ function describe(line: ImportedLine, texts: Texts): string {
   if (line.outcome === 'noted') return texts(`import.notice.${line.notice}`)
   const field = 'field' in line ? texts(`field.${line.field}.label`) : ''
   const problem = 'problem' in line ? translated(line.problem, texts) : ''
-  return fillText(texts(`import.line.${line.outcome}`), { field, problem })
+  const said = fillText(texts(`import.line.${line.outcome}`), { field, problem })
+  return 'notice' in line ? `${said}. ${texts(`import.notice.${line.notice}`)}` : said
 }
 
 function addLine(list: JQuery, key: string, text: string, wrong: boolean): void {

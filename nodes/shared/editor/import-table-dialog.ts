@@ -99,7 +99,7 @@ class ImportDialog {
     const name = (node: FlowNode) => `${node.type} ${utils.getNodeLabel(node, '')}`.trim()
     for (const { id } of plan.added) this.#say(fillText(this.#words.texts('created'), { node: name(nodes.node(id)!) }))
     for (const { node } of plan.changes) this.#say(fillText(this.#words.texts('updated'), { node: name(node) }))
-    for (const notice of table.notices) this.#say(notice, true)
+    for (const notice of table.notices) this.#say(notice instanceof Problem ? this.#words.say(notice) : notice, true)
     this.#root.parent().find('.rowline-apply').prop('disabled', true)
   }
 

@@ -128,7 +128,8 @@ export class InferSection {
       .off('click')
       .on('click', () => also(whole))
     for (const { path, type, why, mayGetFractions } of reasons) {
-      const line = $('<li>').append($('<span>').text(`${path}: ${type} (${why})`))
+      const reason = why.map((one) => this.#taker.say(one)).join(', ')
+      const line = $('<li>').append($('<span>').text(`${path}: ${type} (${reason})`))
       const double = () => button(this.#texts('double'), 'red-ui-button-small rowline-double')
       if (mayGetFractions)
         line.append(

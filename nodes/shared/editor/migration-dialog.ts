@@ -129,8 +129,10 @@ class MigrationDialog {
 
   #describe(line: MigratedLine): string {
     const { texts, textsOf } = this.#words
-    if (line.outcome === 'applied')
-      return fillText(texts('applied'), { places: line.places.map(this.#label).join(', ') })
+    if (line.outcome === 'applied') {
+      const said = fillText(texts('applied'), { places: line.places.map(this.#label).join(', ') })
+      return line.notice === undefined ? said : `${said}. ${texts(`notice-${line.notice}`)}`
+    }
     if (line.outcome === 'elsewhere') return fillText(texts('elsewhere'), { place: this.#label(line.place) })
     if (line.outcome === 'unknown') return texts('unknown')
     if (line.outcome === 'noted') {

@@ -116,6 +116,14 @@ export const findingTable = {
     text: 'skips payloads that it cannot read: they are counted, acknowledged and gone.',
     advice: 'Switch Ignore parse errors off: then they go to output 2 or the dead-letter file.',
   },
+  givesUp: {
+    text: 'gives up after {retries} retries: an outage of the target that is longer than about {time} sends readings to output 2 or to the dead letters.',
+    advice: 'Set Retries to 0: then they wait, in the outbox or at the broker.',
+  },
+  givesUpAtOnce: {
+    text: 'gives up with the first failure: any outage of the target sends readings to output 2 or to the dead letters.',
+    advice: 'Set When a write fails to retry, and Retries to 0: then they wait, in the outbox or at the broker.',
+  },
   routeUnchecked: {
     text: 'has no schema for the route {route}: its readings pass unchecked.',
     advice: 'Add the route to Routes, or correct how it is written there.',
@@ -179,6 +187,11 @@ export const findingTable = {
   killRepeats: {
     text: 'writes each reading of its outbox once. A kill between storing and acknowledging lets the broker send a reading again.',
     advice: 'Keep {id} or the time of the reading in a column where even this counts.',
+  },
+  brokerQueue: {
+    text: 'leaves readings with the broker while it is not connected: most brokers drop what is over a limit of their queue, mosquitto without a word after 1,000 messages, unless told otherwise.',
+    advice:
+      'Raise it at the broker. In mosquitto: max_queued_messages 0, and max_queued_bytes as large as there is room for.',
   },
 } as const satisfies { readonly [code: string]: Entry }
 

@@ -3,6 +3,7 @@ import { type ConfigOf, type Field, type Fields, parseField } from '../../../src
 import type { runnerFields } from '../../../src/config/sink-fields.ts'
 import { withIds } from '../../../src/config/table-references.ts'
 import { Problem } from '../../../src/core/problem.ts'
+import { totalRetryMs } from '../../../src/core/retry.ts'
 import { addressesOf, type InConfig, type SourceConfig } from '../../../src/mqtt/config.ts'
 import { type RowDecoderConfig, rowDecoderFields } from '../../../src/rows/config.ts'
 import { sparkplug } from '../../../src/rows/sparkplug/fields.ts'
@@ -48,8 +49,13 @@ export function judgeSource(reader: Reader): readonly Found[] {
     ...(seconds === undefined || broker?.clean
       ? []
       : [{ code: 'expiry', values: { seconds: String(seconds) } } as const]),
+    ...(isQueued(reader) ? [{ code: 'brokerQueue' } as const] : []),
   ]
 }
+
+/** Whether the broker keeps readings for it. */
+const isQueued = ({ config: { dynamic, subscriptions }, broker }: Reader): boolean =>
+  broker?.clean === false && (dynamic || (subscriptions ?? []).some(({ qos }) => qos !== '0'))
 
 const rowFormats: readonly string[] = rowDecoderFields.ignoreParseErrors.when?.values.map(String) ?? []
 
@@ -81,8 +87,30 @@ export function judgeSink(type: string, config: RunnerConfig): readonly Found[] 
   return [
     ...(isDryRun ? [{ code: 'dryRun', values: { environment } } as const] : []),
     ...(drops && !own.some(({ code }) => code === 'dropOldest') ? [{ code: 'dropOldest' } as const] : []),
+    ...judgeRetries(config),
     ...own,
   ]
+}
+
+/** Whether an outage that is long enough makes dead letters of readings that nothing is wrong with. */
+function judgeRetries(config: RunnerConfig): readonly Found[] {
+  const { onError, maxRetries, retryBackoffMs, maxRetryBackoffMs } = config
+  if (onError === 'dead-letter') return [{ code: 'givesUpAtOnce' }]
+  if (onError === 'stop' || maxRetries === 0) return []
+  const ms = totalRetryMs(maxRetries, { baseMs: retryBackoffMs, maxMs: maxRetryBackoffMs })
+  return [{ code: 'givesUp', values: { retries: String(maxRetries), time: roughly(ms) } }]
+}
+
+const scales = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'min'],
+  [1000, 's'],
+] as const
+
+function roughly(ms: number): string {
+  const [size, unit] = scales.find(([each]) => ms >= 2 * each) ?? [1, 'ms']
+  return `${Math.round(ms / size)} ${unit}`
 }
 
 /** Whether each of its readings becomes one row, whatever happens after they were stored. */

@@ -47,8 +47,8 @@ are rows as JSON, with a key, where the original writes the text of a Python obj
     ),
     option(
       'mqtt.ignored_attributes',
-      [`${ignored}.filter`, `${ignored}.attributes`],
-      'A row for each filter, with commas between the attributes.',
+      [`${ignored}.filter`, `${ignored}.attributes`, 'row-decoder.format'],
+      'A row for each filter, with commas between the attributes. *Format* becomes `json`, which needs no schema: for Sparkplug topics choose `sparkplug-b`.',
       { 'test/uns/#': ['timestamp', 'a.b'], 'a/+': 'x' },
       readIgnored,
     ),
@@ -115,6 +115,7 @@ function readIgnored(value: Pasted): Meaning {
     set: {
       [`${ignored}.filter`]: entries.map(([filter]) => filter),
       [`${ignored}.attributes`]: entries.map(([, names]) => listOf(names).join(', ')),
+      'row-decoder.format': 'json',
     },
   }
 }

@@ -31,7 +31,9 @@ function lineOf(key: string, meaning: Meaning, node: string, values: { [field: s
   }
   if (meaning.node !== node) return { key, outcome: 'elsewhere' }
   Object.assign(values, meaning.values)
-  return { key, outcome: 'applied', field: Object.keys(meaning.values)[0]! }
+  const field = Object.keys(meaning.values)[0]!
+  const givesUp = field === 'maxRetries' && meaning.values[field] !== '0'
+  return { key, outcome: 'applied', field, ...(givesUp ? { notice: 'finiteRetries' } : {}) }
 }
 
 function problemOf(fields: Fields, field: string, value: string): Problem | undefined {
