@@ -196,8 +196,8 @@ export class MqttConnection {
 
   /** Subscribers are being replaced: until `resume` nobody gets anything, or one would miss what two want. */
   suspend(): void {
+    if (!this.#suspended) this.#suspendedEpoch = this.#epoch
     this.#suspended = true
-    this.#suspendedEpoch = this.#epoch
   }
 
   /** Where older messages were released meanwhile, the newer ones that were kept back must come again behind them. */
@@ -233,14 +233,16 @@ export class MqttConnection {
 
   async #run(): Promise<void> {
     const { signal } = this.#abort
+    let isUnanswered = false
     for (const attempts = new Attempts(this.#options); !signal.aborted; ) {
       if (this.#onOff.isOff) {
         this.#enter('stopped', undefined)
         await this.#onOff.untilOn(signal)
         continue
       }
-      const end = await this.#connectOnce(attempts.inARow > 0)
+      const end = await this.#connectOnce(attempts.inARow > 0 || isUnanswered)
       const { closedHere, error, connectedMs } = end
+      isUnanswered = connectedMs === 0 && (isUnanswered || closedHere)
       if (signal.aborted) return
       if (this.#onOff.isOff) continue
       if (connectedMs === 0 && this.#protocol.failed(error)) continue
@@ -268,28 +270,33 @@ export class MqttConnection {
       const session = this.#sessionAt(address)
       const socket = { ...this.#options.socket, ...address }
       const clears = this.#clears(address)
-      const epoch = new Epoch({ ...this.#options, ...clears, protocolVersion, socket }, this.#limits, session, {
-        connected: (sessionPresent, features) => {
-          connectedAt = performance.now()
-          this.#cleared = address
-          if (clears) {
-            this.outbound.forget()
-            void epoch.close(CLOSE_GRACE_MS)
-            return
-          }
-          this.#enter('connected', undefined)
-          if (this.#addresses.answered()) this.#subscriptions.moved()
-          this.#subscriptions.connected(epoch.client, sessionPresent, features, wasAway)
-          this.#pruneLater()
-          void this.#closeIdle(epoch)
+      const epoch = new Epoch(
+        { ...this.#options, ...clears, protocolVersion, socket, wasAway },
+        this.#limits,
+        session,
+        {
+          connected: (sessionPresent, features) => {
+            connectedAt = performance.now()
+            this.#cleared = address
+            if (clears) {
+              this.outbound.forget()
+              void epoch.close(CLOSE_GRACE_MS)
+              return
+            }
+            this.#enter('connected', undefined)
+            if (this.#addresses.answered()) this.#subscriptions.moved()
+            this.#subscriptions.connected(epoch.client, sessionPresent, features, wasAway)
+            this.#pruneLater()
+            void this.#closeIdle(epoch)
+          },
+          message: (publish, delivery) => this.#dispatch(publish, delivery),
+          again: (messages) => {
+            this.#held.putFirst(messages)
+            this.#handOut()
+          },
+          answered: (answer) => this.outbound.answered(answer),
         },
-        message: (publish, delivery) => this.#dispatch(publish, delivery),
-        again: (messages) => {
-          this.#held.putFirst(messages)
-          this.#handOut()
-        },
-        answered: (answer) => this.outbound.answered(answer),
-      })
+      )
       this.#epoch = epoch
       this.outbound.follow(epoch)
       const end = await epoch.run()

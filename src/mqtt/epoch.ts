@@ -15,6 +15,8 @@ export interface SessionOptions {
   readonly socket: SocketOptions
   readonly clientId: string
   readonly clean: boolean
+  /** An attempt to connect since the last connection got no answer. */
+  readonly wasAway?: boolean
   /** Seconds, 0 = none. */
   readonly keepalive: number
   /** 0 = none. */
@@ -51,7 +53,8 @@ export interface EpochEvents {
   /** Never called twice for one message of a session, unless its delivery was released. */
   message(publish: InboundPublish, delivery: Delivery): void
   /**
-   * The server has forgotten what was given back to it: older than whatever waits for a receiver. Before `connected`.
+   * The server has forgotten what was given back to it: older than whatever waits for a receiver. Before `connected`,
+   * or, where it has kept quiet about it, with its first answer.
    * Absent: the session has one connection only.
    */
   again?(messages: readonly Message[]): void
@@ -215,6 +218,7 @@ export class Epoch {
       if (!this.#ended) this.#events.connected(this.#sessionPresent, { subscribeOptions: isVersion5, subscriptionIds })
     })
     client.on('packetreceive', (packet) => {
+      if (packet.cmd === 'suback') this.#endDoubt()
       this.#hearReason(packet as ReasonPacket)
       this.#obeyKeepAlive(client, packet as ReasonPacket)
     })
@@ -267,10 +271,19 @@ export class Epoch {
 
   /** MQTT 3.1 does not say whether it has the session; asked to keep it, it most probably has. */
   #begin(sessionPresent: boolean): void {
-    const { protocolVersion, clean } = this.#options
+    const { protocolVersion, clean, wasAway } = this.#options
     this.#sessionPresent = sessionPresent
     this.#connected = true
-    const left = sessionPresent || (protocolVersion === 3 && !clean) ? [] : this.#session.reset()
+    const isKept = sessionPresent || (protocolVersion === 3 && !clean)
+    if (isKept && wasAway) this.#session.doubt()
+    this.#offerAgain(isKept ? [] : this.#session.reset())
+  }
+
+  #endDoubt(): void {
+    if (this.connected) this.#offerAgain(this.#session.endDoubt())
+  }
+
+  #offerAgain(left: readonly InboundPublish[]): void {
     this.#serverSession = this.#session.number
     if (left.length > 0) this.#events.again?.(left.map((publish) => ({ publish, delivery: this.#offer(publish) })))
   }
