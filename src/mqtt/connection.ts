@@ -8,7 +8,7 @@ import { type Address, Addresses } from './addresses.ts'
 import { type AttemptLimits, Attempts, type Ended } from './attempts.ts'
 import { connectionError, isTakeover } from './connection-error.ts'
 import type { SessionMemory } from './connection-pool.ts'
-import { Epoch, type SessionOptions } from './epoch.ts'
+import { Epoch, type Message, type SessionOptions } from './epoch.ts'
 import { watchFiles } from './file-watch.ts'
 import { HeldMessages, type Unclaimed } from './held-messages.ts'
 import { InboundSession } from './inbound-session.ts'
@@ -204,7 +204,7 @@ export class MqttConnection {
   resume(): void {
     this.#suspended = false
     const isRestarted = this.#epoch !== this.#suspendedEpoch || !this.#epoch?.connected
-    if (isRestarted) this.#giveBack()
+    if (isRestarted) this.#held.giveBack()
     this.#handOut()
     this.#pruneLater()
   }
@@ -227,7 +227,7 @@ export class MqttConnection {
     this.#phase = 'closed'
     this.outbound.ended(undefined)
     this.#onOff.failed(this.#isStopped)
-    this.#giveBack()
+    this.#held.giveBack()
     this.#held.end()
   }
 
@@ -289,7 +289,7 @@ export class MqttConnection {
             this.#pruneLater()
             void this.#closeIdle(epoch)
           },
-          message: (publish, delivery) => this.#dispatch(publish, delivery),
+          message: (publish, delivery) => this.#dispatch({ publish, delivery, epoch }),
           again: (messages) => {
             this.#held.putFirst(messages)
             this.#handOut()
@@ -356,7 +356,8 @@ export class MqttConnection {
     return new PipelineError('BROKER_TAKEN_OVER', { broker: this.#broker, clientId }, error)
   }
 
-  #dispatch(publish: InboundPublish, delivery: Delivery): void {
+  #dispatch(message: Message): void {
+    const { publish, delivery } = message
     if (this.#subscriptions.isExtraCopy(publish)) {
       delivery.settle(accepted)
       return
@@ -366,17 +367,12 @@ export class MqttConnection {
     else if (takers.length > 1) {
       const parts = delivery.fork(takers.length)
       for (const [i, taker] of takers.entries()) taker.receive(publish, parts[i]!)
-    } else this.#held.add({ publish, delivery })
+    } else this.#held.add({ ...message })
   }
 
   #handOut(): void {
     if (this.#suspended) return
-    for (const { publish, delivery } of this.#held.take()) this.#dispatch(publish, delivery)
-  }
-
-  /** The broker sends what is released again, unless it forgets. */
-  #giveBack(): void {
-    if (!this.#options.clean) this.#held.giveBack()
+    for (const message of this.#held.take()) this.#dispatch(message)
   }
 
   #limit(): void {

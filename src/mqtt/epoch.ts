@@ -46,6 +46,8 @@ export interface SessionOptions {
 export interface Message {
   readonly publish: InboundPublish
   readonly delivery: Delivery
+  /** Over which it came. Absent: the server does not have it. */
+  readonly epoch?: Epoch
 }
 
 export interface EpochEvents {
@@ -143,6 +145,11 @@ export class Epoch {
   /** Whether reading has stopped until the flow has finished with some of it. */
   get windowLimited(): boolean {
     return this.connected && this.#shim.paused
+  }
+
+  /** Whether the server sends it again when it is released. */
+  keeps({ qos }: InboundPublish): boolean {
+    return qos > 0 && !this.#options.clean && this.#serverSession === this.#session.number
   }
 
   /** The limits have changed: there may be room although nothing was acknowledged. */
@@ -323,8 +330,7 @@ export class Epoch {
    * twice: those are handed over again from here, even after the connection has ended.
    */
   #redeliver(publish: InboundPublish, settled: () => void): void {
-    const isKept = !this.#options.clean && this.#serverSession === this.#session.number
-    if (publish.qos > 0 && isKept) {
+    if (this.keeps(publish)) {
       this.#session.giveBack(publish)
       void this.close(FINISH_MS)
       return
