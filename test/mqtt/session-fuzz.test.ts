@@ -12,7 +12,7 @@ import { type FakeBroker, startFakeBroker } from '../services/fake-broker.ts'
 import { until } from '../services/processes.ts'
 import { create, options, subscribed } from './harness.ts'
 
-const schedules = Number(process.env.FUZZ ?? sized(600, 50_000))
+const schedules = sized(400, 50_000)
 const first = Number(process.env.ROWLINE_SEED ?? 1)
 /** They wait most of the time. */
 const atOnce = 40
