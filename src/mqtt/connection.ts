@@ -8,7 +8,7 @@ import { type Address, Addresses } from './addresses.ts'
 import { type AttemptLimits, Attempts, type Ended } from './attempts.ts'
 import { connectionError, isTakeover } from './connection-error.ts'
 import type { SessionMemory } from './connection-pool.ts'
-import { Epoch, type SessionOptions } from './epoch.ts'
+import { Epoch, type Message, type SessionOptions } from './epoch.ts'
 import { watchFiles } from './file-watch.ts'
 import { HeldMessages, type Unclaimed } from './held-messages.ts'
 import { InboundSession } from './inbound-session.ts'
@@ -196,15 +196,15 @@ export class MqttConnection {
 
   /** Subscribers are being replaced: until `resume` nobody gets anything, or one would miss what two want. */
   suspend(): void {
+    if (!this.#suspended) this.#suspendedEpoch = this.#epoch
     this.#suspended = true
-    this.#suspendedEpoch = this.#epoch
   }
 
   /** Where older messages were released meanwhile, the newer ones that were kept back must come again behind them. */
   resume(): void {
     this.#suspended = false
     const isRestarted = this.#epoch !== this.#suspendedEpoch || !this.#epoch?.connected
-    if (isRestarted) this.#giveBack()
+    if (isRestarted) this.#held.giveBack()
     this.#handOut()
     this.#pruneLater()
   }
@@ -227,20 +227,22 @@ export class MqttConnection {
     this.#phase = 'closed'
     this.outbound.ended(undefined)
     this.#onOff.failed(this.#isStopped)
-    this.#giveBack()
+    this.#held.giveBack()
     this.#held.end()
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#abort
+    let isUnanswered = false
     for (const attempts = new Attempts(this.#options); !signal.aborted; ) {
       if (this.#onOff.isOff) {
         this.#enter('stopped', undefined)
         await this.#onOff.untilOn(signal)
         continue
       }
-      const end = await this.#connectOnce(attempts.inARow > 0)
+      const end = await this.#connectOnce(attempts.inARow > 0 || isUnanswered)
       const { closedHere, error, connectedMs } = end
+      isUnanswered = connectedMs === 0 && (isUnanswered || closedHere)
       if (signal.aborted) return
       if (this.#onOff.isOff) continue
       if (connectedMs === 0 && this.#protocol.failed(error)) continue
@@ -268,28 +270,33 @@ export class MqttConnection {
       const session = this.#sessionAt(address)
       const socket = { ...this.#options.socket, ...address }
       const clears = this.#clears(address)
-      const epoch = new Epoch({ ...this.#options, ...clears, protocolVersion, socket }, this.#limits, session, {
-        connected: (sessionPresent, features) => {
-          connectedAt = performance.now()
-          this.#cleared = address
-          if (clears) {
-            this.outbound.forget()
-            void epoch.close(CLOSE_GRACE_MS)
-            return
-          }
-          this.#enter('connected', undefined)
-          if (this.#addresses.answered()) this.#subscriptions.moved()
-          this.#subscriptions.connected(epoch.client, sessionPresent, features, wasAway)
-          this.#pruneLater()
-          void this.#closeIdle(epoch)
+      const epoch = new Epoch(
+        { ...this.#options, ...clears, protocolVersion, socket, wasAway },
+        this.#limits,
+        session,
+        {
+          connected: (sessionPresent, features) => {
+            connectedAt = performance.now()
+            this.#cleared = address
+            if (clears) {
+              this.outbound.forget()
+              void epoch.close(CLOSE_GRACE_MS)
+              return
+            }
+            this.#enter('connected', undefined)
+            if (this.#addresses.answered()) this.#subscriptions.moved()
+            this.#subscriptions.connected(epoch.client, sessionPresent, features, wasAway)
+            this.#pruneLater()
+            void this.#closeIdle(epoch)
+          },
+          message: (publish, delivery) => this.#dispatch({ publish, delivery, epoch }),
+          again: (messages) => {
+            this.#held.putFirst(messages)
+            this.#handOut()
+          },
+          answered: (answer) => this.outbound.answered(answer),
         },
-        message: (publish, delivery) => this.#dispatch(publish, delivery),
-        again: (messages) => {
-          this.#held.putFirst(messages)
-          this.#handOut()
-        },
-        answered: (answer) => this.outbound.answered(answer),
-      })
+      )
       this.#epoch = epoch
       this.outbound.follow(epoch)
       const end = await epoch.run()
@@ -349,7 +356,8 @@ export class MqttConnection {
     return new PipelineError('BROKER_TAKEN_OVER', { broker: this.#broker, clientId }, error)
   }
 
-  #dispatch(publish: InboundPublish, delivery: Delivery): void {
+  #dispatch(message: Message): void {
+    const { publish, delivery } = message
     if (this.#subscriptions.isExtraCopy(publish)) {
       delivery.settle(accepted)
       return
@@ -359,17 +367,12 @@ export class MqttConnection {
     else if (takers.length > 1) {
       const parts = delivery.fork(takers.length)
       for (const [i, taker] of takers.entries()) taker.receive(publish, parts[i]!)
-    } else this.#held.add({ publish, delivery })
+    } else this.#held.add({ ...message })
   }
 
   #handOut(): void {
     if (this.#suspended) return
-    for (const { publish, delivery } of this.#held.take()) this.#dispatch(publish, delivery)
-  }
-
-  /** The broker sends what is released again, unless it forgets. */
-  #giveBack(): void {
-    if (!this.#options.clean) this.#held.giveBack()
+    for (const message of this.#held.take()) this.#dispatch(message)
   }
 
   #limit(): void {

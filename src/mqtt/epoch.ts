@@ -15,6 +15,8 @@ export interface SessionOptions {
   readonly socket: SocketOptions
   readonly clientId: string
   readonly clean: boolean
+  /** An attempt to connect since the last connection got no answer. */
+  readonly wasAway?: boolean
   /** Seconds, 0 = none. */
   readonly keepalive: number
   /** 0 = none. */
@@ -44,6 +46,8 @@ export interface SessionOptions {
 export interface Message {
   readonly publish: InboundPublish
   readonly delivery: Delivery
+  /** Over which it came. Absent: the server does not have it. */
+  readonly epoch?: Epoch
 }
 
 export interface EpochEvents {
@@ -51,7 +55,8 @@ export interface EpochEvents {
   /** Never called twice for one message of a session, unless its delivery was released. */
   message(publish: InboundPublish, delivery: Delivery): void
   /**
-   * The server has forgotten what was given back to it: older than whatever waits for a receiver. Before `connected`.
+   * The server has forgotten what was given back to it: older than whatever waits for a receiver. Before `connected`,
+   * or, where it has kept quiet about it, with its first answer.
    * Absent: the session has one connection only.
    */
   again?(messages: readonly Message[]): void
@@ -142,6 +147,11 @@ export class Epoch {
     return this.connected && this.#shim.paused
   }
 
+  /** Whether the server sends it again when it is released. */
+  keeps({ qos }: InboundPublish): boolean {
+    return qos > 0 && !this.#options.clean && this.#serverSession === this.#session.number
+  }
+
   /** The limits have changed: there may be room although nothing was acknowledged. */
   refill(): void {
     if (!this.#window.full) this.#shim.resumeReading()
@@ -215,6 +225,7 @@ export class Epoch {
       if (!this.#ended) this.#events.connected(this.#sessionPresent, { subscribeOptions: isVersion5, subscriptionIds })
     })
     client.on('packetreceive', (packet) => {
+      if (packet.cmd === 'suback') this.#endDoubt()
       this.#hearReason(packet as ReasonPacket)
       this.#obeyKeepAlive(client, packet as ReasonPacket)
     })
@@ -267,10 +278,19 @@ export class Epoch {
 
   /** MQTT 3.1 does not say whether it has the session; asked to keep it, it most probably has. */
   #begin(sessionPresent: boolean): void {
-    const { protocolVersion, clean } = this.#options
+    const { protocolVersion, clean, wasAway } = this.#options
     this.#sessionPresent = sessionPresent
     this.#connected = true
-    const left = sessionPresent || (protocolVersion === 3 && !clean) ? [] : this.#session.reset()
+    const isKept = sessionPresent || (protocolVersion === 3 && !clean)
+    if (isKept && wasAway) this.#session.doubt()
+    this.#offerAgain(isKept ? [] : this.#session.reset())
+  }
+
+  #endDoubt(): void {
+    if (this.connected) this.#offerAgain(this.#session.endDoubt())
+  }
+
+  #offerAgain(left: readonly InboundPublish[]): void {
     this.#serverSession = this.#session.number
     if (left.length > 0) this.#events.again?.(left.map((publish) => ({ publish, delivery: this.#offer(publish) })))
   }
@@ -310,8 +330,7 @@ export class Epoch {
    * twice: those are handed over again from here, even after the connection has ended.
    */
   #redeliver(publish: InboundPublish, settled: () => void): void {
-    const isKept = !this.#options.clean && this.#serverSession === this.#session.number
-    if (publish.qos > 0 && isKept) {
+    if (this.keeps(publish)) {
       this.#session.giveBack(publish)
       void this.close(FINISH_MS)
       return

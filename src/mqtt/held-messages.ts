@@ -45,10 +45,11 @@ export class HeldMessages {
     return this.#held.splice(0)
   }
 
-  /** Releases what a server keeps, which is nothing of QoS 0. */
+  /** Releases what its server keeps. */
   giveBack(): void {
-    const kept = this.#held.filter(({ publish }) => publish.qos > 0)
-    this.#held = this.#held.filter(({ publish }) => publish.qos === 0)
+    const isKept = ({ publish, epoch }: Message) => epoch?.keeps(publish) === true
+    const kept = this.#held.filter(isKept)
+    this.#held = this.#held.filter((message) => !isKept(message))
     for (const { delivery } of kept) delivery.settle(released)
   }
 

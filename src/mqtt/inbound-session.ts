@@ -23,6 +23,8 @@ export class InboundSession {
   readonly #unacknowledged = new Map<number, HandedOver>()
   /** Of them, those whose delivery was released: the server sends them again, unless it forgets them. */
   readonly #givenBack = new Set<HandedOver>()
+  /** Of them, those that the server has not sent again since `doubt`. */
+  #doubted = new Set<HandedOver>()
   /** Digests, because a server without a limit may have sent any number of messages before its first PUBREL. */
   readonly #received: Map<number, string>
   readonly #stored: ReceivedIds | undefined
@@ -48,8 +50,27 @@ export class InboundSession {
     this.#number++
     this.#unacknowledged.clear()
     this.#givenBack.clear()
+    this.#doubted.clear()
     this.#received.clear()
     this.#stored?.clear()
+    return left.map(({ publish }) => publish)
+  }
+
+  /**
+   * The server says that it has the session, but it may have begun that with an attempt of ours whose answer was lost.
+   * Then it does not send again, before all else, what is unacknowledged.
+   */
+  doubt(): void {
+    this.#doubted = new Set(this.#unacknowledged.values())
+  }
+
+  /** It has sent something else meanwhile: what it has not sent again it has forgotten. See `reset`. */
+  endDoubt(): readonly InboundPublish[] {
+    const forgotten = [...this.#doubted]
+    if (forgotten.length === 0) return []
+    this.#number++
+    const left = forgotten.filter((handedOver) => this.#givenBack.has(handedOver))
+    for (const { publish } of forgotten) this.#remove(publish.packetId)
     return left.map(({ publish }) => publish)
   }
 
@@ -68,14 +89,23 @@ export class InboundSession {
    * be given away too, so QoS, topic and payload must be the same.
    */
   earlier(publish: InboundPublish): HandedOver | undefined {
-    const known = this.#unacknowledged.get(publish.packetId)
-    if (!publish.dup || !known || this.#givenBack.has(known)) return undefined
-    return isEqual(known.publish, publish) ? known : undefined
+    const known = this.#sentBefore(publish)
+    if (!known || this.#givenBack.has(known)) return undefined
+    this.#doubted.delete(known)
+    return known
   }
 
+  #sentBefore(publish: InboundPublish): HandedOver | undefined {
+    const known = this.#unacknowledged.get(publish.packetId)
+    return publish.dup && known && isEqual(known.publish, publish) ? known : undefined
+  }
+
+  /** What was given back keeps its place among the others when it comes again. */
   add(publish: InboundPublish): HandedOver {
     const handedOver = handOver(publish)
-    this.#remove(publish.packetId)
+    const before = this.#sentBefore(publish)
+    if (before) this.#unmark(before)
+    else this.#remove(publish.packetId)
     if (publish.qos > 0) this.#unacknowledged.set(publish.packetId, handedOver)
     void this.release(publish.packetId)
     return handedOver
@@ -126,7 +156,12 @@ export class InboundSession {
     const known = this.#unacknowledged.get(packetId)
     if (!known) return
     this.#unacknowledged.delete(packetId)
+    this.#unmark(known)
+  }
+
+  #unmark(known: HandedOver): void {
     this.#givenBack.delete(known)
+    this.#doubted.delete(known)
   }
 }
 

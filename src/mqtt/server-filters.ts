@@ -28,8 +28,8 @@ export class ServerFilters {
   readonly #asked = new Map<string, string>()
   /** What an earlier run has got for this session, and this one has not asked for. */
   readonly #inherited = new Map<string, string>()
-  /** What it is to be asked again, although it should have it. */
-  #doubted = new Set<string>()
+  /** What it is to be asked again, although it should have it, until it has answered. */
+  readonly #doubted = new Set<string>()
   /** Filter -> the server's words, if it has any. */
   readonly #refused = new Map<string, string>()
   /** Filter -> the QoS that the server has granted in the place of a higher one. */
@@ -60,9 +60,10 @@ export class ServerFilters {
   connected(sessionPresent: boolean, isDoubted = false): void {
     this.#asked.clear()
     this.#refused.clear()
-    this.#doubted = new Set(isDoubted ? this.#granted.keys() : [])
+    if (isDoubted) for (const filter of this.#granted.keys()) this.#doubted.add(filter)
     if (sessionPresent) return
     this.#granted.clear()
+    this.#doubted.clear()
     this.#forgetDetails()
   }
 
@@ -106,10 +107,7 @@ export class ServerFilters {
   }
 
   asking(wishes: readonly Wish[]): void {
-    for (const wish of wishes) {
-      this.#asked.set(wish.filter, keyOf(wish))
-      this.#doubted.delete(wish.filter)
-    }
+    for (const wish of wishes) this.#asked.set(wish.filter, keyOf(wish))
   }
 
   /** Without an answer: the connection has ended before. */
@@ -118,6 +116,7 @@ export class ServerFilters {
       const isAwaited = this.#asked.get(wish.filter) === keyOf(wish)
       if (isAwaited) this.#asked.delete(wish.filter)
       if (!answer) continue
+      this.#doubted.delete(wish.filter)
       const granted = answer.granted?.[i] ?? wish.qos
       if (granted >= REFUSED) {
         if (isAwaited) this.#refused.set(wish.filter, answer.properties?.reasonString ?? '')

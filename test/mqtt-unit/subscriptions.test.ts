@@ -76,6 +76,19 @@ for (const { what, features, wasAway, rh } of [
     assert.equal(second.asked.length, 1)
   })
 
+test('MQTT 3.1.1, when it was away and has not answered before the next cut: it is asked over the connection after that', () => {
+  const { subscriptions } = subscribed('a')
+  const first = noting()
+  subscriptions.connected(first.client, false, version4)
+  first.asked[0]!.suback(1)
+  subscriptions.disconnected()
+  subscriptions.connected(noting().client, true, version4, true)
+  subscriptions.disconnected()
+  const third = noting()
+  subscriptions.connected(third.client, true, version4)
+  assert.equal(third.asked.length, 1)
+})
+
 test('MQTT 3.1.1: after a cut alone nothing is asked again, which would bring the retained messages again', () => {
   const { subscriptions } = subscribed('a')
   const first = noting()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { setTimeout as wait } from 'node:timers/promises'
+import { setImmediate as immediate, setTimeout as wait } from 'node:timers/promises'
 import { type FakeBroker, startFakeBroker } from '../services/fake-broker.ts'
 import { startMosquitto } from '../services/mosquitto.ts'
 import { until } from '../services/processes.ts'
@@ -162,6 +162,29 @@ for (const qos of [1, 2] as const) {
     assert.equal(at.collector.taken.length, 9)
   })
 
+  test(`QoS ${qos}: the server forgot the session, and its word that it has begun a new one was lost: what is released is handed over again from here`, async () => {
+    await using at = await stage()
+    for (const text of ['a', 'b', 'c']) at.publish(text, qos)
+    await at.collector.count(3)
+    const [a, b, c] = at.collector.taken
+    await at.broker.down()
+    await until(() => at.own.connection.status.error, { what: 'an attempt that fails' })
+    a!.settle(released)
+    b!.settle(released)
+    at.broker.forgetSessions()
+    at.broker.session(at.clientId)
+    await wait(50)
+    await at.broker.up()
+    await at.collector.count(5)
+    c!.settle(released)
+    await at.collector.count(6)
+    assert.deepEqual(at.collector.texts, ['a', 'b', 'c', 'a', 'b', 'c'])
+    at.publish('new', qos)
+    await at.collector.count(7)
+    for (const taken of at.collector.taken.slice(3)) taken.settle()
+    await until(() => at.acknowledged().length === 1, { what: 'the acknowledgement of the new one' })
+  })
+
   test(`QoS ${qos}: released while there is no connection, and the server still has the session: it sends them again, nothing comes from here`, async () => {
     await using at = await stage()
     for (const text of ['a', 'b']) at.publish(text, qos)
@@ -195,6 +218,20 @@ for (const qos of [1, 2] as const) {
     await until(() => at.acknowledged().length === 1, { what: 'the acknowledgement' })
   })
 }
+
+test('disconnected from here while it connects, after the server forgot the session: the next connection subscribes again', async () => {
+  await using at = await stage()
+  const { broker, own } = at
+  await own.connection.disconnect()
+  broker.forgetSessions()
+  const { length } = broker.connects
+  const connecting = own.connection.connect().catch(() => {})
+  while (broker.connects.length === length) await immediate()
+  await own.connection.disconnect()
+  await connecting
+  await own.connection.connect()
+  await until(() => broker.session(at.clientId).subscriptions.size > 0, { what: 'the subscription' })
+})
 
 test('QoS 0 that is released is handed over again, also after the connection has ended', async () => {
   await using at = await stage()

@@ -27,6 +27,10 @@ async function stage(qos: 1 | 2 = 1, changed: Partial<ConnectionOptions> = {}) {
       const isBack = () => broker.connects.length > length && connection.connection.status.phase === 'connected'
       await until(isBack, { what: 'a reconnect' })
     },
+    subscribedAgain: async () => {
+      await until(() => connection.connection.status.phase === 'connected', { what: 'the next connection' })
+      await subscribed(broker, own)
+    },
     acknowledged: () => broker.session(own.clientId).acknowledged.map(({ payload }) => String(payload)),
     [Symbol.asyncDispose]: async () => {
       await connection.connection.close()
@@ -98,6 +102,61 @@ test('messages released while nodes are replaced and the broker is away, which f
   await at.broker.up()
   await until(() => at.connection.status.phase === 'connected', { what: 'the next connection' })
   at.connection.resume()
+  await at.collector.count(6)
+  assert.deepEqual(at.collector.texts, ['a', 'b', 'a', 'b', 'c', 'd'])
+})
+
+test('messages that only we have, and newer ones of the next session, wait while nodes are replaced: they are handed over in their order', async () => {
+  await using at = await stage()
+  at.publish('a', 'b')
+  await at.collector.count(2)
+  at.connection.suspend()
+  at.publish('c', 'd')
+  await wait(50)
+  await at.broker.down()
+  await until(() => at.connection.status.phase !== 'connected', { what: 'the end of the connection' })
+  at.collector.settleAll(released)
+  at.broker.forgetSessions()
+  await at.broker.up()
+  await at.subscribedAgain()
+  at.publish('e', 'f')
+  await until(() => at.connection.status.unacknowledged === 2, { what: 'the newer ones' })
+  at.connection.resume()
+  await at.collector.count(8)
+  assert.deepEqual(at.collector.texts, ['a', 'b', 'a', 'b', 'c', 'd', 'e', 'f'])
+  for (const taken of at.collector.taken.slice(2)) taken.settle()
+  await until(() => at.acknowledged().length === 2, { what: 'the acknowledgements' })
+})
+
+test('nodes are replaced again before the first replacement has ended: what was released stays in front', async () => {
+  await using at = await stage()
+  at.publish('a', 'b')
+  await at.collector.count(2)
+  at.connection.suspend()
+  at.publish('c', 'd')
+  await wait(50)
+  at.collector.settleAll(released)
+  await until(() => at.connection.status.unacknowledged === 4, { what: 'all of them again' })
+  at.connection.suspend()
+  at.connection.resume()
+  await at.collector.count(6)
+  assert.deepEqual(at.collector.texts, ['a', 'b', 'a', 'b', 'c', 'd'])
+})
+
+test('messages released while nodes are replaced come again, and then the broker forgets the session: they stay in front of the newer ones', async () => {
+  await using at = await stage()
+  at.publish('a', 'b')
+  await at.collector.count(2)
+  at.connection.suspend()
+  at.publish('c', 'd')
+  await wait(50)
+  at.collector.settleAll(released)
+  await until(() => at.connection.status.unacknowledged === 4, { what: 'all of them again' })
+  await at.broker.down()
+  await until(() => at.connection.status.phase !== 'connected', { what: 'the end of the connection' })
+  at.broker.forgetSessions()
+  at.connection.resume()
+  await at.broker.up()
   await at.collector.count(6)
   assert.deepEqual(at.collector.texts, ['a', 'b', 'a', 'b', 'c', 'd'])
 })

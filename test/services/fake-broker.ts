@@ -6,6 +6,10 @@ import { FakeSession, type Message, type Qos, type Send } from './fake-session.t
 export interface FakeBrokerOptions {
   /** QoS 1 and 2 messages in flight per session; held strictly, unlike mosquitto 2.0.11. */
   readonly window?: number
+  /** Absent: one that the kernel gives, and may give to others while the broker is down. */
+  readonly port?: number
+  /** Told of each message when its PUBACK or PUBREC has come. */
+  readonly onAcknowledged?: (message: Message) => void
 }
 
 /** One CONNECT as it arrived, and CONNACK's answer. */
@@ -51,7 +55,7 @@ export interface FakeBroker extends AsyncDisposable {
 }
 
 export async function startFakeBroker(options: FakeBrokerOptions = {}): Promise<FakeBroker> {
-  const broker = new StrictBroker(options.window ?? 20)
+  const broker = new StrictBroker(options)
   await broker.up()
   return broker
 }
@@ -73,15 +77,16 @@ class StrictBroker implements FakeBroker {
   readonly refusedFilters = new Set<string>()
   readonly loweredFilters = new Set<string>()
   withholdPingresp = false
-  port = 0
-  readonly #window: number
+  port: number
+  readonly #options: FakeBrokerOptions
   readonly #sessions = new Map<string, FakeSession>()
   readonly #connections = new Set<Connection>()
   readonly #refusals: number[] = []
   #server: Server | undefined
 
-  constructor(window: number) {
-    this.#window = window
+  constructor(options: FakeBrokerOptions) {
+    this.#options = options
+    this.port = options.port ?? 0
   }
 
   async up(): Promise<void> {
@@ -114,7 +119,8 @@ class StrictBroker implements FakeBroker {
   }
 
   session(clientId: string, subscriptions: { readonly [filter: string]: Qos } = {}): FakeSession {
-    const session = this.#sessions.get(clientId) ?? new FakeSession(this.#window)
+    const { window = 20, onAcknowledged } = this.#options
+    const session = this.#sessions.get(clientId) ?? new FakeSession(window, onAcknowledged)
     this.#sessions.set(clientId, session)
     for (const [filter, qos] of Object.entries(subscriptions)) session.subscriptions.set(filter, qos)
     return session

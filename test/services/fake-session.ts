@@ -29,13 +29,15 @@ export class FakeSession {
   /** Messages answered by PUBACK or PUBREC, in that order. */
   readonly acknowledged: Message[] = []
   readonly #window: number
+  readonly #onAcknowledged: (message: Message) => void
   readonly #queue: Message[] = []
   #inFlight: InFlight[] = []
   #nextId = 1
   #send: Send | undefined
 
-  constructor(window: number) {
+  constructor(window: number, onAcknowledged: (message: Message) => void = () => {}) {
     this.#window = window
+    this.#onAcknowledged = onAcknowledged
   }
 
   /** Messages sent and not finished. */
@@ -75,7 +77,10 @@ export class FakeSession {
   answered(answer: InFlight['awaits'], id: number): string | undefined {
     const due = this.#inFlight.find((sent) => sent.awaits === answer)
     if (due?.id !== id) return `${answer} of ${id} instead of ${due ? due.id : 'none'}`
-    if (answer !== 'pubcomp') this.acknowledged.push(due.message)
+    if (answer !== 'pubcomp') {
+      this.acknowledged.push(due.message)
+      this.#onAcknowledged(due.message)
+    }
     if (answer === 'pubrec') {
       due.awaits = 'pubcomp'
       this.#inFlight = [...this.#inFlight.filter((sent) => sent !== due), due]
