@@ -8,6 +8,8 @@ export const editorPart: EditorPart = {
   module: 'source-part',
   texts: {
     ...testPart(brokerSteps).texts,
+    clearText:
+      'Port 8883 is the one for TLS, and "Use TLS" is off: user, password and readings would go through the network unencrypted.',
     import: 'Import settings of another program…',
     importNote:
       'Paste TOML, YAML, properties, a dictionary, or lines of NAME=value. New nodes are made on the open flow; nothing is deployed. Passwords go to the credentials. All options stand in docs/migrating.md.',

@@ -30,10 +30,16 @@ export default function (RED: NodeAPI): void {
     const rejections = new Rejections(node, rowline)
     const log = new ReadingLog(node, config.logLevel)
     const counted = () => ({ ...counts, gaps: sparkplug?.decoder.gaps ?? 0, unnamed: sparkplug?.decoder.unnamed ?? 0 })
-    const unwatch = rowline.watch(() => ({ ...nodeSnapshot(node, rejections), kind: 'decoder', ...counted() }))
+    const trouble = () => rejections.error ?? births?.error
+    const unwatch = rowline.watch(() => ({
+      ...nodeSnapshot(node, rejections),
+      kind: 'decoder',
+      error: trouble(),
+      ...counted(),
+    }))
     const failures = new FailureLog(node)
     const status = new StatusLine(node, (rate) => {
-      const error = rejections.error ?? births?.error
+      const error = trouble()
       failures.note(error, 'Storing again')
       if (error) return failing(error)
       const { decoded, ...rest } = counted()

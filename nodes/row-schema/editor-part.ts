@@ -46,6 +46,8 @@ export const editorPart: EditorPart = {
     password: 'Password (broker)',
     topic: 'MQTT topic',
     kafka: 'Kafka brokers',
+    overTls:
+      'Port 8883: the connection uses TLS, and the certificate of the broker must be from an authority that this system trusts. Another one is entered in "CA certificate" of the source, before Deploy.',
     make: 'Make the flow',
   },
 }

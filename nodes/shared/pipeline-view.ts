@@ -1,7 +1,7 @@
 import type { DeliveryClass, Finding, FindingCode } from './guarantee/findings.ts'
 
 /** A node as the editor knows it: `at` is its id there, which in a subflow is that of the subflow's node. */
-interface At {
+export interface At {
   readonly at: string
   readonly name: string
 }
@@ -11,11 +11,20 @@ export interface FailureView {
   readonly code: string
   readonly words: string
   readonly message: string
+  /** It is tried again without anybody. */
+  readonly isRetried: boolean
+}
+
+/** A node that is neither a sink nor the connection. */
+export interface FailingView extends At {
+  readonly error: FailureView
 }
 
 export interface SinkView extends At {
   readonly id: string
   readonly type: string
+  /** Whether accepted readings reach it, or rejected ones alone. */
+  readonly accepted: boolean
   /** Since the last deploy of the node. */
   readonly confirmed: number
   readonly pending: number
@@ -44,6 +53,7 @@ export interface PipelineView extends At {
   /** In the flow and not acknowledged. */
   readonly open: number
   readonly sinks: readonly SinkView[]
+  readonly failing: readonly FailingView[]
   /** Since Node-RED has started, by all nodes. */
   readonly rejected: number
   readonly reasons: readonly { readonly reason: string; readonly count: number }[]

@@ -1,13 +1,14 @@
 import type { NodeAPI } from 'node-red'
-import { messageOf, type PipelineError } from '../../src/core/errors.ts'
+import { messageOf } from '../../src/core/errors.ts'
 import type { Tally } from '../../src/core/tally.ts'
 import { sharedFilter } from '../../src/core/topic-filter.ts'
 import { classTexts, entryOf, type Finding } from './guarantee/findings.ts'
 import type { FlowNode, Place } from './guarantee/flow-graph.ts'
 import { type OwnType, type Pipeline, pipelinesOf, withFacts } from './guarantee/pipelines.ts'
-import type { FailureView, PipelineView, SinkView } from './pipeline-view.ts'
+import { failingAt, failureView, sinkView } from './node-views.ts'
+import type { PipelineView } from './pipeline-view.ts'
 import type { RowlineNode } from './register-node.ts'
-import type { RowlineSnapshot, SinkSnapshot } from './snapshot.ts'
+import type { RowlineSnapshot } from './snapshot.ts'
 
 export const pipelinesPath = '/rowline/pipelines'
 
@@ -102,7 +103,7 @@ export class PipelineWatch {
   }
 
   #view(pipeline: Pipeline, byId: ReadonlyMap<string, RowlineSnapshot['nodes'][number]>): PipelineView {
-    const { source, guarantee, limit, findings, places } = pipeline
+    const { source, guarantee, limit, findings, places, sinks } = pipeline
     const here = places.flatMap(({ id }) => byId.get(id) ?? [])
     const own = here.find((node) => node.kind === 'source')
     const editorIds = new Map(places.map(({ id, node }) => [id, node.id]))
@@ -120,7 +121,10 @@ export class PipelineWatch {
       error: failureView(own?.connection?.error),
       received: own?.received ?? 0,
       open: own?.connection?.unacknowledged ?? 0,
-      sinks: here.filter((node) => node.kind === 'sink').map((sink) => sinkView(sink, editorIds.get(sink.id)!)),
+      sinks: sinks.map((sink) => sinkView(sink, byId.get(sink.place.id), this.#problemsOf(sink.place))),
+      failing: places
+        .filter((place) => !sinks.some((sink) => sink.place === place))
+        .flatMap((place) => failingAt(place, byId.get(place.id), this.#problemsOf(place))),
       rejected: reasons.reduce((sum, reason) => sum + reason.count, 0),
       reasons,
       last: here
@@ -130,6 +134,11 @@ export class PipelineWatch {
         .sort((a, b) => b.at - a.at)
         .slice(0, 3),
     }
+  }
+
+  /** Why it does not run. */
+  #problemsOf({ id }: Place): readonly string[] {
+    return (this.#RED.nodes.getNode(id) as RowlineNode | undefined)?.problems ?? []
   }
 
   /** Since Node-RED has started, the most frequent first. */
@@ -155,26 +164,6 @@ function describe({ places }: Pipeline, { code, node, values }: Finding): string
   const { name, type } = namesOf(places.find(({ id }) => id === node))
   const filled = text.replace(/\{(\w+)\}/g, (hole, key: string) => values[key] ?? hole)
   return `${type === '' ? `node ${node}` : `${type} "${name}"`} ${filled} ${advice} [${code}]`
-}
-
-const failureView = (error: PipelineError | undefined): FailureView | undefined =>
-  error && { code: error.code, words: error.status, message: error.message }
-
-function sinkView(sink: SinkSnapshot, at: string): SinkView {
-  const { id, name, type, delivery, oldestUnconfirmedAt, rejections } = sink
-  const { confirmed, pendingRecords, retries, outbox } = delivery
-  return {
-    id,
-    at,
-    name: name || id,
-    type,
-    confirmed,
-    pending: pendingRecords,
-    outbox: outbox?.entries,
-    oldestMs: oldestUnconfirmedAt === undefined ? undefined : Math.max(0, Date.now() - oldestUnconfirmedAt),
-    retries,
-    error: failureView(delivery.error ?? rejections.error),
-  }
 }
 
 const mostListed = 5

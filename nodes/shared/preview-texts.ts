@@ -5,7 +5,7 @@ export const previewPart: EditorPart = {
   module: 'preview-part',
   texts: {
     title: 'Preview',
-    note: 'What becomes of one message with the values in this form. Nothing is connected to, and nothing is sent. A sink shows it behind the row decoder that it is wired to.',
+    note: 'What becomes of one message with the values in this form; once shown, it follows every change. "Sample from broker" in mqtt v3 in and row schema enters the last message. Nothing is connected to, and nothing is sent. A sink shows it behind the row decoder that it is wired to.',
     topic: 'MQTT topic',
     payload: 'Payload',
     text: 'Text',

@@ -9,6 +9,7 @@ export const sidebarTexts = {
   title: 'Rowline: pipelines',
   in: '{rate}/s in',
   confirmed: '{rate}/s confirmed',
+  slowest: '{rate}/s confirmed by the slowest sink',
   open: '{count} open',
   rate: '{rate}/s',
   outbox: 'outbox {count}',

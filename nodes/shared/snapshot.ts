@@ -38,6 +38,8 @@ export interface SinkSnapshot extends NodeSnapshot {
 
 export interface DecoderSnapshot extends NodeSnapshot {
   readonly kind: 'decoder'
+  /** Why it is not done with readings at present. */
+  readonly error: PipelineError | undefined
   /** Records that left output 1, those that gave nothing to pass on, and those passed on with a warning. */
   readonly decoded: number
   readonly skipped: number

@@ -13,3 +13,8 @@ export function splitAddress(address: string): { readonly host: string; readonly
   const [, bracketed, plain, port = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(whole) ?? []
   return { host: bracketed ?? plain ?? whole, port }
 }
+
+export const tlsPort = 8883
+
+/** Whether brokers speak TLS at this port, as everybody expects. As entered, or read. */
+export const isTlsPort = (port: unknown): boolean => Number(port) === tlsPort

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { isPem } from '../config/tls-fields.ts'
 import { messageOf, PipelineError } from '../core/errors.ts'
+import { tlsPort } from './broker-address.ts'
 import { opensslCiphers } from './ciphers.ts'
 import { addressesOf, type SourceConfig, sourceFields } from './config.ts'
 import type { ConnectionOptions } from './connection.ts'
 import type { TlsOptions } from './socket.ts'
 
 const PORT = 1883
-const TLS_PORT = 8883
+
 /** Of a client id on MQTT 3.1. */
 const MOST_CHARACTERS = 23
 
@@ -18,7 +19,7 @@ const MOST_CHARACTERS = 23
  */
 export function connectionOptions(config: SourceConfig, clientId: string, directory: string): ConnectionOptions {
   const { host, useTls, willTopic } = config
-  const port = config.port ?? (useTls ? TLS_PORT : PORT)
+  const port = config.port ?? (useTls ? tlsPort : PORT)
   return {
     socket: {
       host,

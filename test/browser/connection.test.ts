@@ -195,6 +195,32 @@ test('a sample of the broker is shown, and a schema inferred from it', async () 
   await editor.cancel()
 })
 
+test('the last message of a sample is what the preview of a decoder begins with', async () => {
+  await editor.openNode('in')
+  await form().locator('.rowline-sample').click()
+  await form().locator('.rowline-sample:enabled').waitFor()
+  const last = await form().locator('.rowline-samples > li').last().innerText()
+  await editor.cancel()
+  await editor.openNode('decoder')
+  await form().locator('.rowline-part summary').click()
+  const [topic, payload] = ['.rowline-preview-topic', 'textarea'].map((each) => form().locator(`.rowline-part ${each}`))
+  assert.equal(`${await topic!.inputValue()}\n${await payload!.inputValue()}`, last)
+  await form().locator('.rowline-preview-show').click()
+  const result = form().locator('.rowline-part [role=status]')
+  await result.getByText(/^\d+\.5$/).waitFor({ timeout: 10_000 })
+  await payload!.fill('no JSON')
+  await result.getByText(/^Rejected by the row decoder/).waitFor({ timeout: 10_000 })
+  await editor.editConfig('schema')
+  await form().locator('.rowline-payloads > summary').click()
+  await form().locator('.rowline-inputs').selectOption('in')
+  await form().locator('.rowline-sample').click()
+  await form().locator('.rowline-sample:enabled').waitFor()
+  await editor.cancelConfig()
+  assert.match(await payload!.inputValue(), /"bar":\d+\.5/)
+  await result.getByText(/^\d+\.5$/).waitFor({ timeout: 10_000 })
+  await editor.cancel()
+})
+
 test('where topics have different fields it is said, and the schema is made of the topic that is chosen', async () => {
   await publishReadings(true)
   await editor.openNode('decoder')
@@ -324,28 +350,34 @@ test('who may only read is refused, in the form and by the server', async () => 
     env: { PLANT_BROKER: '127.0.0.1' },
   })
   const question = { id: 'source', values: { host: '127.0.0.1', port: String(broker.port) } }
-  const ask = (token: string | undefined) =>
-    guarded.request('/rowline/test/mqtt-v3-source', {
+  const ask = (path: string, token?: string) =>
+    guarded.request(`/rowline/${path}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) },
       body: JSON.stringify(question),
     })
   const viewer = await tokenOf(guarded, 'viewer', 'read')
-  assert.deepEqual([(await ask(undefined)).status, (await ask(viewer)).status], [401, 401])
-  const allowed = await ask(await tokenOf(guarded, 'engineer', '*'))
+  for (const path of ['test/mqtt-v3-source', 'sample/mqtt-v3-source', 'preview'])
+    assert.deepEqual([(await ask(path)).status, (await ask(path, viewer)).status], [401, 401], path)
+  const allowed = await ask('test/mqtt-v3-source', await tokenOf(guarded, 'engineer', '*'))
   assert.match(await allowed.text(), /"connect","state":"passed"/)
-  const preview = await guarded.request('/rowline/preview', {
-    method: 'POST',
-    headers: { Authorization: `Bearer ${viewer}` },
-  })
-  assert.equal(preview.status, 401)
   const page = await openEditor(browser, guarded.url, 'en-US', { user: 'viewer', password: 'viewer words' })
   await page.openNode('in')
   await page.editConfig('source')
   const { steps, said } = await testConnection(page)
   await show(page, 'test-refused')
   assert.deepEqual(steps, [])
-  assert.equal(said, 'Your user may not do this: it needs the permission to change flows.')
+  const refusal = 'Your user may not do this: it needs the permission to change flows.'
+  assert.equal(said, refusal)
+  await page.cancelConfig()
+  await form(page).locator('.rowline-sample').click()
+  assert.equal(await form(page).locator('.rowline-said').first().innerText(), refusal)
+  assert.equal(await form(page).locator('.rowline-samples > li').count(), 0)
+  await page.cancel()
+  await page.openNode('decoder')
+  await form(page).locator('.rowline-part summary').click()
+  await form(page).locator('.rowline-preview-show').click()
+  assert.equal(await form(page).locator('.rowline-part [role=status]').innerText(), refusal)
   const engineer = await openEditor(browser, guarded.url, 'en-US', { user: 'engineer', password: 'engineer words' })
   await engineer.openNode('in')
   await engineer.editConfig('source')

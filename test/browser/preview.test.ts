@@ -108,6 +108,51 @@ test('a decoder shows the row of a payload, why it is rejected, and what the for
     assert.match(await refused(reading), /^Something is wrong with the configuration:\nrow decoder: /)
   }))
 
+const results = () => part().locator('[role=status]')
+
+test('once shown, the preview follows the form and the sample by itself, with one question at a time', () =>
+  inForm('row-decoder', async () => {
+    const { page } = editor
+    const [topic, payload] = [part().locator('.rowline-preview-topic'), part().locator('textarea')]
+    let [open, mostOpen, asked] = [0, 0, 0]
+    await page.route('**/rowline/preview', async (route) => {
+      mostOpen = Math.max(mostOpen, ++open)
+      asked++
+      await new Promise((resolve) => setTimeout(resolve, 400))
+      await route.continue()
+      open--
+    })
+    await topic.fill(kpiTopic)
+    await payload.fill(reading)
+    await page.waitForTimeout(600)
+    assert.deepEqual([asked, await results().innerText()], [0, ''], 'nobody wants to see it')
+    assert.equal((await shown()).value, '412.75')
+    assert.equal(asked, 1)
+
+    await payload.fill(reading.replace('412.75', '7.5'))
+    await results().getByText('7.5', { exact: true }).waitFor()
+    await editor.field('topicPattern').locator('input').fill('FCTS/FAE/{site_code}/Leach/{pi_tag}')
+    await results()
+      .getByText(/\(topic-structure\)/)
+      .waitFor()
+    const before = asked
+    for (let n = 0; n < 30; n++) {
+      await payload.fill(`{"n":${n}`)
+      await page.waitForTimeout(n < 15 ? 20 : 150)
+    }
+    await editor.field('topicPattern').locator('input').fill('FCTS/FAE/{site')
+    await results()
+      .getByText(/^Something is wrong with the configuration/)
+      .waitFor()
+    await page.waitForTimeout(1000)
+    assert.ok(asked - before <= 3, `${asked - before} questions`)
+    assert.equal(mostOpen, 1)
+    assert.match(await results().innerText(), /^Something is wrong with the configuration/, 'the newest wins')
+    await page.unroute('**/rowline/preview')
+    await payload.fill(reading)
+    await page.waitForTimeout(600)
+  }))
+
 const metadata = {
   'mqtt.topic': kpiTopic,
   'mqtt.qos': '1',

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { flowBuilder, publishAll, waitForLines } from '../nodes/acceptance-flow.ts'
@@ -43,6 +45,9 @@ async function openTab({ page }: EditorPage): Promise<void> {
   await page.evaluate(`RED.sidebar.show('rowline-sidebar')`)
   await tabContent(page).waitFor({ state: 'visible' })
 }
+
+const circle = (page: Page, state: 'good' | 'warn' | 'bad') =>
+  tabContent(page).locator(`.rowline-card header .fa-circle.${state}`)
 
 /** Waits until the tab says it: what it shows is a second old at most. */
 async function shows(page: Page, what: RegExp): Promise<void> {
@@ -150,6 +155,47 @@ test('a sink whose target is away shows what waits in its outbox, for how long, 
   const said = page.locator('.rowline-sink .rowline-error')
   assert.match((await said.getAttribute('title')) ?? '', /^Kafka at 127\.0\.0\.1:\d+ cannot be reached: /)
   await editor.screenshot('sidebar-outage')
+  assert.match((await circle(page, 'warn').getAttribute('title')) ?? '', /^connected\nKafka: not reachable/)
+  const load = new AbortController()
+  const publishing = publishWhile(load.signal)
+  await shows(
+    page,
+    /[1-9][\d,]*\/s in · 0\/s confirmed by the slowest sink.* File [1-9][\d,]*\/s .* Kafka 0\/s · outbox /,
+  )
+  await editor.screenshot('sidebar-slowest')
+  load.abort()
+  await publishing
+  assert.deepEqual(editor.errors, [])
+  await page.context().close()
+})
+
+test('a decoder that cannot store what it rejects makes the circle yellow, and a sink that does not run red', async () => {
+  await nodeRed.deploy([])
+  const letters = join(nodeRed.userDir, 'rowline/dead-letter', id('rows'))
+  rmSync(letters, { recursive: true, force: true })
+  mkdirSync(dirname(letters), { recursive: true })
+  writeFileSync(letters, 'where the folder belongs')
+  await nodeRed.deploy(flow('1'))
+  await nodeRed.statusIs(id('in'), ({ fill }) => fill === 'green')
+  const editor = await openEditor(browser, nodeRed.url, 'en-US')
+  const { page } = editor
+  await openTab(editor)
+  await circle(page, 'good').waitFor()
+  await publishAll(broker.port, [['plant/a', 'no JSON']])
+  await shows(page, /Rows .+ \[FILE_FAILED\]/)
+  await circle(page, 'warn').waitFor()
+  await editor.screenshot('sidebar-decoder')
+  const [tab, ...rest] = flow('1')
+  await nodeRed.deploy([tab!, ...rest.map((one) => (one.id === id('file') ? { ...one, path: '${NOWHERE}/a' } : one))])
+  rmSync(letters)
+  await shows(
+    page,
+    /0\/s confirmed .*File 0\/s · 0 waiting .+: needs the environment variable NOWHERE, which is not set \[CONFIG_INVALID\]/,
+  )
+  await circle(page, 'bad').waitFor()
+  await editor.screenshot('sidebar-red')
+  await nodeRed.deploy(flow('1'))
+  await circle(page, 'good').waitFor()
   assert.deepEqual(editor.errors, [])
   await page.context().close()
 })

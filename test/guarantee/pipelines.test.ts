@@ -605,3 +605,23 @@ test('a route is known where another source before the same decoder gives it', (
     [{ route: 'c' }],
   ])
 })
+
+test('of each sink it is known whether accepted readings reach it, or rejected ones alone', () => {
+  const [pipeline] = judge([
+    source(['d']),
+    node('d', 'row-decoder', [['kafka', 'file'], ['refused']], { format: 'json' }),
+    kafka('kafka', {}, [[], ['refused']]),
+    node('file', 'file-sink', [['behind'], []], { delivery: 'confirm' }),
+    node('behind', 'file-sink', [[], []]),
+    node('refused', 'file-sink', [[], []]),
+  ])
+  assert.deepEqual(
+    pipeline!.sinks.map(({ place, accepted }) => [place.id, accepted]),
+    [
+      ['kafka', true],
+      ['file', true],
+      ['refused', false],
+      ['behind', true],
+    ],
+  )
+})

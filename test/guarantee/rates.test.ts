@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { chartLine, chartPoints, Rates } from '../../nodes/shared/editor/rates.ts'
+import { chartLine, chartPoints, lowestOf, Rates } from '../../nodes/shared/editor/rates.ts'
 
 test('a rate is what was added per second since the last answer; a total that begins anew gives none', () => {
   const rates = new Rates()
@@ -24,4 +24,16 @@ test('the chart has the last minute, the newest at its right edge, the highest a
   const points = chartLine(rates.history('a'), rates.history('a').at(-1)!).split(' ')
   assert.deepEqual([points.length, points.at(-1)], [chartPoints, '120.0,1.0'])
   assert.equal(chartLine([0, 0], 0), '118.0,23.0 120.0,23.0')
+})
+
+test('the lowest of several histories is taken moment by moment, also where one began later', () => {
+  assert.deepEqual(lowestOf([]), [])
+  assert.deepEqual(lowestOf([[], [4, 5]]), [4, 5])
+  assert.deepEqual(
+    lowestOf([
+      [9, 100, 100, 3],
+      [0, 200, 4],
+    ]),
+    [9, 0, 100, 3],
+  )
 })

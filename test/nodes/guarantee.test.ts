@@ -101,7 +101,9 @@ test('who may not read is refused; who may gets names, codes and numbers, and no
       reasons: [{ reason: 'json', count: 1 }],
     },
   )
-  assert.deepEqual(sinks, [{ id: at, at, name: at, type: 'file-sink', confirmed: 1, pending: 0, retries: 0 }])
+  assert.deepEqual(sinks, [
+    { id: at, at, name: at, type: 'file-sink', accepted: true, confirmed: 1, pending: 0, retries: 0 },
+  ])
   assert.deepEqual(
     last.map(({ code, node }) => [code, node]),
     [['JSON_INVALID', builder.id('decoder')]],

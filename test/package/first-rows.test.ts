@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import { declarations } from '../../nodes/declarations.ts'
 import { type Answers, firstRowsFlow, problemsIn, questions } from '../../nodes/shared/editor/first-rows-flow.ts'
 import { englishCatalogue, flatten } from '../../scripts/catalogue.ts'
+import { parseFields } from '../../src/config/fields.ts'
 import { isHost, splitAddress } from '../../src/mqtt/broker-address.ts'
+import { sourceFields } from '../../src/mqtt/config.ts'
 
 const textsOf = (type: string) => {
   const texts = new Map(flatten(englishCatalogue(declarations.find((each) => each.type === type)!)))
@@ -32,7 +34,7 @@ test('an address is taken apart into host and port, and what is no address is re
 
 test('First rows… refuses what the nodes would refuse, and takes what they take', () => {
   assert.deepEqual(problems({}), {})
-  assert.deepEqual(problems({ broker: 'plant:8883', user: 'anna', password: 'p', topic: '$share/g/a/+/#' }), {})
+  assert.deepEqual(problems({ broker: 'plant:1884', user: 'anna', password: 'p', topic: '$share/g/a/+/#' }), {})
   assert.deepEqual(problems({ broker: '${BROKER}', kafka: '${KAFKA}' }), {})
   const address = 'must be a name or an address, with a port from 1 to 65535 or none'
   for (const broker of ['127.0.0.1:28831x', 'plant:70000', ':1883'])
@@ -67,4 +69,20 @@ test('the flow of First rows… has the answers, also in its comments, new ids, 
     'credentials' in firstRowsFlow(asOffered, () => 'x').find(({ type }) => type === 'mqtt-v3-source')!,
     false,
   )
+})
+
+test('a broker at port 8883 is spoken to over TLS, and its certificate is checked', () => {
+  const sourceAt = (broker: string) => {
+    const answers = { ...asOffered, broker, user: 'anna', password: 'canary' }
+    assert.deepEqual(problems(answers), {})
+    const { version, wires, z, ...values } = firstRowsFlow(answers, () => 'x').find(
+      ({ type }) => type === 'mqtt-v3-source',
+    )!
+    return parseFields(sourceFields, values).config!
+  }
+  for (const broker of ['plant:8883', ' [fe80::1]:8883 ', '${BROKER}:8883']) {
+    const { port, useTls, ca, rejectUnauthorized } = sourceAt(broker)
+    assert.deepEqual([port, useTls, ca, rejectUnauthorized], [8883, true, '', true], broker)
+  }
+  for (const broker of ['plant', 'plant:1883', 'plant:18883']) assert.equal(sourceAt(broker).useTls, false, broker)
 })

@@ -1,5 +1,5 @@
 import { cancelTrays, flowEditor } from './editor-flow.ts'
-import { type Answers, firstRowsFlow, problemsIn, questions } from './first-rows-flow.ts'
+import { type Answers, firstRowsFlow, problemsIn, questions, usesTls } from './first-rows-flow.ts'
 import { sayProblem } from './input.ts'
 import { addMenuEntry } from './main-menu.ts'
 import { addStyle } from './style.ts'
@@ -39,15 +39,18 @@ function openFirstRows(texts: Texts, textsOf: TextsOf): void {
   const rows = Object.entries(questions).map(
     ([name, { field, value }]) => [name, rowOf(name, field.masked === true, value, texts)] as const,
   )
+  const overTls = $('<div class="rowline-note rowline-over-tls" role="status" hidden>').text(texts('overTls'))
   const root = $('<div class="rowline-form rowline-first-rows">').append(
     $('<div class="rowline-note">').text(texts('firstRowsNote')),
     rows.map(([, row]) => row),
   )
+  root.find('[data-field="broker"]').append(overTls)
   const answers = () =>
     Object.fromEntries(rows.map(([name, row]) => [name, String(row.find('input').val() ?? '')])) as unknown as Answers
   const check = () => {
     const problems = problemsIn(answers(), textsOf)
     for (const [name, row] of rows) sayProblem(row, row.find('input'), problems[name] ?? '')
+    overTls.prop('hidden', !usesTls(answers()))
     const isWrong = Object.keys(problems).length > 0
     root.parent().find('.rowline-make').prop('disabled', isWrong)
     return !isWrong

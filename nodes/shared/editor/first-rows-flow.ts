@@ -2,7 +2,7 @@ import example from '../../../examples/02 MQTT to Kafka.json' with { type: 'json
 import type { NodeDeclaration } from '../../../src/config/declaration.ts'
 import { type Field, parseField, text } from '../../../src/config/fields.ts'
 import { Problem } from '../../../src/core/problem.ts'
-import { splitAddress } from '../../../src/mqtt/broker-address.ts'
+import { isTlsPort, splitAddress } from '../../../src/mqtt/broker-address.ts'
 import { mqttProblems, sourceFields, subscriptionColumns } from '../../../src/mqtt/config.ts'
 import { clusterFields } from '../../../src/sinks/kafka/config.ts'
 import { declaration as mqttV3Source } from '../../mqtt-v3-source/declaration.ts'
@@ -53,6 +53,9 @@ export function problemsIn(
   return Object.fromEntries([...Object.entries(across).map(([name, { text: problem }]) => [name, problem]), ...own])
 }
 
+/** The answers do not say it otherwise: to that port, user and password would go unencrypted without. */
+export const usesTls = ({ broker }: Answers): boolean => isTlsPort(splitAddress(broker).port)
+
 const sourceOf = ({ broker, user, password }: Answers) => ({ ...splitAddress(broker), user: user.trim(), password })
 
 interface FlowPart {
@@ -73,7 +76,7 @@ export function firstRowsFlow(answers: Answers, newId: () => string): readonly F
   const { host, port, ...secrets } = sourceOf(answers)
   const credentials = secrets.user === '' && secrets.password === '' ? {} : { credentials: secrets }
   return (JSON.parse(fresh) as readonly FlowPart[]).map((node) => {
-    if (node.type === 'mqtt-v3-source') return { ...node, host, port, ...credentials }
+    if (node.type === 'mqtt-v3-source') return { ...node, host, port, useTls: usesTls(answers), ...credentials }
     if (node.type === 'kafka-cluster') return { ...node, brokers: answers.kafka.trim() }
     if (node.type === 'mqtt-v3-in') return { ...node, subscriptions: withFilter(node, answers.topic.trim()) }
     return node.type === 'comment' ? withAnswers(node, answers) : node

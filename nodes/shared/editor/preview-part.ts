@@ -2,47 +2,117 @@ import { fillText } from '../../../src/core/problem.ts'
 import type { PreviewAnswer, PreviewRequest } from '../preview.ts'
 import { mayAsk } from './ask-runtime.ts'
 import type { DialogPart, OpenPart } from './dialog-part.ts'
+import { LatestOnly } from './latest-only.ts'
+import { encodings, type PreviewSample } from './preview-sample.ts'
 import type { Values } from './problems.ts'
+import { onStoredSample, storedSample, storeSample } from './stored-sample.ts'
 import { isDecoder, isInput, nodesBefore, offerRoutes, type PlacedNode } from './upstream.ts'
 
 type Texts = (key: string) => string
 
 const editedNode = ({ id = '' }: OpenPart) => RED.nodes.node(id) as unknown as PlacedNode
 
-/** The last message, for the next dialog: a flow is looked at node by node. */
-const sampleKey = 'rowline-sample'
-const encodings = ['text', 'hex', 'base64'] as const
-
-/** Below the fields of decoders and sinks: what becomes of one message. */
+/** Below the fields of decoders and sinks: what becomes of one message. Once shown, it follows every change. */
 export const part: DialogPart = {
   open(section, form, texts) {
     const parts = markup(section, texts)
     restore(parts)
     if (form.type === 'row-decoder') offerRoutes(section, () => editedNode(form))
-    parts.show.on('click', () => {
-      if (!mayAsk()) return fill(parts.result, [], texts('forbidden'))
-      store(parts)
-      parts.result.empty()
-      void ask(requestOf(form, parts)).then(
-        (answer) => show(parts.result, answer, texts),
-        (status: number) => fill(parts.result, [], texts(status === 401 || status === 403 ? 'forbidden' : 'failed')),
-      )
+    const live = new LivePreview(form, parts, texts)
+    parts.show.on('click', () => live.show())
+    const follow = () => live.follow()
+    const unhear = onStoredSample(() => {
+      restore(parts)
+      follow()
     })
-    return { changed: () => {} }
+    // The config nodes that the form refers to.
+    RED.events.on('editor:save', follow)
+    const close = () => {
+      live.close()
+      unhear()
+      RED.events.off('editor:save', follow)
+    }
+    return { changed: follow, close }
   },
 }
 
+class LivePreview {
+  readonly #form: OpenPart
+  readonly #parts: Parts
+  readonly #texts: Texts
+  readonly #latest = new LatestOnly(() => this.#ask())
+  /** Whether somebody has wanted to see it. */
+  #isLive = false
+  #isPressed = false
+  #asked = ''
+  #answer = () => {}
+
+  constructor(form: OpenPart, parts: Parts, texts: Texts) {
+    this.#form = form
+    this.#parts = parts
+    this.#texts = texts
+  }
+
+  show(): void {
+    this.#isLive = mayAsk()
+    if (!this.#isLive) return void this.#say('forbidden')
+    this.#isPressed = true
+    this.#asked = ''
+    this.#parts.result.empty()
+    this.#latest.now()
+  }
+
+  follow(): void {
+    if (this.#isLive) this.#latest.soon()
+  }
+
+  close(): void {
+    this.#latest.close()
+  }
+
+  async #ask(): Promise<() => void> {
+    const request = JSON.stringify(requestOf(this.#form, this.#parts))
+    if (request === this.#asked) return this.#answer
+    this.#asked = request
+    storeSample(sampleIn(this.#parts))
+    this.#answer = await ask(request).then(
+      (answer) => () => this.#show(answer),
+      (status: number) => () => this.#fail(status),
+    )
+    return this.#answer
+  }
+
+  /** Only for who has pressed the button: who changes a field looks at that field. */
+  #show(answer: PreviewAnswer): void {
+    const { result } = this.#parts
+    show(result, answer, this.#texts)
+    if (this.#isPressed) result[0]!.scrollIntoView({ block: 'nearest' })
+    this.#isPressed = false
+  }
+
+  #fail(status: number): void {
+    const isForbidden = status === 401 || status === 403
+    this.#isLive &&= !isForbidden
+    this.#asked = ''
+    this.#say(isForbidden ? 'forbidden' : 'failed')
+  }
+
+  #say(key: string): void {
+    fill(this.#parts.result, [], this.#texts(key))
+  }
+}
+
 /** Rejects with the HTTP status. */
-function ask(request: PreviewRequest): Promise<PreviewAnswer> {
+function ask(data: string): Promise<PreviewAnswer> {
   return new Promise((resolve, reject) => {
-    const data = JSON.stringify(request)
     $.ajax({ url: 'rowline/preview', method: 'POST', contentType: 'application/json', data })
       .done(resolve)
       .fail(({ status }) => reject(status))
   })
 }
 
-function requestOf(form: OpenPart, { topic, payload, encoding }: ReturnType<typeof markup>): PreviewRequest {
+function requestOf(form: OpenPart, parts: Parts): PreviewRequest {
+  const { topic, payload, encoding } = sampleIn(parts)
   const edited = editedNode(form)
   const nodes: { [id: string]: Values } = {}
   const isSink = edited.type !== 'row-decoder'
@@ -51,9 +121,9 @@ function requestOf(form: OpenPart, { topic, payload, encoding }: ReturnType<type
   collect(edited, form.values(), nodes)
   for (const node of [...(decoder && isSink ? [decoder] : []), ...inputs]) collect(node, node, nodes)
   return {
-    topic: String(topic.val()),
-    payload: String(payload.val()),
-    encoding: encoding.val() === 'text' ? 'utf8' : (encoding.val() as 'hex' | 'base64'),
+    topic,
+    payload,
+    encoding: encoding === 'text' ? 'utf8' : encoding,
     nodes,
     inputs: inputs.map(({ id }) => id),
     ...(decoder ? { decoder: decoder.id } : {}),
@@ -91,21 +161,20 @@ function fill(result: JQuery, parts: readonly (readonly [string, string])[], pro
   )
   const table = $('<table class="rowline-preview">').append(cells)
   result.empty().append(problem === '' ? table : $('<div class="rowline-preview-problem">').text(problem))
-  result[0]!.scrollIntoView({ block: 'nearest' })
 }
 
-function store({ topic, payload, encoding }: ReturnType<typeof markup>): void {
-  sessionStorage.setItem(sampleKey, JSON.stringify([topic.val(), payload.val(), encoding.val()]))
+const sampleIn = ({ topic, payload, encoding }: Parts): PreviewSample => ({
+  topic: String(topic.val()),
+  payload: String(payload.val()),
+  encoding: encoding.val() as PreviewSample['encoding'],
+})
+
+function restore(parts: Parts): void {
+  const sample = storedSample()
+  for (const name of ['topic', 'payload', 'encoding'] as const) parts[name].val(sample[name])
 }
 
-function restore({ topic, payload, encoding }: ReturnType<typeof markup>): void {
-  const [ownTopic = '', ownPayload = '', ownEncoding = 'text'] = JSON.parse(
-    sessionStorage.getItem(sampleKey) ?? '[]',
-  ) as string[]
-  topic.val(ownTopic)
-  payload.val(ownPayload)
-  encoding.val(ownEncoding)
-}
+type Parts = ReturnType<typeof markup>
 
 function markup(section: JQuery, texts: Texts) {
   const parts = {

@@ -29,6 +29,14 @@ export class Rates {
   }
 }
 
+/** At each moment the lowest of all that go back so far. All end now. */
+export function lowestOf(histories: readonly (readonly number[])[]): readonly number[] {
+  const points = Math.max(0, ...histories.map(({ length }) => length))
+  return Array.from({ length: points }, (_, i) =>
+    Math.min(...histories.flatMap((history) => history.at(i - points) ?? [])),
+  )
+}
+
 /** The points of an SVG polyline of 120 by 24, the newest at the right edge. */
 export function chartLine(history: readonly number[], highest: number): string {
   const step = 120 / (chartPoints - 1)

@@ -6,6 +6,7 @@ import type { Sampled } from '../../../src/mqtt/sample-limits.ts'
 import { askRuntime, mayAsk } from './ask-runtime.ts'
 import { flowEditor } from './editor-flow.ts'
 import { addStepStyle } from './step-list.ts'
+import { storeSampled } from './stored-sample.ts'
 
 type Texts = (key: string) => string
 
@@ -42,7 +43,7 @@ function questionOf({ source, subscriptions }: SampleSource): SampleQuestion | u
   return { id: node.id, values: Object.fromEntries(values), filters }
 }
 
-/** A button that samples what `wanted` says then. `arrived` hears of each message. */
+/** A button that samples what `wanted` says then. `arrived` hears of each message; the last one is previewed next. */
 export function openSample(
   texts: Texts,
   wanted: () => SampleSource | undefined,
@@ -70,6 +71,7 @@ export function openSample(
         if (problem !== undefined) return
         count++
         say(counted())
+        storeSampled(line as Sampled)
         arrived(line as Sampled)
       },
       end: (failure) => {

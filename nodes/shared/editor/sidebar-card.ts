@@ -1,6 +1,6 @@
 import type { DeliveryClass } from '../guarantee/findings.ts'
-import type { FailureView, PipelineView, SinkView } from '../pipeline-view.ts'
-import { chartLine, type Rates } from './rates.ts'
+import type { FailingView, FailureView, PipelineView, SinkView } from '../pipeline-view.ts'
+import { chartLine, lowestOf, type Rates } from './rates.ts'
 import { type SidebarText, sidebarApi } from './sidebar-api.ts'
 
 export interface CardContext {
@@ -25,14 +25,14 @@ function age(ms: number): string {
 export function cardOf(view: PipelineView, context: CardContext): JQuery {
   const card = $('<section class="rowline-card">').attr('data-pipeline', view.id)
   card.append(headOf(view, context), ...errorOf(view.error), chartOf(view, context), numbersOf(view, context))
-  for (const sink of view.sinks) card.append(sinkOf(sink, context))
+  for (const sink of view.sinks) card.append(sinkOf(view, sink, context))
+  for (const one of view.failing) card.append(failingOf(one, context))
   if (view.rejected > 0) card.append(rejectedOf(view, context))
   return card.append(findingsOf(view, context))
 }
 
 function headOf(view: PipelineView, { texts, undeployed }: CardContext): JQuery {
-  const state = view.phase === 'connected' ? 'good' : 'bad'
-  const head = $('<header>').append($('<i class="fa fa-circle">').addClass(state).attr('title', view.phase))
+  const head = $('<header>').append(circleOf(view))
   const tab = view.tab === '' ? '' : ` · ${view.tab}`
   head.append($('<b>').text(view.name), $('<span class="rowline-quiet">').text(tab), showButton(view.at, texts))
   const badge = $('<div class="rowline-class">')
@@ -40,6 +40,16 @@ function headOf(view: PipelineView, { texts, undeployed }: CardContext): JQuery 
     .text(texts(`guarantee.${view.guarantee}`))
   const next = undeployed && $('<div class="rowline-quiet">').text(textOfUndeployed(undeployed, texts))
   return $('<div>').append(head, badge, ...(next ? [next] : []))
+}
+
+/** Yellow: all that is wrong is tried again. Red: somebody has to act, or nothing comes in. */
+function circleOf({ phase, sinks, failing }: PipelineView): JQuery {
+  const errors = [...sinks, ...failing].flatMap(({ name, error }) => (error ? [{ name, ...error }] : []))
+  const isBad = phase !== 'connected' || errors.some(({ isRetried }) => !isRetried)
+  const said = [phase, ...errors.map(({ name, words, code }) => `${name}: ${words} [${code}]`)]
+  return $('<i class="fa fa-circle">')
+    .addClass(isBad ? 'bad' : errors.length > 0 ? 'warn' : 'good')
+    .attr('title', said.join('\n'))
 }
 
 const textOfUndeployed = (guarantee: DeliveryClass, texts: SidebarText): string =>
@@ -51,28 +61,35 @@ export function showButton(id: string, texts: SidebarText): JQuery {
   return button.append('<i class="fa fa-crosshairs">').on('click', () => sidebarApi().view.reveal(id))
 }
 
-const keysOf = ({ id }: PipelineView) => ({ received: `${id} in`, confirmed: `${id} confirmed` })
+const receivedOf = ({ id }: PipelineView) => `${id} in`
+/** Several pipelines may have one sink, and each is noted by itself. */
+const confirmedOf = ({ id }: PipelineView, sink: SinkView) => `${id} ${sink.id}`
+const safeIn = ({ sinks }: PipelineView) => sinks.filter(({ accepted }) => accepted)
+
+/** What is not in each of its sinks is not safe: the slowest counts. */
+const slowestOf = (view: PipelineView, rates: Rates): readonly number[] =>
+  lowestOf(safeIn(view).map((sink) => rates.history(confirmedOf(view, sink))))
+
+const latest = (history: readonly number[]) => count(history.at(-1) ?? 0)
 
 function numbersOf(view: PipelineView, { texts, rates }: CardContext): JQuery {
-  const { received, confirmed } = keysOf(view)
-  const latest = (key: string) => count(rates.history(key).at(-1) ?? 0)
-  const parts = [texts('in', { rate: latest(received) }), texts('confirmed', { rate: latest(confirmed) })]
+  const confirmed = safeIn(view).length > 1 ? 'slowest' : 'confirmed'
+  const parts = [
+    texts('in', { rate: latest(rates.history(receivedOf(view))) }),
+    texts(confirmed, { rate: latest(slowestOf(view, rates)) }),
+  ]
   if (view.open > 0) parts.push(texts('open', { count: count(view.open) }))
   return $('<div class="rowline-numbers">').text(parts.join(' · '))
 }
 
 /** Once per answer of Node-RED, before the cards are made. */
 export function noteRates(view: PipelineView, rates: Rates, nowMs: number): void {
-  const keys = keysOf(view)
-  rates.note(keys.received, view.received, nowMs)
-  const confirmed = view.sinks.reduce((sum, sink) => sum + sink.confirmed, 0)
-  rates.note(keys.confirmed, confirmed, nowMs)
-  for (const sink of view.sinks) rates.note(sink.id, sink.confirmed, nowMs)
+  rates.note(receivedOf(view), view.received, nowMs)
+  for (const sink of view.sinks) rates.note(confirmedOf(view, sink), sink.confirmed, nowMs)
 }
 
 function chartOf(view: PipelineView, { texts, rates }: CardContext): JQuery {
-  const keys = keysOf(view)
-  const [received, confirmed] = [rates.history(keys.received), rates.history(keys.confirmed)]
+  const [received, confirmed] = [rates.history(receivedOf(view)), slowestOf(view, rates)]
   const highest = Math.max(1, ...received, ...confirmed)
   const lines = [received, confirmed].map((history, i) => {
     return `<polyline class="rowline-line${i}" points="${chartLine(history, highest)}"/>`
@@ -81,10 +98,10 @@ function chartOf(view: PipelineView, { texts, rates }: CardContext): JQuery {
   return $('<div class="rowline-chart">').attr('title', texts('chart')).html(svg)
 }
 
-function sinkOf(sink: SinkView, { texts, rates }: CardContext): JQuery {
+function sinkOf(view: PipelineView, sink: SinkView, { texts, rates }: CardContext): JQuery {
   const waits = sink.outbox === undefined ? sink.pending : sink.outbox
   const parts = [
-    texts('rate', { rate: count(rates.history(sink.id).at(-1) ?? 0) }),
+    texts('rate', { rate: latest(rates.history(confirmedOf(view, sink))) }),
     texts(sink.outbox === undefined ? 'waiting' : 'outbox', { count: count(waits) }),
     ...(sink.oldestMs !== undefined && waits > 0 ? [texts('oldest', { age: age(sink.oldestMs) })] : []),
     ...(sink.retries > 0 ? [texts('retries', { count: count(sink.retries) })] : []),
@@ -92,6 +109,11 @@ function sinkOf(sink: SinkView, { texts, rates }: CardContext): JQuery {
   const line = $('<div class="rowline-sink">').append($('<b>').text(sink.name), showButton(sink.at, texts))
   line.append($('<div>').text(parts.join(' · ')))
   return line.append(...errorOf(sink.error))
+}
+
+function failingOf({ name, at, error }: FailingView, { texts }: CardContext): JQuery {
+  const line = $('<div class="rowline-sink">').append($('<b>').text(name), showButton(at, texts))
+  return line.append(...errorOf(error))
 }
 
 /** What to do about it stands in the tooltip. */

@@ -5,6 +5,7 @@ export const sidebarStyle = `
 .rowline-card header { display: flex; gap: 5px; align-items: center; }
 .rowline-card header .rowline-show { margin-left: auto; }
 .rowline-sidebar .good { color: var(--red-ui-text-color-success, #5a8); }
+.rowline-sidebar .warn { color: var(--red-ui-text-color-warning, #b70); }
 .rowline-sidebar .bad, .rowline-sidebar .rowline-error, .rowline-sidebar .rowline-limit > b { color: var(--red-ui-text-color-error); }
 .rowline-quiet { color: var(--red-ui-secondary-text-color); font-size: 12px; }
 .rowline-class { display: inline-block; margin: 3px 0; padding: 0 6px; border-radius: 3px; border: 1px solid currentColor; font-size: 12px; }

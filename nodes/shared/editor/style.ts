@@ -10,8 +10,9 @@ const css = `
 .rowline-control > div { min-width: 0; }
 .rowline-control > div > select { min-width: 0; width: 100%; }
 .rowline-control > input[type="checkbox"] { width: auto; margin: 0 auto 0 0; }
-.rowline-row > .rowline-note, .rowline-row > .rowline-problem { grid-column: 2; font-size: 12px; line-height: 1.35; margin-top: 3px; white-space: pre-line; }
+.rowline-row > :is(.rowline-note, .rowline-problem, .rowline-caution) { grid-column: 2; font-size: 12px; line-height: 1.35; margin-top: 3px; white-space: pre-line; }
 .rowline-row > .rowline-note { color: var(--red-ui-secondary-text-color); }
+.rowline-row > .rowline-caution { color: var(--red-ui-text-color-warning); }
 .rowline-row > .rowline-problem { color: var(--red-ui-text-color-error); }
 .rowline-wide { grid-template-columns: minmax(0, 1fr); }
 .rowline-wide > .rowline-control { display: block; margin-top: 4px; }

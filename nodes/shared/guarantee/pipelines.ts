@@ -36,6 +36,13 @@ export interface Pipeline {
   readonly findings: readonly Finding[]
   /** Enabled places that readings or rejected readings reach, the source first. */
   readonly places: readonly Place[]
+  readonly sinks: readonly Reached[]
+}
+
+/** An enabled sink of a pipeline, and whether accepted readings reach it or rejected ones alone. */
+export interface Reached {
+  readonly place: Place
+  readonly accepted: boolean
 }
 
 export interface FlowContext {
@@ -95,7 +102,8 @@ class Surveyor {
       .filter((place) => this.#kindOf(place) === 'sink' || this.#reachesSink(this.#next(place, true)))
       .map((place) => at(place, { code: 'isOff' }))
     const afterKill = isExact ? accepted.map((sink) => at(sink, { code: 'killRepeats' })) : []
-    return { source, places, ...verdict([...own, ...found, ...switchedOff, ...afterKill], isExact) }
+    const reached = sinks.map((place) => ({ place, accepted: accepted.includes(place) }))
+    return { source, places, sinks: reached, ...verdict([...own, ...found, ...switchedOff, ...afterKill], isExact) }
   }
 
   /** A sink that keeps no reading, such as a gauge, only lets them pass. */
