@@ -14,6 +14,24 @@ export async function writeAll(
   }
 }
 
+/** To copy more than this costs more than another call of the system. */
+const mostCopied = 256 << 10
+
+/** The same bytes in few pieces: small lines together, large ones as they are. */
+export function* pieces(lines: readonly Uint8Array[]): Generator<Uint8Array> {
+  let [from, bytes] = [0, 0]
+  for (const [at, { length }] of lines.entries()) {
+    if (bytes > 0 && bytes + length > mostCopied) {
+      yield joined(lines.slice(from, at))
+      ;[from, bytes] = [at, 0]
+    }
+    bytes += length
+  }
+  if (bytes > 0) yield joined(lines.slice(from))
+}
+
+const joined = (lines: readonly Uint8Array[]) => (lines.length === 1 ? lines[0]! : Buffer.concat(lines))
+
 const chunkBytes = 64 << 10
 
 /** Cuts what stands after the last line feed and returns how many bytes that were. */

@@ -11,10 +11,10 @@ export type FileRequest = Buffer
 
 /** Pure. `payload`: the row alone. `record`: the row as `payload` beside what is known about it. */
 export function createRequestBuilder(content: FileSinkConfig['content']): (record: Record) => Prepared<FileRequest> {
-  const textOf = content === 'payload' ? payloadText : recordText
+  const lineOf = content === 'payload' ? payloadLine : (record: Record) => line(recordText(record))
   return (record) => {
     try {
-      return line(textOf(record))
+      return lineOf(record)
     } catch (error) {
       throw new PipelineError('PAYLOAD_UNSUPPORTED', { problem: messageOf(error) }, error)
     }
@@ -51,11 +51,21 @@ function line(text: string): Prepared<FileRequest> {
   return { request, bytes: request.length }
 }
 
-function payloadText({ payload }: Record): string {
-  if (!(payload instanceof Uint8Array)) return valueText(payload)
+function payloadLine({ payload }: Record): Prepared<FileRequest> {
+  if (!(payload instanceof Uint8Array)) return line(valueText(payload))
   const text = utf8(payload)
-  if (text !== undefined && isJson(text)) return oneLine(text)
-  return JSON.stringify({ data: base64(payload), size: payload.length, encoding: 'base64' })
+  if (text === undefined || !isJson(text))
+    return line(JSON.stringify({ data: base64(payload), size: payload.length, encoding: 'base64' }))
+  const single = oneLine(text)
+  return single === text ? lineOfBytes(payload) : line(single)
+}
+
+/** A large payload is not encoded again. */
+function lineOfBytes(payload: Uint8Array): Prepared<FileRequest> {
+  const request = Buffer.allocUnsafe(payload.length + 1)
+  request.set(payload)
+  request[payload.length] = 0x0a
+  return { request, bytes: request.length }
 }
 
 function recordText(record: Record): string {

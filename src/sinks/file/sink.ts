@@ -6,7 +6,7 @@ import type { Record } from '../../core/record.ts'
 import type { Prepared, Sink, WriteResult } from '../../core/sink.ts'
 import type { SinkContext, SinkDefinition } from '../definition.ts'
 import { type FileSinkConfig, sinkFields } from './config.ts'
-import { cutTornLine, writeAll } from './durable.ts'
+import { cutTornLine, pieces, writeAll } from './durable.ts'
 import { previewFile } from './preview.ts'
 import { createRequestBuilder, type FileRequest } from './request.ts'
 import { finish, finishedFiles, remove } from './segments.ts'
@@ -65,10 +65,9 @@ class FileSink implements Sink<FileRequest> {
 
   async write(batch: readonly FileRequest[], signal: AbortSignal): Promise<WriteResult> {
     refuseAborted(signal)
-    const bytes = Buffer.concat(batch)
     await this.#orFailed(async () => {
-      await this.#makeRoom(bytes.length)
-      await this.#append(bytes)
+      await this.#makeRoom(batch.reduce((sum, { length }) => sum + length, 0))
+      await this.#append(batch)
     })
     return { rejected: [] }
   }
@@ -111,13 +110,14 @@ class FileSink implements Sink<FileRequest> {
     return this.#open()
   }
 
-  async #append(bytes: Buffer): Promise<void> {
+  async #append(lines: readonly FileRequest[]): Promise<void> {
     const active = await this.#current()
     let end = active.size
     try {
-      await writeAll(active.handle, bytes, (written) => {
-        end += written
-      })
+      for (const piece of pieces(lines))
+        await writeAll(active.handle, piece, (written) => {
+          end += written
+        })
       await syncData(active.handle)
       active.size = end
     } catch (error) {
