@@ -97,7 +97,7 @@ function decodeMessage(message: FlowMessage, decode: DecodeRecord, log: ReadingL
   for (const [i, record] of records.entries()) {
     try {
       const row = decode(record, room)
-      log.note([record], () => (row ? 'decoded' : 'skipped'))
+      if (log.isOn) log.note([record], () => (row ? 'decoded' : 'skipped'))
       if (!row) continue
       out.push(decodedItem(items[i]!, record, row))
       isShared ||= row.payload === record.payload

@@ -5,12 +5,15 @@ import { syncGate } from './sync-gate.ts'
 /** Of a file that is open: what was written survives a power failure. */
 export const syncData = (file: { datasync(): Promise<void> }): Promise<void> => syncGate.run(() => file.datasync())
 
-/** Makes the names in a directory survive a power failure. Windows has no such call. */
-export async function syncDirectory(directory: string): Promise<void> {
+/** Makes the names in a directory survive a power failure. */
+export const syncDirectory = (directory: string): Promise<void> => syncGate.run(() => syncNames(directory))
+
+/** The same for who has passed the gate. Windows cannot open a directory; its file systems journal the names themselves. */
+export async function syncNames(directory: string): Promise<void> {
   if (process.platform === 'win32') return
   const handle = await open(directory, 'r')
   try {
-    await syncGate.run(() => handle.sync())
+    await handle.sync()
   } finally {
     await handle.close()
   }

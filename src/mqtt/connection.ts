@@ -367,7 +367,10 @@ export class MqttConnection {
     else if (takers.length > 1) {
       const parts = delivery.fork(takers.length)
       for (const [i, taker] of takers.entries()) taker.receive(publish, parts[i]!)
-    } else this.#held.add({ ...message })
+    } else {
+      // Another one than before: a wait that has begun for it ends nothing.
+      this.#held.add({ ...message })
+    }
   }
 
   #handOut(): void {

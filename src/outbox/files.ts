@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { syncNames } from '../core/durable.ts'
 import type { PipelineError } from '../core/errors.ts'
 import type { DirectoryLock } from './lock.ts'
 import { lockDirectory } from './lock.ts'
@@ -51,16 +52,7 @@ export const nodeFiles: FileLayer = {
     ),
   rename: (from, to) => fs.promises.rename(from, to),
   unlink: (file) => fs.promises.unlink(file),
-  async syncDirectory(directory) {
-    // Windows cannot open a directory; its file systems journal the names themselves.
-    if (process.platform === 'win32') return
-    const handle = await fs.promises.open(directory, 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-  },
+  syncDirectory: syncNames,
   lock: (directory, signal, onHeld) => lockDirectory(directory, signal, undefined, onHeld),
 }
 

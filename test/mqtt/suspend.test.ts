@@ -14,12 +14,21 @@ async function stage(qos: 1 | 2 = 1, changed: Partial<ConnectionOptions> = {}) {
   const collector = new Collector(['t'], { qos })
   const connection = connect(own, collector)
   await subscribed(broker, own)
+  const publish = (...texts: readonly string[]) => {
+    for (const payload of texts) broker.publish({ topic: 't', qos, payload })
+  }
   return {
     broker,
     collector,
     connection: connection.connection,
-    publish: (...texts: readonly string[]) => {
-      for (const payload of texts) broker.publish({ topic: 't', qos, payload })
+    publish,
+    /** `a` and `b` are with the subscriber, `c` and `d` wait for the end of a replacement. */
+    replacing: async () => {
+      publish('a', 'b')
+      await collector.count(2)
+      connection.connection.suspend()
+      publish('c', 'd')
+      await wait(50)
     },
     reconnected: async () => {
       const { length } = broker.connects
@@ -74,11 +83,7 @@ for (const qos of [1, 2] as const)
       await using at = await stage(qos, { reconnect: { baseMs: reconnectMs, maxMs: reconnectMs } })
       // A second reconnect within seconds waits for its turn; the first is at once.
       if (reconnectMs > 100) await at.reconnected()
-      at.publish('a', 'b')
-      await at.collector.count(2)
-      at.connection.suspend()
-      at.publish('c', 'd')
-      await wait(50)
+      await at.replacing()
       at.collector.settleAll(released)
       if (beforeResumeMs > 0) await wait(beforeResumeMs)
       at.connection.resume()
@@ -91,11 +96,7 @@ for (const qos of [1, 2] as const)
 
 test('messages released while nodes are replaced and the broker is away, which forgets the session: they stay in front of the newer ones', async () => {
   await using at = await stage()
-  at.publish('a', 'b')
-  await at.collector.count(2)
-  at.connection.suspend()
-  at.publish('c', 'd')
-  await wait(50)
+  await at.replacing()
   await at.broker.down()
   at.collector.settleAll(released)
   at.broker.forgetSessions()
@@ -108,11 +109,7 @@ test('messages released while nodes are replaced and the broker is away, which f
 
 test('messages that only we have, and newer ones of the next session, wait while nodes are replaced: they are handed over in their order', async () => {
   await using at = await stage()
-  at.publish('a', 'b')
-  await at.collector.count(2)
-  at.connection.suspend()
-  at.publish('c', 'd')
-  await wait(50)
+  await at.replacing()
   await at.broker.down()
   await until(() => at.connection.status.phase !== 'connected', { what: 'the end of the connection' })
   at.collector.settleAll(released)
@@ -130,11 +127,7 @@ test('messages that only we have, and newer ones of the next session, wait while
 
 test('nodes are replaced again before the first replacement has ended: what was released stays in front', async () => {
   await using at = await stage()
-  at.publish('a', 'b')
-  await at.collector.count(2)
-  at.connection.suspend()
-  at.publish('c', 'd')
-  await wait(50)
+  await at.replacing()
   at.collector.settleAll(released)
   await until(() => at.connection.status.unacknowledged === 4, { what: 'all of them again' })
   at.connection.suspend()
@@ -145,11 +138,7 @@ test('nodes are replaced again before the first replacement has ended: what was 
 
 test('messages released while nodes are replaced come again, and then the broker forgets the session: they stay in front of the newer ones', async () => {
   await using at = await stage()
-  at.publish('a', 'b')
-  await at.collector.count(2)
-  at.connection.suspend()
-  at.publish('c', 'd')
-  await wait(50)
+  await at.replacing()
   at.collector.settleAll(released)
   await until(() => at.connection.status.unacknowledged === 4, { what: 'all of them again' })
   await at.broker.down()

@@ -1,3 +1,4 @@
+import { notices as both } from '../../config/migration-notices.ts'
 import type { Settings } from '../../config/settings-text.ts'
 import type { clusterFields, sinkFields } from './config.ts'
 
@@ -7,8 +8,7 @@ export const notices = {
   idempotence: 'The producer is always idempotent.',
   inFlight: 'One batch is on its way at a time: that keeps the order.',
   buffer: 'What waits for Kafka is in the outbox: see Outbox size.',
-  finiteRetries:
-    'An outage that is longer than these retries sends readings to output 2 or the dead letters. 0 repeats for ever.',
+  finiteRetries: both.finiteRetries,
   noRetries: 'Failed writes are repeated until they succeed; for another choice see When a write fails.',
   noSignIn: 'With this security.protocol nobody signs in.',
   serializer: 'Bytes and text are written as they are, rows as JSON.',
