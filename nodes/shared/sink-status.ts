@@ -23,7 +23,7 @@ export function describeSink(snapshot: SinkSnapshot, ratePerSecond: number): Nod
   if (error) {
     const isWaiting = snapshot.oldestUnconfirmedAt !== undefined
     const since = isWaiting || failingSince === undefined ? '' : ` · for ${duration(Date.now() - failingSince)}`
-    return failing(error, tries(delivery) + since + rest)
+    return failing(error, rest, tries(delivery) + since)
   }
   if (phase === 'opening') return { fill: 'yellow', shape: 'ring', text: `connecting${rest}` }
   return { fill: 'green', shape: 'dot', text: `${count(ratePerSecond)}/s${rest}${slowDisk(delivery)}` }

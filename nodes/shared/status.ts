@@ -49,10 +49,15 @@ export class StatusLine {
   }
 }
 
-/** Yellow: it is tried again. Red: somebody has to act. */
-export function failing({ disposition, status }: PipelineError, suffix = ''): NodeStatus {
+/**
+ * Yellow: it is tried again, `aside` says how often and for how long. Red: somebody has to act, and needs the reason
+ * more than that: `aside` is there only with a reason that is whole.
+ */
+export function failing({ disposition, status }: PipelineError, rest = '', aside = ''): NodeStatus {
+  const isRetried = disposition === 'retry'
+  const suffix = isRetried || status.length + aside.length + rest.length <= LONGEST ? aside + rest : rest
   return {
-    fill: disposition === 'retry' ? 'yellow' : 'red',
+    fill: isRetried ? 'yellow' : 'red',
     shape: 'ring',
     text: shortened(status, LONGEST - suffix.length) + suffix,
   }

@@ -52,6 +52,18 @@ test('a sink that fails says how often it was tried in vain, and what waits sinc
   assert.equal(tried(1), 'not reachable · outbox 48, oldest 7 s')
 })
 
+test('a red sink keeps the words of the reason, and says how often and for how long only beside a whole one', () => {
+  const empty = { phase: 'failing', failures: 5, outbox: { ...outbox(1), entries: 0 } } as const
+  const failingFor = (error: PipelineError) =>
+    describeSink(sink({ ...empty, error, failingSince: Date.now() - 19_100 }), 0).text
+  const unreadable = new PipelineError('CREDENTIALS_UNUSABLE', {
+    problem: "ENOENT: no such file or directory, open '/home/pi/.node-red/key.json'",
+  })
+  assert.equal(failingFor(unreadable), 'no access: ENOENT: no such… · outbox 0')
+  const short = new PipelineError('CREDENTIALS_UNUSABLE', { problem: 'no key' })
+  assert.equal(failingFor(short), 'no access: no key 5× · for 19 s · outbox 0')
+})
+
 test('a slow disk shows in the status, and the log says what helps', () => {
   const fast = sink({ outbox: outbox(4.9) })
   const slow = sink({ outbox: outbox(28.4) })
