@@ -225,7 +225,7 @@ export class Epoch {
       if (!this.#ended) this.#events.connected(this.#sessionPresent, { subscribeOptions: isVersion5, subscriptionIds })
     })
     client.on('packetreceive', (packet) => {
-      if (packet.cmd === 'suback') this.#endDoubt()
+      if (packet.cmd === 'suback') this.#hearSuback()
       this.#hearReason(packet as ReasonPacket)
       this.#obeyKeepAlive(client, packet as ReasonPacket)
     })
@@ -278,16 +278,20 @@ export class Epoch {
 
   /** MQTT 3.1 does not say whether it has the session; asked to keep it, it most probably has. */
   #begin(sessionPresent: boolean): void {
-    const { protocolVersion, clean, wasAway } = this.#options
+    const { protocolVersion, clean } = this.#options
     this.#sessionPresent = sessionPresent
     this.#connected = true
     const isKept = sessionPresent || (protocolVersion === 3 && !clean)
-    if (isKept && wasAway) this.#session.doubt()
+    if (isKept) this.#session.resume()
     this.#offerAgain(isKept ? [] : this.#session.reset())
   }
 
-  #endDoubt(): void {
-    if (this.connected) this.#offerAgain(this.#session.endDoubt())
+  /**
+   * A session that the server says it has may be one that began with an attempt of ours whose answer was lost. Then
+   * this is the first thing that it sends, and not what is unacknowledged.
+   */
+  #hearSuback(): void {
+    if (this.#options.wasAway && this.connected) this.#offerAgain(this.#session.forgetMissing())
   }
 
   #offerAgain(left: readonly InboundPublish[]): void {
@@ -320,6 +324,7 @@ export class Epoch {
   }
 
   #handOver(publish: InboundPublish, settled: () => void): void {
+    if (!this.#ended && this.#session.isReused(publish)) this.#offerAgain(this.#session.forgetMissing())
     const { delivery, whenSettled } = this.#ended ? handOver(publish) : this.#session.add(publish)
     whenSettled(({ status }) => (status === 'released' ? this.#redeliver(publish, settled) : settled()))
     this.#events.message(publish, delivery)
@@ -330,8 +335,7 @@ export class Epoch {
    * twice: those are handed over again from here, even after the connection has ended.
    */
   #redeliver(publish: InboundPublish, settled: () => void): void {
-    if (this.keeps(publish)) {
-      this.#session.giveBack(publish)
+    if (this.keeps(publish) && this.#session.giveBack(publish)) {
       void this.close(FINISH_MS)
       return
     }

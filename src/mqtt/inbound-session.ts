@@ -23,8 +23,8 @@ export class InboundSession {
   readonly #unacknowledged = new Map<number, HandedOver>()
   /** Of them, those whose delivery was released: the server sends them again, unless it forgets them. */
   readonly #givenBack = new Set<HandedOver>()
-  /** Of them, those that the server has not sent again since `doubt`. */
-  #doubted = new Set<HandedOver>()
+  /** Of them, those that the server has not sent again since `resume`. */
+  #missing = new Set<HandedOver>()
   /** Digests, because a server without a limit may have sent any number of messages before its first PUBREL. */
   readonly #received: Map<number, string>
   readonly #stored: ReceivedIds | undefined
@@ -50,28 +50,31 @@ export class InboundSession {
     this.#number++
     this.#unacknowledged.clear()
     this.#givenBack.clear()
-    this.#doubted.clear()
+    this.#missing.clear()
     this.#received.clear()
     this.#stored?.clear()
     return left.map(({ publish }) => publish)
   }
 
-  /**
-   * The server says that it has the session, but it may have begun that with an attempt of ours whose answer was lost.
-   * Then it does not send again, before all else, what is unacknowledged.
-   */
-  doubt(): void {
-    this.#doubted = new Set(this.#unacknowledged.values())
+  /** A connection begins whose server says that it has the session: before all else it sends again what is unacknowledged. */
+  resume(): void {
+    this.#missing = new Set(this.#unacknowledged.values())
   }
 
-  /** It has sent something else meanwhile: what it has not sent again it has forgotten. See `reset`. */
-  endDoubt(): readonly InboundPublish[] {
-    const forgotten = [...this.#doubted]
+  /** What the server has not sent again since `resume` it has forgotten. Gives what `reset` gives. */
+  forgetMissing(): readonly InboundPublish[] {
+    const forgotten = [...this.#missing]
     if (forgotten.length === 0) return []
     this.#number++
     const left = forgotten.filter((handedOver) => this.#givenBack.has(handedOver))
     for (const { publish } of forgotten) this.#remove(publish.packetId)
     return left.map(({ publish }) => publish)
+  }
+
+  /** Whether the id was that of another message, unacknowledged and not sent again: a server that has it would not use it. */
+  isReused(publish: InboundPublish): boolean {
+    const known = this.#unacknowledged.get(publish.packetId)
+    return publish.qos > 0 && known !== undefined && this.#missing.has(known) && !this.#sentBefore(publish)
   }
 
   /**
@@ -91,7 +94,7 @@ export class InboundSession {
   earlier(publish: InboundPublish): HandedOver | undefined {
     const known = this.#sentBefore(publish)
     if (!known || this.#givenBack.has(known)) return undefined
-    this.#doubted.delete(known)
+    this.#missing.delete(known)
     return known
   }
 
@@ -134,10 +137,12 @@ export class InboundSession {
     if (qos === 2) this.#received.set(packetId, digestOf(publish))
   }
 
-  /** Nobody has it any longer: when the server sends it again it is handed over again. */
-  giveBack(publish: InboundPublish): void {
+  /** Nobody has it any longer: when the server sends it again it is handed over again. False: the server will not. */
+  giveBack(publish: InboundPublish): boolean {
     const known = this.#unacknowledged.get(publish.packetId)
-    if (known?.publish === publish) this.#givenBack.add(known)
+    if (known?.publish !== publish) return false
+    this.#givenBack.add(known)
+    return true
   }
 
   /** The server will not send it again. */
@@ -161,7 +166,7 @@ export class InboundSession {
 
   #unmark(known: HandedOver): void {
     this.#givenBack.delete(known)
-    this.#doubted.delete(known)
+    this.#missing.delete(known)
   }
 }
 

@@ -185,6 +185,32 @@ for (const qos of [1, 2] as const) {
     await until(() => at.acknowledged().length === 1, { what: 'the acknowledgement of the new one' })
   })
 
+  for (const isAway of [true, false])
+    test(`QoS ${qos}: the server forgot the session ${isAway ? 'in an outage' : 'in a cut'}, and new messages come under the old ids at once: what is released is handed over again from here, in front of them`, async () => {
+      await using at = await stage()
+      for (const text of ['a', 'b', 'c', 'd']) at.publish(text, qos)
+      await at.collector.count(4)
+      const [a, b, c] = at.collector.taken
+      await at.broker.down()
+      const { connection } = at.own
+      const isNoticed = () => (isAway ? connection.status.error : connection.status.phase !== 'connected')
+      await until(isNoticed, { what: 'the end of the connection', intervalMs: 1 })
+      a!.settle(released)
+      b!.settle(released)
+      at.broker.forgetSessions()
+      at.broker.session(at.clientId, { s: qos })
+      for (const text of ['e', 'f', 'g']) at.publish(text, qos)
+      await at.broker.up()
+      await at.collector.count(9)
+      c!.settle(released)
+      await at.collector.count(10)
+      assert.deepEqual(at.collector.texts, ['a', 'b', 'c', 'd', 'a', 'b', 'e', 'f', 'g', 'c'])
+      for (const taken of at.collector.taken.slice(3)) taken.settle()
+      await until(() => at.acknowledged().length === 3, { what: 'the acknowledgements of the new ones' })
+      await at.cut()
+      assert.equal(at.collector.taken.length, 10)
+    })
+
   test(`QoS ${qos}: released while there is no connection, and the server still has the session: it sends them again, nothing comes from here`, async () => {
     await using at = await stage()
     for (const text of ['a', 'b']) at.publish(text, qos)
