@@ -76,6 +76,8 @@ const PUBCOMP = 0x70
 const DISCONNECT = Buffer.from([0xe0, 0])
 const RETRY_RELEASED_MS = 100
 const FINISH_MS = 500
+/** A server sends again at once what is unacknowledged. What it has not after so long, it has forgotten. */
+const REPEATS_WITHIN_MS = 10_000
 const NEVER_EXPIRES = 0xffff_ffff
 const MOST_PACKETS = 65_535
 const LONGEST_TIMER_MS = 2 ** 31 - 1
@@ -282,7 +284,10 @@ export class Epoch {
     this.#sessionPresent = sessionPresent
     this.#connected = true
     const isKept = sessionPresent || (protocolVersion === 3 && !clean)
-    if (isKept) this.#session.resume()
+    if (isKept) {
+      this.#session.resume()
+      this.#watchRepeats()
+    }
     this.#offerAgain(isKept ? [] : this.#session.reset())
   }
 
@@ -292,6 +297,17 @@ export class Epoch {
    */
   #hearSuback(): void {
     if (this.#options.wasAway && this.connected) this.#offerAgain(this.#session.forgetMissing())
+  }
+
+  /** Says that it has the session and has lost what was on the way, as after a failover. While we do not read, who knows. */
+  #watchRepeats(): void {
+    const { missing } = this.#session
+    if (missing === 0) return
+    void delay(REPEATS_WITHIN_MS, undefined, { ref: false }).then(() => {
+      if (!this.connected) return
+      if (this.#shim.paused || this.#session.missing < missing) this.#watchRepeats()
+      else this.#offerAgain(this.#session.forgetMissing())
+    })
   }
 
   #offerAgain(left: readonly InboundPublish[]): void {

@@ -61,6 +61,11 @@ export class InboundSession {
     this.#missing = new Set(this.#unacknowledged.values())
   }
 
+  /** How many the server has not sent again since `resume`. */
+  get missing(): number {
+    return this.#missing.size
+  }
+
   /** What the server has not sent again since `resume` it has forgotten. Gives what `reset` gives. */
   forgetMissing(): readonly InboundPublish[] {
     const forgotten = [...this.#missing]

@@ -53,6 +53,7 @@ class World {
   readonly accepted = new Set<number>()
   readonly #fates = new Map<number, Fate>()
   broker!: FakeBroker
+  clientId = ''
   connection!: MqttConnection
 
   constructor(seed: number, kind: Kind) {
@@ -239,11 +240,19 @@ class Schedule {
       [1, 'down or up', () => this.#turnBroker()],
       [1, 'off or on', () => this.#turnConnection()],
       [kind.forgets ? 1 : 0, 'forget', () => this.#world.broker.forgetSessions()],
+      [kind.forgets ? 1 : 0, 'restore', () => this.#restore()],
     ]
     const raffle = steps.flatMap((step) => Array<typeof step>(step[0]).fill(step))
     const [, name, step] = raffle[this.#world.upTo(raffle.length) - 1]!
     this.#world.note(name)
     await step()
+  }
+
+  /** As from an old copy: the broker says that it has the session, and gives its ids to new messages. */
+  #restore(): void {
+    const { broker, kind, clientId } = this.#world
+    broker.forgetSessions()
+    broker.session(clientId, { t: kind.qos })
   }
 
   #publish(): void {
@@ -318,7 +327,7 @@ class Schedule {
       taker.settles = true
       taker.acceptFirst(Number.POSITIVE_INFINITY)
     }
-    await until(() => this.#isDone(), { what: 'the end', intervalMs: 10, timeoutMs: 10_000 }).catch((error) =>
+    await until(() => this.#isDone(), { what: 'the end', intervalMs: 10, timeoutMs: 40_000 }).catch((error) =>
       this.#world.problems.push(`${error.message}: ${this.#world.lost} are lost ${JSON.stringify(connection.status)}`),
     )
   }
@@ -363,6 +372,7 @@ async function play(seed: number): Promise<World> {
     reconnect: { baseMs: 5, maxMs: 10 },
     ...(kind.stores ? { receivedIds: () => new LateIds(world) } : {}),
   })
+  world.clientId = own.clientId
   world.connection = create(own, (publish, delivery) => {
     world.problems.push(`${publish.payload} is nobody's`)
     delivery.settle(accepted)

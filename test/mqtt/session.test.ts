@@ -245,6 +245,29 @@ for (const qos of [1, 2] as const) {
   })
 }
 
+test('the server says that it has the session and never sends again what was released: after ten seconds it is handed over again from here', async () => {
+  await using at = await stage()
+  for (const text of ['a', 'b', 'c', 'd']) at.publish(text)
+  await at.collector.count(4)
+  const [a, b, c, d] = at.collector.taken
+  await at.cut(() => {
+    at.broker.forgetSessions()
+    at.broker.session(at.clientId, { s: 2 })
+    for (const { settle } of [a!, b!]) settle(released)
+  })
+  await wait(9000)
+  assert.deepEqual(at.collector.texts, ['a', 'b', 'c', 'd'])
+  await at.collector.count(6)
+  c!.settle(released)
+  await at.collector.count(7)
+  assert.deepEqual(at.collector.texts.slice(4), ['a', 'b', 'c'])
+  for (const taken of [d!, ...at.collector.taken.slice(4)]) taken.settle()
+  at.publish('e')
+  await at.collector.count(8)
+  at.collector.taken[7]!.settle()
+  await until(() => at.acknowledged().length === 1, { what: 'the acknowledgement of the new one' })
+})
+
 test('disconnected from here while it connects, after the server forgot the session: the next connection subscribes again', async () => {
   await using at = await stage()
   const { broker, own } = at
