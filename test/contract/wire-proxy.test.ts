@@ -64,6 +64,10 @@ test('what the proxy has recorded as acknowledged before a cut is not delivered 
   await until(() => inFlight(proxy.events, 1).length < 2000, { what: 'the first PUBACK' })
   proxy.cut()
   const left = inFlight(proxy.events, 1).length
+  // What it has not read when another one takes the session over, it never reads.
+  await until(() => /Client cut (closed its connection|disconnected)/.test(broker.log()), {
+    what: 'the end at the broker',
+  })
   assert.equal((await drainSession(broker.port, 'cut')).length, left)
 })
 

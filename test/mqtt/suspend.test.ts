@@ -28,7 +28,7 @@ async function stage(qos: 1 | 2 = 1, changed: Partial<ConnectionOptions> = {}) {
       await collector.count(2)
       connection.connection.suspend()
       publish('c', 'd')
-      await wait(50)
+      await until(() => connection.connection.status.unacknowledged === 4, { what: 'c and d' })
     },
     reconnected: async () => {
       const { length } = broker.connects

@@ -108,7 +108,7 @@ const flow = (table: string, sink: { readonly [option: string]: unknown }): read
       { name: 'mqtt_topic', value: '{topic}' },
       { name: 'ingested_at', value: '{receivedAt}' },
     ],
-    requestTimeoutMs: '5 s',
+    requestTimeoutMs: '15 s',
     wires: [[], []],
     ...sink,
   },

@@ -165,6 +165,8 @@ test('a kill -9 around a subscription by message never leaves one that is not kn
     for (const topic of known) broker.publish({ topic, payload: '{}', qos: 1 })
     expected.push(...known)
     await waitForLines(nodeRed, `${at.id('rows')}.ndjson`, expected.length)
+    // A line is there before it is synced and acknowledged.
+    await until(() => session.inFlight + session.queued === 0, { what: 'the acknowledgements' })
   }
   assert.deepEqual(rowsOf(at).sort(), expected.sort())
   await until(() => session.subscriptions.size === stored().length, { what: 'what is known', timeoutMs: 30_000 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { segmentHeaderBytes } from '../../src/outbox/segment.ts'
+import { until } from '../services/processes.ts'
 import { never, numberIn, open, stored, takeAll } from './ledger.ts'
 import { failure, SimulatedDisk } from './simulated-disk.ts'
 
@@ -13,9 +14,8 @@ test('a full outbox that blocks stores nothing more, says so, and goes on as soo
   const outbox = await open(disk)
   let done = 0
   for (let number = 1; number <= 40; number++) stored(outbox, number).then(() => done++)
-  await pause(50)
-  const { blocked, error, entries } = outbox.snapshot()
-  assert.equal(blocked, true)
+  await until(() => outbox.snapshot().blocked, { what: 'a full outbox' })
+  const { error, entries } = outbox.snapshot()
   assert.equal(error?.code, 'OUTBOX_FULL')
   assert.equal(done, entries)
   const numbers: number[] = []
@@ -108,14 +108,14 @@ test('an outbox whose oldest entry is over its age blocks until that one is conf
 })
 
 test('drop-oldest gives up what is over its age, also when nothing is appended, and nothing younger', async () => {
-  const outbox = await open(new SimulatedDisk(1), { maxAgeMs: 400, whenFull: 'drop-oldest' })
+  const outbox = await open(new SimulatedDisk(1), { maxAgeMs: 1600, whenFull: 'drop-oldest' })
   await stored(outbox, 1)
-  await pause(300)
+  await pause(1200)
   await stored(outbox, 2)
-  await pause(200)
+  await pause(800)
   assert.deepEqual((await outbox.take(10, 1e6, never)).map(numberIn), [2])
   assert.equal(outbox.snapshot().dropped, 1)
-  await pause(500)
+  await pause(2000)
   outbox.rewind()
   assert.deepEqual(await outbox.take(10, 1e6, AbortSignal.timeout(20)), [])
   assert.equal(outbox.snapshot().dropped, 2)
@@ -160,8 +160,7 @@ test('a disk that stays full for long leaves no heap of files behind', async () 
   assert.ok(disk.files('.seg').length < 1500, 'deleted while it goes on')
   disk.fault = () => undefined
   await stored(outbox, 3)
-  await pause(1100)
-  assert.ok(disk.files('.seg').length <= 2, String(disk.files('.seg')))
+  await until(() => disk.files('.seg').length <= 2, { what: 'the deletions' })
   await outbox.close(1000)
 })
 
@@ -171,8 +170,8 @@ test('confirmed segments are deleted, and the cursor is written without being as
   for (let number = 1; number <= 12; number++) await stored(outbox, number)
   const before = disk.files('.seg').length
   outbox.confirm((await outbox.take(11, 1e6, never)).at(-1)!.position)
-  await pause(1200)
-  assert.ok(before >= 6 && disk.files('.seg').length === 1, `${before}`)
+  assert.ok(before >= 6, `${before}`)
+  await until(() => disk.files('.seg').length === 1, { what: 'the deletions' })
   disk.cutPower()
   const reopened = await open(disk)
   assert.deepEqual((await reopened.take(10, 1e6, never)).map(numberIn), [12])

@@ -153,7 +153,7 @@ export interface UntilOptions {
 
 /** Asks until `condition` gives something truthy, and gives that. What the condition throws ends the wait. */
 export async function until<T>(condition: () => T | Promise<T>, options: UntilOptions): Promise<T> {
-  const { timeoutMs = 10_000, intervalMs = 20, what, output, signal } = options
+  const { timeoutMs = 30_000, intervalMs = 20, what, output, signal } = options
   const end = performance.now() + timeoutMs
   for (;;) {
     const value = await condition()

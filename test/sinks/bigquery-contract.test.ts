@@ -39,7 +39,7 @@ for (const writeMethod of ['storageWrite', 'insertAll'] as const) {
         table: tableOf(name),
         writeMethod,
         createTable: true,
-        requestTimeoutMs: '2 s',
+        requestTimeoutMs: '15 s',
         columns: [
           { name: 'payload', value: '{payload}' },
           { name: 'mqtt_topic', value: '{topic}' },

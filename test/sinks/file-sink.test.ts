@@ -130,10 +130,10 @@ describe('file-sink', () => {
   })
 
   it('finishes a file that is older than its limit', async () => {
-    const { sink, write } = await opened({ maxFileAgeMs: 100 })
+    const { sink, write } = await opened({ maxFileAgeMs: 2000 })
     await write([1])
     await write([2])
-    await sleep(150)
+    await sleep(2100)
     await write([3])
     await sink.close()
     assert.deepEqual(await Promise.all((await finished()).map(numbersIn)), [[1, 2]])

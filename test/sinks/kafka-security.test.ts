@@ -256,7 +256,14 @@ describe('kafka-sink at a secured cluster', () => {
         const sink = createKafkaSink({ cluster, sink: { topic } })
         await fails(sink.open(forever), 'TARGET_AUTHENTICATION', /Correct the credentials/)
         await setPassword(mechanism, 'the new one')
-        await sink.open(forever)
+        await until(
+          () =>
+            sink.open(forever).then(
+              () => true,
+              () => false,
+            ),
+          { what: 'the broker to know it' },
+        )
         await write(sink, 1)
         await sink.close()
         await setPassword(mechanism, 'alice-secret')
@@ -281,7 +288,15 @@ describe('kafka-sink at a secured cluster', () => {
       )
       assert.equal(failure!.code, 'TARGET_AUTHENTICATION', failure!.message)
       await setPassword(mechanism, 'alice-secret')
-      await write(sink, next++)
+      await until(
+        () =>
+          write(sink, next).then(
+            () => true,
+            () => false,
+          ),
+        { what: 'the broker to know it' },
+      )
+      next++
       await sink.close()
       assert.deepEqual(
         await stored(topic),

@@ -223,7 +223,7 @@ describe('requests', () => {
 
   it('that nobody answers end in time, and the next one has a new connection', async () => {
     const proxy = await startTcpProxy({ target: pubsub.port })
-    const { topic, sink, write } = await opened({ requestTimeoutMs: '300 ms' }, `127.0.0.1:${proxy.port}`)
+    const { topic, sink, write } = await opened({ requestTimeoutMs: '2 s' }, `127.0.0.1:${proxy.port}`)
     await write([reading(1)])
     proxy.blackhole()
     await assert.rejects(write([reading(2)]), { code: 'TARGET_TIMEOUT', disposition: 'retry' })
