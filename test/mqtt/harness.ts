@@ -7,14 +7,15 @@ import type { FakeBroker } from '../services/fake-broker.ts'
 import { until } from '../services/processes.ts'
 
 let clients = 0
-const connections: MqttConnection[] = []
+/** One that lives is held by its socket or timer. */
+const connections: WeakRef<MqttConnection>[] = []
 
 /** A test that fails must not keep its connections alive, and the run with them. */
-after(() => Promise.all(connections.map((connection) => connection.close())))
+after(() => Promise.all(connections.map((connection) => connection.deref()?.close())))
 
 export function create(...args: ConstructorParameters<typeof MqttConnection>): MqttConnection {
   const connection = new MqttConnection(...args)
-  connections.push(connection)
+  connections.push(new WeakRef(connection))
   return connection
 }
 
