@@ -101,7 +101,8 @@ export class Epoch {
   readonly #shim: StreamShim
   readonly #client: MqttClient
   #sessionPresent = false
-  #serverSession = 0
+  /** Something has come that was not sent before: the server has no more to repeat. */
+  #hasNew = false
   #connected = false
   #closing = false
   #ended = false
@@ -150,8 +151,8 @@ export class Epoch {
   }
 
   /** Whether the server sends it again when it is released. */
-  keeps({ qos }: InboundPublish): boolean {
-    return qos > 0 && !this.#options.clean && this.#serverSession === this.#session.number
+  keeps(publish: InboundPublish): boolean {
+    return publish.qos > 0 && !this.#options.clean && this.#session.holds(publish)
   }
 
   /** The limits have changed: there may be room although nothing was acknowledged. */
@@ -299,19 +300,24 @@ export class Epoch {
     if (this.#options.wasAway && this.connected) this.#offerAgain(this.#session.forgetMissing())
   }
 
-  /** Says that it has the session and has lost what was on the way, as after a failover. While we do not read, who knows. */
+  /** The server says that it has the session and has lost what was on the way, as after a failover. */
   #watchRepeats(): void {
     const { missing } = this.#session
     if (missing === 0) return
     void delay(REPEATS_WITHIN_MS, undefined, { ref: false }).then(() => {
       if (!this.connected) return
-      if (this.#shim.paused || this.#session.missing < missing) this.#watchRepeats()
+      if (this.#mayRepeat || this.#session.missing < missing) this.#watchRepeats()
       else this.#offerAgain(this.#session.forgetMissing())
     })
   }
 
+  /** While we do not read, acknowledge nothing or receive a large one, the rest may be to come. */
+  get #mayRepeat(): boolean {
+    if (this.#shim.paused || this.#hasNew) return this.#shim.paused
+    return this.#window.records > 0 || performance.now() - this.#shim.lastReceivedMs < REPEATS_WITHIN_MS / 2
+  }
+
   #offerAgain(left: readonly InboundPublish[]): void {
-    this.#serverSession = this.#session.number
     if (left.length > 0) this.#events.again?.(left.map((publish) => ({ publish, delivery: this.#offer(publish) })))
   }
 
@@ -328,6 +334,7 @@ export class Epoch {
   /** A repeat of what is in the flow is held as its first coming, so that its bytes are held once. */
   #arrive(arrived: InboundPublish): void {
     if (this.#ended || this.#closing) return
+    if (arrived.qos > 0 && !arrived.dup) this.#hasNew = true
     const earlier = this.#session.earlier(arrived)
     const publish = earlier?.publish ?? arrived
     const entry = this.#window.admit(publish, publish.payload.length + publish.topic.length)

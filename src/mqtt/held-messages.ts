@@ -9,6 +9,7 @@ export type Unclaimed = (publish: InboundPublish, delivery: Delivery) => void
 /** Messages that nobody takes at present, in the order in which they came. They wait a while for somebody who does. */
 export class HeldMessages {
   #held: Message[] = []
+  #ended = false
   readonly #waitMs: number
   readonly #isSuspended: () => boolean
   readonly #unclaimed: Unclaimed
@@ -20,7 +21,12 @@ export class HeldMessages {
     this.#unclaimed = unclaimed
   }
 
+  /** What comes after the end is nobody's. */
   add(message: Message): void {
+    if (this.#ended) {
+      this.#unclaimed(message.publish, message.delivery)
+      return
+    }
     this.#held.push(message)
     this.#await(message)
   }
@@ -54,6 +60,7 @@ export class HeldMessages {
   }
 
   end(): void {
+    this.#ended = true
     for (const { publish, delivery } of this.take()) this.#unclaimed(publish, delivery)
   }
 }

@@ -21,14 +21,13 @@ export interface HandedOver {
  */
 export class InboundSession {
   readonly #unacknowledged = new Map<number, HandedOver>()
-  /** Of them, those whose delivery was released: the server sends them again, unless it forgets them. */
+  /** Those whose delivery was released: the server sends them again, unless it forgets them. */
   readonly #givenBack = new Set<HandedOver>()
-  /** Of them, those that the server has not sent again since `resume`. */
+  /** Those that the server has not sent again since `resume`; of some another message has the id by now. */
   #missing = new Set<HandedOver>()
   /** Digests, because a server without a limit may have sent any number of messages before its first PUBREL. */
   readonly #received: Map<number, string>
   readonly #stored: ReceivedIds | undefined
-  #number = 0
 
   /** With a store the answered ids outlive this process. */
   constructor(stored?: ReceivedIds) {
@@ -36,18 +35,13 @@ export class InboundSession {
     this.#received = new Map(stored?.known)
   }
 
-  /** Which session of the server this is: they are counted. */
-  get number(): number {
-    return this.#number
-  }
-
   /**
    * The server has forgotten the session: every id may mean something else from now on. Gives, in order, what was given
    * back to the server and nobody has any longer.
    */
   reset(): readonly InboundPublish[] {
-    const left = [...this.#unacknowledged.values()].filter((handedOver) => this.#givenBack.has(handedOver))
-    this.#number++
+    const known = new Set([...this.#missing, ...this.#unacknowledged.values()])
+    const left = [...known].filter((handedOver) => this.#givenBack.has(handedOver))
     this.#unacknowledged.clear()
     this.#givenBack.clear()
     this.#missing.clear()
@@ -58,7 +52,8 @@ export class InboundSession {
 
   /** A connection begins whose server says that it has the session: before all else it sends again what is unacknowledged. */
   resume(): void {
-    this.#missing = new Set(this.#unacknowledged.values())
+    const released = [...this.#missing].filter((known) => this.#givenBack.has(known))
+    this.#missing = new Set([...released, ...this.#unacknowledged.values()])
   }
 
   /** How many the server has not sent again since `resume`. */
@@ -70,16 +65,18 @@ export class InboundSession {
   forgetMissing(): readonly InboundPublish[] {
     const forgotten = [...this.#missing]
     if (forgotten.length === 0) return []
-    this.#number++
     const left = forgotten.filter((handedOver) => this.#givenBack.has(handedOver))
-    for (const { publish } of forgotten) this.#remove(publish.packetId)
+    for (const known of forgotten) this.#forget(known)
     return left.map(({ publish }) => publish)
   }
 
-  /** Whether the id was that of another message, unacknowledged and not sent again: a server that has it would not use it. */
+  /**
+   * Whether this is new and has the id of one that is unacknowledged and not sent again: a server that had that one would
+   * not use it [MQTT-2.3.1-4]. One that numbers anew with each connection says DUP.
+   */
   isReused(publish: InboundPublish): boolean {
     const known = this.#unacknowledged.get(publish.packetId)
-    return publish.qos > 0 && known !== undefined && this.#missing.has(known) && !this.#sentBefore(publish)
+    return publish.qos > 0 && !publish.dup && known !== undefined && this.#missing.has(known)
   }
 
   /**
@@ -113,10 +110,35 @@ export class InboundSession {
     const handedOver = handOver(publish)
     const before = this.#sentBefore(publish)
     if (before) this.#unmark(before)
-    else this.#remove(publish.packetId)
+    else {
+      this.#removeRenumbered(publish)
+      this.#displace(publish.packetId)
+    }
     if (publish.qos > 0) this.#unacknowledged.set(publish.packetId, handedOver)
     void this.release(publish.packetId)
     return handedOver
+  }
+
+  /** A server that numbers anew with each connection sends it again under another id. */
+  #removeRenumbered(publish: InboundPublish): void {
+    if (!publish.dup) return
+    for (const known of this.#missing) {
+      if (!this.#givenBack.has(known) || !isEqual(known.publish, publish)) continue
+      this.#forget(known)
+      break
+    }
+  }
+
+  /** Its id stands for another message now. One that nobody has is missing until it comes under another id. */
+  #displace(packetId: number): void {
+    const known = this.#unacknowledged.get(packetId)
+    if (known && this.#missing.has(known) && this.#givenBack.has(known)) this.#unacknowledged.delete(packetId)
+    else this.#remove(packetId)
+  }
+
+  /** Whether the server is to send it again. */
+  holds(publish: InboundPublish): boolean {
+    return this.#unacknowledged.get(publish.packetId)?.publish === publish
   }
 
   /** The connection has ended: nothing that came again over it is waited for any longer. */
@@ -160,6 +182,12 @@ export class InboundSession {
     const isStored = this.#stored?.known.has(packetId)
     this.#received.delete(packetId)
     return isStored ? this.#stored!.remove(packetId) : undefined
+  }
+
+  #forget(known: HandedOver): void {
+    this.#unmark(known)
+    const { packetId } = known.publish
+    if (this.#unacknowledged.get(packetId) === known) this.#unacknowledged.delete(packetId)
   }
 
   #remove(packetId: number): void {
