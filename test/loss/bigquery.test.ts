@@ -80,7 +80,8 @@ for (const { delivery, writeMethod } of cases) {
       await nodeRed.kill9()
       await nodeRed.restart()
       await nodeRed.statusIs('sink', ({ text }) => /not reachable/.test(text ?? ''), 60_000)
-      await wait(outageMs / 6)
+      // Node-RED needs a minute of such a rate until its memory has the size that it keeps.
+      await wait(sized(outageMs / 6, 60_000))
       const before = await residentBytes(nodeRed)
       await wait(outageMs / 3)
       growth = (await residentBytes(nodeRed)) - before
