@@ -8,6 +8,8 @@ import type { ReceivedIds } from './received-ids.ts'
 export interface HandedOver {
   readonly publish: InboundPublish
   readonly delivery: Delivery
+  /** Rises from one to the next of a session; what was given back and comes again has that of its first time. */
+  age: number
   /** Hears the outcome, at once if it is known. */
   whenSettled(listener: (outcome: Outcome) => void): void
   /** Forgets every listener but the first, which is that of the connection that handed it over. */
@@ -28,6 +30,7 @@ export class InboundSession {
   /** Digests, because a server without a limit may have sent any number of messages before its first PUBREL. */
   readonly #received: Map<number, string>
   readonly #stored: ReceivedIds | undefined
+  #youngest = 0
 
   /** With a store the answered ids outlive this process. */
   constructor(stored?: ReceivedIds) {
@@ -40,8 +43,7 @@ export class InboundSession {
    * back to the server and nobody has any longer.
    */
   reset(): readonly InboundPublish[] {
-    const known = new Set([...this.#missing, ...this.#unacknowledged.values()])
-    const left = [...known].filter((handedOver) => this.#givenBack.has(handedOver))
+    const left = this.#inOrder().filter((handedOver) => this.#givenBack.has(handedOver))
     this.#unacknowledged.clear()
     this.#givenBack.clear()
     this.#missing.clear()
@@ -52,8 +54,7 @@ export class InboundSession {
 
   /** A connection begins whose server says that it has the session: before all else it sends again what is unacknowledged. */
   resume(): void {
-    const released = [...this.#missing].filter((known) => this.#givenBack.has(known))
-    this.#missing = new Set([...released, ...this.#unacknowledged.values()])
+    this.#missing = new Set(this.#inOrder())
   }
 
   /** How many the server has not sent again since `resume`. */
@@ -108,25 +109,26 @@ export class InboundSession {
   /** What was given back keeps its place among the others when it comes again. */
   add(publish: InboundPublish): HandedOver {
     const handedOver = handOver(publish)
-    const before = this.#sentBefore(publish)
-    if (before) this.#unmark(before)
-    else {
-      this.#removeRenumbered(publish)
-      this.#displace(publish.packetId)
-    }
+    const before = this.#sentBefore(publish) ?? this.#renumbered(publish)
+    if (before) this.#forget(before)
+    this.#displace(publish.packetId)
+    handedOver.age = before?.age ?? ++this.#youngest
     if (publish.qos > 0) this.#unacknowledged.set(publish.packetId, handedOver)
     void this.release(publish.packetId)
     return handedOver
   }
 
+  /** Of some of the missing ones another message has the id by now. */
+  #inOrder(): HandedOver[] {
+    const all = new Set([...this.#missing, ...this.#unacknowledged.values()])
+    return [...all].sort((a, b) => a.age - b.age)
+  }
+
   /** A server that numbers anew with each connection sends it again under another id. */
-  #removeRenumbered(publish: InboundPublish): void {
-    if (!publish.dup) return
-    for (const known of this.#missing) {
-      if (!this.#givenBack.has(known) || !isEqual(known.publish, publish)) continue
-      this.#forget(known)
-      break
-    }
+  #renumbered(publish: InboundPublish): HandedOver | undefined {
+    if (!publish.dup) return undefined
+    for (const known of this.#missing) if (this.#givenBack.has(known) && isEqual(known.publish, publish)) return known
+    return undefined
   }
 
   /** Its id stands for another message now. One that nobody has is missing until it comes under another id. */
@@ -166,15 +168,14 @@ export class InboundSession {
 
   /** Nobody has it any longer: when the server sends it again it is handed over again. False: the server will not. */
   giveBack(publish: InboundPublish): boolean {
-    const known = this.#unacknowledged.get(publish.packetId)
-    if (known?.publish !== publish) return false
-    this.#givenBack.add(known)
+    if (!this.holds(publish)) return false
+    this.#givenBack.add(this.#unacknowledged.get(publish.packetId)!)
     return true
   }
 
   /** The server will not send it again. */
   forget(publish: InboundPublish): void {
-    if (this.#unacknowledged.get(publish.packetId)?.publish === publish) this.#remove(publish.packetId)
+    if (this.holds(publish)) this.#remove(publish.packetId)
   }
 
   /** Resolves when the server may give the id to another message. Undefined: it may now. */
@@ -186,8 +187,7 @@ export class InboundSession {
 
   #forget(known: HandedOver): void {
     this.#unmark(known)
-    const { packetId } = known.publish
-    if (this.#unacknowledged.get(packetId) === known) this.#unacknowledged.delete(packetId)
+    if (this.holds(known.publish)) this.#unacknowledged.delete(known.publish.packetId)
   }
 
   #remove(packetId: number): void {
@@ -221,6 +221,7 @@ export function handOver(publish: InboundPublish): HandedOver {
   const listeners: ((outcome: Outcome) => void)[] = []
   return {
     publish,
+    age: 0,
     delivery: createDelivery((settled) => {
       outcome = settled
       for (const listener of listeners) listener(settled)

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as immediate, setTimeout as wait } from 'node:timers/promises'
+import { InboundSession } from '../../src/mqtt/inbound-session.ts'
+import type { InboundPublish } from '../../src/mqtt/publish-decoder.ts'
 import { type FakeBroker, startFakeBroker } from '../services/fake-broker.ts'
 import { startMosquitto } from '../services/mosquitto.ts'
 import { until } from '../services/processes.ts'
@@ -266,6 +268,27 @@ test('the server says that it has the session and never sends again what was rel
   await at.collector.count(8)
   at.collector.taken[7]!.settle()
   await until(() => at.acknowledged().length === 1, { what: 'the acknowledgement of the new one' })
+})
+
+test('what the server has forgotten comes back in the order in which it was sent, whatever was sent again meanwhile', () => {
+  const session = new InboundSession()
+  const publish = (packetId: number, text: string, dup = false): InboundPublish => {
+    return { topic: 's', payload: Buffer.from(text), qos: 1, retain: false, dup, packetId, isVersion5: false }
+  }
+  const [a, b, c] = [publish(1, 'a'), publish(2, 'b'), publish(3, 'c')]
+  for (const each of [a, b, c]) session.add(each)
+  for (const each of [b, c]) session.giveBack(each)
+  session.resume()
+  assert.equal(session.earlier(publish(1, 'a', true))?.publish, a)
+  assert.ok(session.giveBack(a))
+  session.resume()
+  const other = publish(2, 'x', true)
+  session.add(other)
+  session.resume()
+  session.giveBack(other)
+  const texts = session.forgetMissing().map(({ payload }) => String(payload))
+  assert.deepEqual(texts, ['a', 'b', 'c', 'x'])
+  assert.deepEqual(session.reset(), [])
 })
 
 test('disconnected from here while it connects, after the server forgot the session: the next connection subscribes again', async () => {
