@@ -313,7 +313,8 @@ export class Epoch {
 
   /** While we do not read, acknowledge nothing or receive a large one, the rest may be to come. */
   get #mayRepeat(): boolean {
-    if (this.#shim.paused || this.#hasNew) return this.#shim.paused
+    if (this.#shim.paused) return true
+    if (this.#hasNew) return false
     return this.#window.records > 0 || performance.now() - this.#shim.lastReceivedMs < REPEATS_WITHIN_MS / 2
   }
 
@@ -358,7 +359,8 @@ export class Epoch {
    * twice: those are handed over again from here, even after the connection has ended.
    */
   #redeliver(publish: InboundPublish, settled: () => void): void {
-    if (this.keeps(publish) && this.#session.giveBack(publish)) {
+    if (this.keeps(publish)) {
+      this.#session.giveBack(publish)
       void this.close(FINISH_MS)
       return
     }

@@ -76,8 +76,9 @@ export class InboundSession {
    * not use it [MQTT-2.3.1-4]. One that numbers anew with each connection says DUP.
    */
   isReused(publish: InboundPublish): boolean {
+    if (this.#missing.size === 0 || publish.qos === 0 || publish.dup) return false
     const known = this.#unacknowledged.get(publish.packetId)
-    return publish.qos > 0 && !publish.dup && known !== undefined && this.#missing.has(known)
+    return known !== undefined && this.#missing.has(known)
   }
 
   /**
@@ -134,13 +135,19 @@ export class InboundSession {
   /** Its id stands for another message now. One that nobody has is missing until it comes under another id. */
   #displace(packetId: number): void {
     const known = this.#unacknowledged.get(packetId)
-    if (known && this.#missing.has(known) && this.#givenBack.has(known)) this.#unacknowledged.delete(packetId)
-    else this.#remove(packetId)
+    if (!known) return
+    this.#unacknowledged.delete(packetId)
+    if (!this.#missing.has(known) || !this.#givenBack.has(known)) this.#unmark(known)
   }
 
   /** Whether the server is to send it again. */
   holds(publish: InboundPublish): boolean {
-    return this.#unacknowledged.get(publish.packetId)?.publish === publish
+    return this.#heldAs(publish) !== undefined
+  }
+
+  #heldAs(publish: InboundPublish): HandedOver | undefined {
+    const known = this.#unacknowledged.get(publish.packetId)
+    return known?.publish === publish ? known : undefined
   }
 
   /** The connection has ended: nothing that came again over it is waited for any longer. */
@@ -162,20 +169,21 @@ export class InboundSession {
   acknowledge(publish: InboundPublish): void {
     const { qos, packetId } = publish
     if (qos === 0) return
-    this.#remove(packetId)
+    const known = this.#unacknowledged.get(packetId)
+    if (known) this.#forget(known)
     if (qos === 2) this.#received.set(packetId, digestOf(publish))
   }
 
-  /** Nobody has it any longer: when the server sends it again it is handed over again. False: the server will not. */
-  giveBack(publish: InboundPublish): boolean {
-    if (!this.holds(publish)) return false
-    this.#givenBack.add(this.#unacknowledged.get(publish.packetId)!)
-    return true
+  /** Nobody has it any longer: when the server sends it again it is handed over again. */
+  giveBack(publish: InboundPublish): void {
+    const known = this.#heldAs(publish)
+    if (known) this.#givenBack.add(known)
   }
 
   /** The server will not send it again. */
   forget(publish: InboundPublish): void {
-    if (this.holds(publish)) this.#remove(publish.packetId)
+    const known = this.#heldAs(publish)
+    if (known) this.#forget(known)
   }
 
   /** Resolves when the server may give the id to another message. Undefined: it may now. */
@@ -188,13 +196,6 @@ export class InboundSession {
   #forget(known: HandedOver): void {
     this.#unmark(known)
     if (this.holds(known.publish)) this.#unacknowledged.delete(known.publish.packetId)
-  }
-
-  #remove(packetId: number): void {
-    const known = this.#unacknowledged.get(packetId)
-    if (!known) return
-    this.#unacknowledged.delete(packetId)
-    this.#unmark(known)
   }
 
   #unmark(known: HandedOver): void {

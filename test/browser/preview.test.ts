@@ -136,19 +136,19 @@ test('once shown, the preview follows the form and the sample by itself, with on
       .getByText(/\(topic-structure\)/)
       .waitFor()
     const before = asked
-    const startMs = performance.now()
-    for (let n = 0; n < 30; n++) {
-      await payload.fill(`{"n":${n}`)
-      await page.waitForTimeout(n < 15 ? 20 : 150)
-    }
+    // In the page: a way to it and back for each change may take longer than the pause that asks.
+    await payload.evaluate(async (element) => {
+      for (let n = 0; n < 30; n++) {
+        Object.assign(element, { value: `{"n":${n}` }).dispatchEvent(new Event('input', { bubbles: true }))
+        await new Promise((resolve) => setTimeout(resolve, n < 15 ? 20 : 150))
+      }
+    })
     await editor.field('topicPattern').locator('input').fill('FCTS/FAE/{site')
     await results()
       .getByText(/^Something is wrong with the configuration/)
       .waitFor()
     await page.waitForTimeout(1000)
-    // One at the end of each pause that is long enough, and a slow machine makes more of those: far fewer than 30.
-    const most = Math.min(15, 3 + (performance.now() - startMs - 3700) / 300)
-    assert.ok(asked - before <= most, `${asked - before} questions, ${most} would do`)
+    assert.ok(asked - before <= 3, `${asked - before} questions`)
     assert.equal(mostOpen, 1)
     assert.match(await results().innerText(), /^Something is wrong with the configuration/, 'the newest wins')
     await page.unroute('**/rowline/preview')

@@ -51,19 +51,33 @@ function throttle(session: FakeSession, most: number): void {
   }
 }
 
+/** These texts are in the flow, with ids from 1 on; the broker says that it has the session from now on. */
+async function inTheFlow(...texts: readonly string[]) {
+  const broker = await startScriptedBroker(4)
+  const collector = new Collector(['s'], { qos: 1 })
+  const own = connect(options(broker.port), collector)
+  const first = await broker.connection(1)
+  broker.sessionPresent = true
+  first.send(...texts.map((text, i) => publish(i + 1, text)))
+  await collector.count(texts.length)
+  return {
+    collector,
+    next: () => broker.connection(2),
+    [Symbol.asyncDispose]: async () => {
+      await own[Symbol.asyncDispose]()
+      await broker[Symbol.asyncDispose]()
+    },
+  }
+}
+
 describe('after a reconnect', { concurrency: true }, () => {
   it('a broker that numbers anew what it repeats, as RabbitMQ does: what was released comes once', async () => {
-    await using broker = await startScriptedBroker(4)
-    const collector = new Collector(['s'], { qos: 1 })
-    await using _own = connect(options(broker.port), collector)
-    const first = await broker.connection(1)
-    broker.sessionPresent = true
-    first.send(...['a', 'b', 'c', 'd', 'e'].map((text, i) => publish(i + 1, text)))
-    await collector.count(5)
+    await using at = await inTheFlow('a', 'b', 'c', 'd', 'e')
+    const { collector } = at
     collector.taken[0]!.settle()
     await wait(50)
     for (const taken of collector.taken.slice(1)) taken.settle(released)
-    const second = await broker.connection(2)
+    const second = await at.next()
     second.send(...['b', 'c', 'd', 'e'].map((text, i) => publish(i + 1, text, true)))
     await collector.count(9)
     for (const taken of collector.taken.slice(5)) taken.settle()
@@ -124,16 +138,11 @@ describe('after a reconnect', { concurrency: true }, () => {
     })
 
   it('a repeat that takes longer than ten seconds to arrive is waited for', async () => {
-    await using broker = await startScriptedBroker(4)
-    const collector = new Collector(['s'], { qos: 1 })
-    await using _own = connect(options(broker.port), collector)
-    const first = await broker.connection(1)
-    broker.sessionPresent = true
     const large = 'x'.repeat(13_000)
-    first.send(publish(1, large))
-    await collector.count(1)
+    await using at = await inTheFlow(large)
+    const { collector } = at
     collector.settleAll(released)
-    const second = await broker.connection(2)
+    const second = await at.next()
     const bytes = mqttPacket.generate(publish(1, large, true))
     for (let at = 0; at < bytes.length; at += 1000) {
       second.send(bytes.subarray(at, at + 1000))

@@ -256,14 +256,7 @@ describe('kafka-sink at a secured cluster', () => {
         const sink = createKafkaSink({ cluster, sink: { topic } })
         await fails(sink.open(forever), 'TARGET_AUTHENTICATION', /Correct the credentials/)
         await setPassword(mechanism, 'the new one')
-        await until(
-          () =>
-            sink.open(forever).then(
-              () => true,
-              () => false,
-            ),
-          { what: 'the broker to know it' },
-        )
+        await onceKnown(() => sink.open(forever))
         await write(sink, 1)
         await sink.close()
         await setPassword(mechanism, 'alice-secret')
@@ -288,14 +281,7 @@ describe('kafka-sink at a secured cluster', () => {
       )
       assert.equal(failure!.code, 'TARGET_AUTHENTICATION', failure!.message)
       await setPassword(mechanism, 'alice-secret')
-      await until(
-        () =>
-          write(sink, next).then(
-            () => true,
-            () => false,
-          ),
-        { what: 'the broker to know it' },
-      )
+      await onceKnown(() => write(sink, next))
       next++
       await sink.close()
       assert.deepEqual(
@@ -361,5 +347,15 @@ describe('kafka-sink at a secured cluster', () => {
     const change = ['--alter', '--entity-type', 'users', '--entity-name', 'alice']
     const config = ['--add-config', `${mechanism}=[password=${password}]`]
     await runKafkaTool('kafka.admin.ConfigCommand', ['--bootstrap-server', kafka.brokers, ...change, ...config])
+  }
+
+  /** After `setPassword`. */
+  function onceKnown(attempt: () => Promise<unknown>): Promise<boolean> {
+    const succeeds = () =>
+      attempt().then(
+        () => true,
+        () => false,
+      )
+    return until(succeeds, { what: 'the broker to know the password' })
   }
 })
